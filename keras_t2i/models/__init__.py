@@ -1,0 +1,23 @@
+from keras_t2i.models.autoencoder import ConvAutoencoder
+from keras_t2i.models.autoencoder import ImageDecoder
+from keras_t2i.models.autoencoder import ImageEncoder
+from keras_t2i.models.backbone import Backbone
+from keras_t2i.models.concept_decoder import ConceptDecoder
+from keras_t2i.models.dual_encoder import DualEncoder
+from keras_t2i.models.image_tower import ImageTower
+from keras_t2i.models.preprocessor import TextToImagePreprocessor
+from keras_t2i.models.text_encoder import CNNTextEncoder
+from keras_t2i.models.tokenizer import CaptionTokenizer
+
+__all__ = [
+    "Backbone",
+    "CNNTextEncoder",
+    "CaptionTokenizer",
+    "ConceptDecoder",
+    "ConvAutoencoder",
+    "DualEncoder",
+    "ImageDecoder",
+    "ImageEncoder",
+    "ImageTower",
+    "TextToImagePreprocessor",
+]

@@ -1,0 +1,183 @@
+"""Batches of captioned pictures as a pure function of (seed, step)."""
+
+import functools
+import itertools
+import math
+
+import keras
+import numpy as np
+
+from keras_t2i.data.augmentation import random_windows
+from keras_t2i.data.randomness import generator
+
+
+class Pipeline(keras.utils.PyDataset):
+    """Feeds `fit` and custom loops; batch `n` can be had without those before it.
+
+    Training batches are always full: passes over the data, each in an order of its own, run into each
+    other. Order, phrasing and augmentation depend on (seed, step) alone, so a run that is interrupted
+    and resumed sees what an uninterrupted one sees, on every backend.
+
+    `fit` tells a data set nothing about the number of the epoch and shuffles its batches by default.
+    So for the batches of epoch `e` to be steps `e * len(pipeline)` and on, in order, call
+
+    ```python
+    model.fit(pipeline, shuffle=False, callbacks=[FollowEpochs(pipeline)])
+    ```
+
+    Args:
+        data: a `CaptionedPictures` with uint8 pictures `(n, s, s, 3)`.
+        preprocessor: optional, has `generate_preprocess(list of n strings)` -> int `(n, length)`. Called
+            once, here, with all phrasings; without it batches have no `token_ids`.
+        batch_size: int.
+        seed: int, `0 <= seed < 2**64`.
+        steps_per_epoch: int, by default as many as one pass over the data takes.
+        augmentations: functions `(images, rng) -> images` on uint8 batches, applied in order.
+        larger: the same pictures at larger sizes, each uint8 `(n, s2, s2, 3)`, for windows of them.
+        window_probability: 0 to 1: how often a picture is replaced by a random window of a larger one.
+        fixed: for validation: in the data's order, each picture once per epoch with its first phrasing
+            and as it is, the last batch perhaps smaller, the same in every epoch.
+
+    Raises:
+        ValueError: if there is no picture, a picture has no caption, or shapes do not fit.
+    """
+
+    def __init__(
+        self,
+        data,
+        preprocessor=None,
+        batch_size=64,
+        seed=0,
+        steps_per_epoch=None,
+        augmentations=(),
+        larger=(),
+        window_probability=0.5,
+        fixed=False,
+    ):
+        super().__init__()
+        self.data = data
+        self.batch_size = int(batch_size)
+        self.seed = seed
+        self.augmentations = tuple(augmentations)
+        self.larger = tuple(larger)
+        self.window_probability = window_probability
+        self.fixed = fixed
+        self.first_step = 0
+        self._check(steps_per_epoch)
+        one_pass = math.ceil(len(data) / self.batch_size)
+        self.steps_per_epoch = steps_per_epoch or one_pass
+        self.groups = np.asarray(data.groups, dtype="int32")
+        self._order = functools.lru_cache(maxsize=4)(self._compute_order)
+        # The phrasings of all pictures, one after the other: picture i owns rows first[i] and on.
+        counts = [len(phrasings) for phrasings in data.captions]
+        self.phrasing_counts = np.array(counts)
+        self.first_phrasings = np.cumsum([0, *counts[:-1]])
+        self.token_table = None if preprocessor is None else self._tokenize(preprocessor)
+
+    def _check(self, steps_per_epoch):
+        data = self.data
+        shape, dtype = data.pictures.shape, data.pictures.dtype
+        if len(data) == 0:
+            raise ValueError("The data holds no picture")
+        if dtype != "uint8" or len(shape) != 4 or shape[3] != 3:
+            raise ValueError(f"Pictures must be uint8 (n, s, s, 3), received {dtype} {shape}")
+        for name, phrasings in zip(data.names, data.captions, strict=True):
+            if not phrasings:
+                raise ValueError(f"Picture {name!r} has no caption: give one or leave the picture out")
+        if self.batch_size < 1 or (steps_per_epoch is not None and steps_per_epoch < 1):
+            raise ValueError(
+                "`batch_size` and `steps_per_epoch` must be at least 1, "
+                f"received {self.batch_size} and {steps_per_epoch}"
+            )
+        if self.fixed and (self.augmentations or self.larger or steps_per_epoch):
+            raise ValueError("A fixed pipeline takes no augmentations, larger rasters or steps_per_epoch")
+        for raster in self.larger:
+            if raster.dtype != "uint8" or len(raster) != len(data) or raster.shape[1] < shape[1]:
+                raise ValueError(
+                    f"`larger` must hold the same {len(data)} pictures, uint8, at {shape[1]} pixels or more, "
+                    f"received {raster.dtype} {raster.shape}"
+                )
+
+    def _tokenize(self, preprocessor):
+        captions = list(itertools.chain.from_iterable(self.data.captions))
+        distinct = list(dict.fromkeys(captions))
+        rows = {caption: row for row, caption in enumerate(distinct)}
+        token_ids = np.asarray(preprocessor.generate_preprocess(distinct), dtype="int32")
+        return token_ids[[rows[caption] for caption in captions]]
+
+    def _compute_order(self, number):
+        return generator(self.seed, "order", number).permutation(len(self.data))
+
+    def indices(self, step):
+        """Which pictures the batch of `step` shows: int64 `(b,)`."""
+        n, first = len(self.data), step * self.batch_size
+        if self.fixed:
+            first %= len(self) * self.batch_size
+            return np.arange(first, min(first + self.batch_size, n))
+        passes, places = np.divmod(np.arange(first, first + self.batch_size), n)
+        parts = [self._order(int(p))[places[passes == p]] for p in np.unique(passes)]
+        return np.concatenate(parts)
+
+    def batch(self, step):
+        """The batch of `step`, counted from 0 over all epochs.
+
+        Returns:
+            A dict of NumPy arrays: `images`, uint8 `(b, s, s, 3)`; `groups`, int32 `(b,)`, equal where
+            pictures are equal; with a preprocessor `token_ids`, int32 `(b, length)`.
+        """
+        step = int(step)
+        indices = self.indices(step)
+        images = self.data.pictures[indices]
+        if self.larger:
+            rng = generator(self.seed, "window", step)
+            images = random_windows(images, indices, self.larger, self.window_probability, rng)
+        if self.augmentations:
+            rng = generator(self.seed, "augmentation", step)
+            for augment in self.augmentations:
+                images = augment(images, rng)
+        batch = {"images": images, "groups": self.groups[indices]}
+        if self.token_table is not None:
+            phrasings = self.first_phrasings[indices]
+            if not self.fixed:
+                draws = generator(self.seed, "phrasing", step).random(len(indices))
+                phrasings = phrasings + (draws * self.phrasing_counts[indices]).astype("int64")
+            batch["token_ids"] = self.token_table[phrasings]
+        return batch
+
+    def start_at(self, epoch):
+        """Makes `self[i]` the batch of step `epoch * len(self) + i`."""
+        self.first_step = int(epoch) * len(self)
+
+    def __len__(self):
+        return self.steps_per_epoch
+
+    def __getitem__(self, index):
+        return self.batch(self.first_step + index)
+
+
+class FollowEpochs(keras.callbacks.Callback):
+    """Tells a `Pipeline` which epoch begins, so that each epoch of `fit` goes on where the last ended.
+
+    It needs no state: `fit(initial_epoch=k)`, and a resume that sets the epoch, get the steps of epoch k.
+    `fit` asks for an epoch's first batch only after this callback, on every backend; what it peeked at
+    before, to learn shapes, it throws away.
+
+    Args:
+        pipeline: the `Pipeline` that `fit` is given as its `x`.
+    """
+
+    def __init__(self, pipeline):
+        super().__init__()
+        self.pipeline = pipeline
+
+    def on_train_begin(self, logs=None):
+        steps = self.params.get("steps")
+        if steps != len(self.pipeline):
+            # Keras would carry the rest of one epoch's batches over into the next.
+            raise ValueError(
+                f"`fit` runs {steps} steps per epoch and the pipeline has {len(self.pipeline)}: "
+                "give `steps_per_epoch` to the Pipeline, not to `fit`"
+            )
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.pipeline.start_at(epoch)

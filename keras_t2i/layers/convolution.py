@@ -1,0 +1,45 @@
+import keras
+from keras import layers
+
+from keras_t2i.layers.native import transposed_convolution
+from keras_t2i.layers.normalization import GroupNormalization
+
+
+@keras.saving.register_keras_serializable(package="keras_t2i")
+class TransposedConvolution(layers.Conv2DTranspose):
+    """Transposed convolution with kernel 4 and stride 2: twice the width and height.
+
+    The weights are those of `keras.layers.Conv2DTranspose(filters, 4, 2, "same")`; where a backend
+    computes that slowly, the same numbers are had in another way (`layers/native.py`).
+
+    Call: float tensor `(n, h, w, c)` to `(n, 2h, 2w, filters)`.
+    """
+
+    def __init__(self, filters, kernel_size=4, strides=2, padding="same", **kwargs):
+        super().__init__(filters, kernel_size, strides, padding, data_format="channels_last", **kwargs)
+        if self.kernel_size != (4, 4) or self.strides != (2, 2) or self.padding != "same":
+            raise ValueError("TransposedConvolution has kernel 4, stride 2 and padding 'same'")
+
+    def call(self, x):
+        x = transposed_convolution(x, self.kernel)
+        if self.use_bias:
+            x = x + self.bias
+        return self.activation(x)
+
+
+def normalised_convolution(x, filters, kernel_size=3, dtype=None, name=None, **kwargs):
+    """Group normalisation, SiLU, convolution: the order of pre-activation networks (arXiv 1603.05027)."""
+    x = GroupNormalization(dtype=dtype, name=f"{name}_norm")(x)
+    x = layers.Activation("silu", dtype=dtype, name=f"{name}_silu")(x)
+    return layers.Conv2D(filters, kernel_size, padding="same", dtype=dtype, name=f"{name}_conv", **kwargs)(x)
+
+
+def residual_block(x, filters, dtype=None, name=None):
+    """Two normalised 3x3 convolutions around a shortcut; the second starts at zero, so that a deep
+    network starts as a shallow one. `(n, h, w, c)` to `(n, h, w, filters)`."""
+    shortcut = x
+    if x.shape[-1] != filters:
+        shortcut = layers.Conv2D(filters, 1, dtype=dtype, name=f"{name}_shortcut")(x)
+    x = normalised_convolution(x, filters, dtype=dtype, name=f"{name}_1")
+    x = normalised_convolution(x, filters, dtype=dtype, name=f"{name}_2", kernel_initializer="zeros")
+    return layers.Add(dtype=dtype, name=name)([shortcut, x])

@@ -1,0 +1,44 @@
+"""The few operations of which a backend's own form is much slower than another way to write them.
+
+Each stands beside its plain Keras form, and a test holds the two equal. Nothing else in `layers/` or
+`models/` asks which backend runs.
+"""
+
+import keras
+from keras import ops
+
+
+def transposed_convolution_plain(x, kernel):
+    """Keras' own transposed convolution, stride 2, kernel 4, `same` padding.
+
+    Args:
+        x: float tensor `(n, h, w, c)`.
+        kernel: float tensor `(4, 4, out, c)`.
+
+    Returns:
+        Float tensor `(n, 2h, 2w, out)`.
+    """
+    return ops.conv_transpose(x, kernel, strides=2, padding="same", data_format="channels_last")
+
+
+def transposed_convolution_phases(x, kernel):
+    """The same as four stride-1 convolutions, one for each pixel of a 2x2 block, done as one.
+
+    Output row 2i needs rows i-1 and i (taps 3 and 1), row 2i+1 rows i and i+1 (taps 2 and 0); so each
+    phase is a 2x2 convolution, and the phases are interleaved. XLA on CPU computes the gradient of a
+    strided transposed convolution more than ten times slower than this.
+    """
+    h, w, c, out = x.shape[1], x.shape[2], x.shape[3], kernel.shape[2]
+    taps = ops.reshape(ops.flip(kernel, axis=(0, 1)), (2, 2, 2, 2, out, c))  # tap, phase, for rows and columns
+    taps = ops.reshape(ops.transpose(taps, (0, 2, 5, 1, 3, 4)), (2, 2, c, 4 * out))
+    x = ops.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
+    z = ops.conv(x, taps, strides=1, padding="valid", data_format="channels_last")
+    z = ops.reshape(z, (-1, h + 1, w + 1, 2, 2, out))
+    rows = [ops.stack([z[:, a : a + h, b : b + w, a, b] for b in (0, 1)], axis=3) for a in (0, 1)]
+    return ops.reshape(ops.stack(rows, axis=2), (-1, 2 * h, 2 * w, out))
+
+
+def transposed_convolution(x, kernel):
+    """The faster of the two forms on the current backend. Shapes as above."""
+    form = transposed_convolution_phases if keras.config.backend() == "jax" else transposed_convolution_plain
+    return form(x, kernel)

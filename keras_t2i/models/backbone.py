@@ -1,0 +1,61 @@
+"""What every network of this package shares: opening and saving presets, and networks made of networks."""
+
+import keras
+import keras_hub
+
+from keras_t2i.presets.registry import check_options
+from keras_t2i.presets.registry import find_preset
+from keras_t2i.presets.saving import save_preset
+
+
+class Backbone(keras_hub.models.Backbone):
+    """A `keras_hub.models.Backbone` whose presets are checked when opened and written whole or not at all.
+
+    A subclass made of other backbones names them in `nested`; it then takes each as an argument and
+    an attribute of that name, and `get_config` and `from_config` here store and restore them. A
+    nested backbone is restored in the dtype of the outer one, so `from_preset(..., dtype="bfloat16")`
+    reaches all of them.
+    """
+
+    nested = ()
+
+    def get_config(self):
+        config = super().get_config()
+        return {**config, **{name: keras.layers.serialize(getattr(self, name)) for name in self.nested}}
+
+    @classmethod
+    def from_config(cls, config):
+        config = dict(config)
+        dtype = config.get("dtype")
+        if isinstance(dtype, dict) and dtype.get("class_name") == "DTypePolicyMap":
+            forwarded = {}  # quantised: each nested network keeps the dtypes it was saved with
+        else:
+            forwarded = {"dtype": dtype}
+        for name in cls.nested:
+            part = config.get(name)
+            if isinstance(part, dict):
+                part = {**part, "config": {**part["config"], **forwarded}}
+                config[name] = keras.layers.deserialize(part)
+        return super().from_config(config)
+
+    @classmethod
+    def from_preset(cls, preset, load_weights=True, **options):
+        """Open a preset.
+
+        Args:
+            preset: a name out of `cls.presets` (packaged: no network), a folder (`str` or
+                `pathlib.Path`), or `"hf://user/model"`, `"kaggle://user/model/keras/variant"`.
+            load_weights: `False` leaves the weights as they are initialised.
+            **options: `dtype`, `name`, `trainable`, or an argument of the class in place of the
+                stored one.
+
+        Raises:
+            ValueError: no such preset (the message lists the known ones), or it holds another class.
+            TypeError: an option that the class doesn't have.
+        """
+        check_options(cls, options)
+        return super().from_preset(find_preset(preset, cls), load_weights, **options)
+
+    def save_to_preset(self, preset_dir, max_shard_size=10, *, weights_dtype="float32", card=None):
+        """Save config and weights in a folder: see `keras_t2i.presets.saving.save_preset`."""
+        save_preset(self, preset_dir, weights_dtype, card=card, max_shard_size=max_shard_size)

@@ -1,0 +1,266 @@
+"""Words to a picture: the Task that a person uses."""
+
+import math
+import operator
+
+import keras
+import keras_hub
+import numpy as np
+from tqdm import tqdm
+
+from keras_t2i.data.randomness import generator as random_generator
+from keras_t2i.models.generator_backbone import GeneratorBackbone
+from keras_t2i.models.preprocessor import TextToImagePreprocessor
+from keras_t2i.pictures import to_float
+from keras_t2i.pictures import to_uint8
+from keras_t2i.presets.registry import check_options
+from keras_t2i.presets.registry import find_preset
+from keras_t2i.presets.saving import save_preset
+
+
+@keras.saving.register_keras_serializable(package="keras_t2i")
+class Generator(keras_hub.models.TextToImage):
+    """Pictures from words, in one pass through the networks.
+
+    Args:
+        backbone: `GeneratorBackbone`.
+        preprocessor: `TextToImagePreprocessor` of the text encoder's length.
+
+    Example:
+
+    ```python
+    generator = Generator.from_preset("generator_openmoji_32")  # Generator.presets lists the names
+    picture = generator.generate("a red apple", seed=0)  # uint8 (32, 32, 3)
+    ```
+    """
+
+    backbone_cls = GeneratorBackbone
+    preprocessor_cls = TextToImagePreprocessor
+
+    def __init__(self, backbone, preprocessor, **kwargs):
+        length = backbone.dual_encoder.text_encoder.input_shape[-1]
+        if preprocessor.sequence_length != length:
+            raise ValueError(
+                f"The preprocessor makes captions of {preprocessor.sequence_length} pieces, "
+                f"the text encoder takes {length}."
+            )
+        self.backbone = backbone
+        self.preprocessor = preprocessor
+        super().__init__(inputs=backbone.input, outputs=backbone.output, **kwargs)
+
+    def compile(self, *args, **kwargs):
+        """Nothing to compile: the parts are trained one by one (`keras_t2i.training`)."""
+        if args or kwargs:
+            raise NotImplementedError("A Generator is not trained as a whole; see keras_t2i.training.")
+
+    @property
+    def support_negative_prompts(self):
+        return False
+
+    @property
+    def image_size(self):
+        """int, width and height of the pictures."""
+        return self.backbone.image_size
+
+    @classmethod
+    def from_preset(cls, preset, load_weights=True, **options):
+        """Open a preset.
+
+        Args:
+            preset: a name out of `Generator.presets` (packaged: no network), a folder (`str` or
+                `pathlib.Path`), or `"hf://user/model"`, `"kaggle://user/model/keras/variant"`.
+            load_weights: `False` leaves the weights as they are initialised.
+            **options: `dtype`, of all networks, for example `"bfloat16"`; `name`.
+
+        Raises:
+            ValueError: no such preset (the message lists the known ones), or it makes no pictures.
+            TypeError: an unknown option.
+        """
+        check_options(cls, options, allowed={"dtype", "name"})
+        return super().from_preset(find_preset(preset, cls), load_weights, **options)
+
+    def save_to_preset(self, preset_dir, max_shard_size=10, *, weights_dtype="float32", card=None):
+        """Save all networks and the tokenizer in a folder: see `keras_t2i.presets.saving.save_preset`."""
+        save_preset(self, preset_dir, weights_dtype, card=card, max_shard_size=max_shard_size)
+
+    def generate(
+        self,
+        inputs,
+        *,
+        seed=None,
+        num_images=1,
+        temperature=1.0,
+        best_of=1,
+        batch_size=16,
+        progress=False,
+        num_steps=None,
+    ):
+        """Make pictures.
+
+        A picture depends on its words, its seed, `temperature` and `best_of` alone: not on the others
+        of the call, and, but for rounding, not on the backend.
+
+        Args:
+            inputs: a prompt, a list of prompts, or `{"prompts": ...}` with one of the two.
+            seed: int, the first picture's; picture i has `seed + i`. Or one int per picture.
+                `None`: new ones each time.
+            num_images: pictures of each prompt.
+            temperature: float, 0 or more: how far pictures of a prompt differ. 0: no chance at all.
+            best_of: makes so many for each picture and keeps the one that `rank` puts first.
+            batch_size: pictures that the networks see at once.
+            progress: whether to show a progress bar.
+            num_steps: as KerasHub's `TextToImage` has it; there is one step here, so `None` or 1.
+
+        Returns:
+            uint8 array: `(s, s, 3)` for one prompt and `num_images=1`, else `(n, s, s, 3)`, n the
+            prompts times `num_images`, all of the first prompt first.
+
+        Raises:
+            TypeError: a prompt isn't text, a seed not an int.
+            ValueError: an empty prompt (its position is named), another number of seeds than
+                pictures, an unknown key, a number out of range.
+        """
+        if num_steps not in (None, 1):
+            raise ValueError(
+                f"This generator makes a picture in one step: num_steps must be 1, got {num_steps}"
+            )
+        if not (math.isfinite(temperature) and temperature >= 0):
+            raise ValueError(f"temperature must be 0 or more, got {temperature}")
+        num_images, best_of = _at_least_one("num_images", num_images), _at_least_one("best_of", best_of)
+        prompts = _prompts(inputs)
+        token_ids = self.preprocessor.generate_preprocess(prompts)
+        seeds = _seeds(seed, len(prompts) * num_images)
+
+        owner = np.repeat(np.arange(len(prompts)), num_images * best_of)  # prompt of each candidate
+        noise = np.stack([self._noise(s, candidate) for s in seeds for candidate in range(best_of)])
+        inputs_of_all = {"token_ids": token_ids[owner], "noise": noise * np.float32(temperature)}
+        pictures = to_uint8(_predict(self.backbone, inputs_of_all, batch_size, progress))
+        if best_of > 1:
+            scores = np.sum(
+                self.encode_image(pictures, batch_size) * self.encode_text(prompts, batch_size)[owner],
+                axis=-1,
+            )
+            best = scores.reshape(-1, best_of).argmax(axis=-1)
+            pictures = pictures[np.arange(len(best)) * best_of + best]
+        return pictures[0] if len(pictures) == 1 and isinstance(_unwrap(inputs), str) else pictures
+
+    def rank(self, pictures, prompt, batch_size=16):
+        """Sort pictures by how well they fit a prompt, as the dual encoder sees it.
+
+        Args:
+            pictures: uint8 `(n, s, s, 3)`, or a list of such pictures.
+            prompt: `str`.
+
+        Returns:
+            `(order, scores)`, best first: int array, `pictures[order[0]]` fits best, and float32
+            array, the cosine between picture and prompt in [-1, 1], `scores[0]` the highest.
+        """
+        if not isinstance(prompt, str):
+            raise TypeError(f"rank takes one prompt, a str, got {type(prompt).__name__}")
+        scores = self.encode_image(pictures, batch_size) @ self.encode_text(prompt, batch_size)[0]
+        order = np.argsort(-scores, kind="stable")
+        return order, scores[order]
+
+    def encode_text(self, prompts, batch_size=16):
+        """Concepts of prompts (a `str` or a list): float32 `(n, code_dim)` of length 1."""
+        token_ids = self.preprocessor.generate_preprocess(_prompts(prompts))
+        return _unit(_predict(self.backbone.dual_encoder.text_encoder, token_ids, batch_size))
+
+    def encode_image(self, pictures, batch_size=16):
+        """Concepts of pictures, uint8 `(n, s, s, 3)`: float32 `(n, code_dim)` of length 1.
+
+        Raises: ValueError for another shape or dtype.
+        """
+        pictures, size = np.asarray(pictures), self.image_size
+        if pictures.dtype != np.uint8 or pictures.shape[1:] != (size, size, 3):
+            raise ValueError(
+                f"pictures must be uint8 (n, {size}, {size}, 3), got {pictures.dtype} {pictures.shape}"
+            )
+        return _unit(_predict(self.backbone.dual_encoder.image_encoder, to_float(pictures), batch_size))
+
+    def decode(self, concepts, batch_size=16):
+        """Pictures of concepts, float `(n, code_dim)` brought to length 1: uint8 `(n, s, s, 3)`.
+
+        Raises: ValueError for another shape, or a number that is not finite.
+        """
+        concepts, dim = np.asarray(concepts, dtype="float32"), self.backbone.latent_shape[-1]
+        if concepts.ndim != 2 or concepts.shape[-1] != dim or not np.isfinite(concepts).all():
+            raise ValueError(f"concepts must be finite (n, {dim}), got {concepts.shape}")
+        return to_uint8(_predict(self.backbone.decoder, _unit(concepts), batch_size))
+
+    def _noise(self, seed, candidate):
+        shape = self.backbone.latent_shape[1:]
+        return random_generator(seed, "picture", candidate).standard_normal(shape, dtype="float32")
+
+
+def _predict(model, inputs, batch_size, progress=False):
+    """`model` on all rows of `inputs`, in batches of one size so that it compiles once."""
+    batch_size = _at_least_one("batch_size", batch_size)
+    total = len(keras.tree.flatten(inputs)[0])
+    outputs = []
+    with tqdm(total=total, unit="picture", disable=not progress) as bar:
+        for start in range(0, total, batch_size):
+            # The last batch is filled up with copies of row 0, which are then dropped.
+            rows = np.arange(start, start + batch_size)
+            rows = np.where(rows < total, rows, 0)
+            batch = keras.tree.map_structure(lambda x, rows=rows: x[rows], inputs)
+            outputs.append(np.asarray(model.predict_on_batch(batch), dtype="float32"))
+            bar.update(min(batch_size, total - start))
+    if not outputs:
+        return np.zeros((0, *model.output_shape[1:]), dtype="float32")
+    return np.concatenate(outputs)[:total]
+
+
+def _unit(codes):
+    return codes / np.maximum(np.linalg.norm(codes, axis=-1, keepdims=True), 1e-12)
+
+
+def _unwrap(inputs):
+    if not isinstance(inputs, dict):
+        return inputs
+    if set(inputs) != {"prompts"}:
+        raise ValueError(
+            f'The inputs must be {{"prompts": ...}} with no other key, got {sorted(map(str, inputs))}'
+        )
+    return inputs["prompts"]
+
+
+def _prompts(inputs):
+    inputs = _unwrap(inputs)
+    if isinstance(inputs, str):
+        return [inputs]
+    try:
+        prompts = list(inputs)
+    except TypeError:
+        raise TypeError(f"Prompts must be a str or a list of str, got {type(inputs).__name__}") from None
+    if not prompts:
+        raise ValueError("There is no prompt: the list is empty.")
+    return prompts
+
+
+def _seeds(seed, count):
+    if seed is None:
+        seed = int(np.random.SeedSequence().generate_state(1)[0])
+    try:
+        if np.ndim(seed) == 0:
+            first = operator.index(seed)
+            seeds = [first + i for i in range(count)]
+        else:
+            seeds = [operator.index(one) for one in seed]
+    except TypeError:
+        raise TypeError(f"seed must be an int or one int per picture, got {seed!r}") from None
+    if len(seeds) != count:
+        raise ValueError(f"There are {len(seeds)} seeds for {count} pictures: give one for each.")
+    if min(seeds) < 0 or max(seeds) >= 2**64:
+        raise ValueError(f"A seed must be between 0 and 2**64 - 1, got {seed!r}")
+    return seeds
+
+
+def _at_least_one(name, value):
+    try:
+        value = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} must be an int, got {value!r}") from None
+    if value < 1:
+        raise ValueError(f"{name} must be at least 1, got {value}")
+    return value

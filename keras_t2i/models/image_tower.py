@@ -1,0 +1,69 @@
+import keras
+from keras import layers
+
+from keras_t2i.layers import GroupNormalization
+from keras_t2i.layers import residual_block
+from keras_t2i.models.backbone import Backbone
+
+
+@keras.saving.register_keras_serializable(package="keras_t2i")
+class ImageTower(Backbone):
+    """Picture to concept: what is in the picture, not where each pixel is.
+
+    Strided convolutions and residual blocks, then every channel is pooled with learned weights for each
+    place (a depthwise convolution as large as the last grid), so that an arrow to the left stays one.
+
+    Args:
+        image_size: int, width and height of the picture; a multiple of `2 ** len(filters)`.
+        filters: channels after each halving, finest first; multiples of 8.
+        blocks: residual blocks after each halving.
+        poolings: int, weighted sums per channel.
+        code_dim: int, how many numbers the concept has.
+
+    Call: float tensor `(n, image_size, image_size, 3)` in [-1, 1] to float32 `(n, code_dim)`, not
+    normalised.
+    """
+
+    def __init__(
+        self,
+        image_size=32,
+        filters=(32, 64, 96),
+        blocks=(1, 1, 1),
+        poolings=3,
+        code_dim=512,
+        dtype=None,
+        **kwargs,
+    ):
+        if image_size % 2 ** len(filters):
+            raise ValueError(f"image_size {image_size} cannot be halved {len(filters)} times, once for each of {filters}")
+        # === Layers and functional model ===
+        images = keras.Input((image_size, image_size, 3), name="images")
+        x = images
+        for level, (width, depth) in enumerate(zip(filters, blocks, strict=True)):
+            x = layers.Conv2D(width, 4, 2, "same", dtype=dtype, name=f"down{level}")(x)
+            for i in range(depth):
+                x = residual_block(x, width, dtype=dtype, name=f"down{level}_block{i}")
+        x = GroupNormalization(dtype=dtype, name="pool_norm")(x)
+        x = layers.Activation("silu", dtype=dtype, name="pool_silu")(x)
+        side = image_size // 2 ** len(filters)
+        x = layers.DepthwiseConv2D(side, depth_multiplier=poolings, dtype=dtype, name="pool")(x)
+        x = layers.Flatten(dtype=dtype, name="flatten")(x)
+        codes = layers.Dense(code_dim, dtype="float32", name="head")(x)
+        super().__init__(inputs=images, outputs=codes, dtype=dtype, **kwargs)
+
+        # === Config ===
+        self.image_size = image_size
+        self.filters = tuple(filters)
+        self.blocks = tuple(blocks)
+        self.poolings = poolings
+        self.code_dim = code_dim
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "image_size": self.image_size,
+            "filters": self.filters,
+            "blocks": self.blocks,
+            "poolings": self.poolings,
+            "code_dim": self.code_dim,
+        }

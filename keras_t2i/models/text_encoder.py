@@ -1,0 +1,104 @@
+import keras
+from keras import layers
+from keras import ops
+
+from keras_t2i.models.backbone import Backbone
+
+
+@keras.saving.register_keras_serializable(package="keras_t2i")
+class PaddingMask(layers.Layer):
+    """Zeros where the token is padding (id 0). Call: `(n, l, d)`, int `(n, l)` to `(n, l, d)`."""
+
+    def call(self, x, token_ids):
+        return x * ops.cast(ops.expand_dims(token_ids != 0, -1), x.dtype)
+
+
+@keras.saving.register_keras_serializable(package="keras_t2i")
+class MaskedPooling(layers.Layer):
+    """Mean and maximum over the tokens that are not padding.
+
+    Call: float `(n, l, d)`, int `(n, l)` to float32 `(n, 2 d)`; zeros where all is padding.
+    """
+
+    def call(self, x, token_ids):
+        x = ops.cast(x, "float32")
+        real = ops.expand_dims(token_ids != 0, -1)
+        count = ops.sum(ops.cast(real, "float32"), axis=1)
+        mean = ops.sum(ops.where(real, x, 0.0), axis=1) / ops.maximum(count, 1.0)
+        highest = ops.where(count > 0, ops.max(ops.where(real, x, -1e9), axis=1), 0.0)
+        return ops.concatenate([mean, highest], axis=-1)
+
+    def compute_output_spec(self, x, token_ids):
+        return keras.KerasTensor((x.shape[0], 2 * x.shape[-1]), dtype="float32")
+
+
+@keras.saving.register_keras_serializable(package="keras_t2i")
+class CNNTextEncoder(Backbone):
+    """Caption to code: convolutions over word pieces (Kim 2014, arXiv 1408.5882), pooled, and a dense
+    head of two layers that projects to the concept space.
+
+    Args:
+        vocabulary_size: int, number of word pieces; id 0 is padding.
+        sequence_length: int, pieces per caption.
+        embedding_dim: int, numbers per piece.
+        filters: int, channels of the convolutions.
+        blocks: int, residual convolutions after the first.
+        kernel_size: int, pieces that a convolution sees.
+        hidden_dim: int, width of the head's first layer.
+        code_dim: int, how many numbers the code has.
+
+    Call: int32 `(n, sequence_length)` to float32 `(n, code_dim)`, not normalised. Padding has no effect.
+    """
+
+    def __init__(
+        self,
+        vocabulary_size,
+        sequence_length=32,
+        embedding_dim=64,
+        filters=128,
+        blocks=2,
+        kernel_size=3,
+        hidden_dim=256,
+        code_dim=512,
+        dtype=None,
+        **kwargs,
+    ):
+        # === Layers and functional model ===
+        token_ids = keras.Input((sequence_length,), dtype="int32", name="token_ids")
+        x = layers.Embedding(vocabulary_size, embedding_dim, dtype=dtype, name="embedding")(token_ids)
+        x = PaddingMask(dtype=dtype, name="embedding_mask")(x, token_ids)
+        x = layers.Conv1D(filters, kernel_size, padding="same", dtype=dtype, name="conv")(x)
+        for i in range(blocks):
+            h = layers.LayerNormalization(dtype=dtype, name=f"block{i}_norm")(x)
+            h = layers.Activation("silu", dtype=dtype, name=f"block{i}_silu")(h)
+            h = PaddingMask(dtype=dtype, name=f"block{i}_mask")(h, token_ids)
+            h = layers.Conv1D(filters, kernel_size, padding="same", dtype=dtype, name=f"block{i}_conv")(h)
+            x = layers.Add(dtype=dtype, name=f"block{i}")([x, h])
+        x = layers.LayerNormalization(dtype=dtype, name="pool_norm")(x)
+        x = MaskedPooling(dtype=dtype, name="pool")(x, token_ids)
+        x = layers.Dense(hidden_dim, activation="silu", dtype=dtype, name="head1")(x)
+        codes = layers.Dense(code_dim, dtype="float32", name="head2")(x)
+        super().__init__(inputs=token_ids, outputs=codes, dtype=dtype, **kwargs)
+
+        # === Config ===
+        self.vocabulary_size = vocabulary_size
+        self.sequence_length = sequence_length
+        self.embedding_dim = embedding_dim
+        self.filters = filters
+        self.blocks = blocks
+        self.kernel_size = kernel_size
+        self.hidden_dim = hidden_dim
+        self.code_dim = code_dim
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "vocabulary_size": self.vocabulary_size,
+            "sequence_length": self.sequence_length,
+            "embedding_dim": self.embedding_dim,
+            "filters": self.filters,
+            "blocks": self.blocks,
+            "kernel_size": self.kernel_size,
+            "hidden_dim": self.hidden_dim,
+            "code_dim": self.code_dim,
+        }

@@ -1,0 +1,137 @@
+"""Captions to numbers: pieces of words learned from captions, down to single bytes for the unseen."""
+
+import json
+import re
+import unicodedata
+from collections.abc import Iterable
+
+import keras
+import keras_hub
+import numpy as np
+import tokenizers
+
+from keras_t2i.presets.registry import load_part
+
+PAD = "<pad>"
+BYTES = sorted(tokenizers.pre_tokenizers.ByteLevel.alphabet())  # one visible character for each of 256 bytes
+# A normalised caption is words with one space between; each takes the space before it along.
+SPLIT = tokenizers.pre_tokenizers.Sequence(
+    [
+        tokenizers.pre_tokenizers.Split(" ", "merged_with_next"),
+        tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=True, use_regex=False),
+    ]
+)
+DASH_IN_WORD = re.compile(r"(?<=\w)[-\u2010-\u2015](?=\w)")
+
+
+def normalise(caption):
+    """One spelling for what a person would call the same words.
+
+    NFKC (so that "ﬁ" is "fi" and "Ａ" is "A"), lower case, one space between words, a hyphen inside
+    a word counts as a space ("five-thirty" is "five thirty"), other signs stand apart from words.
+    """
+    caption = caption.encode("utf-8", "replace").decode("utf-8")  # half a surrogate pair is no text
+    caption = unicodedata.normalize("NFKC", caption).lower().replace("’", "'")
+    caption = DASH_IN_WORD.sub(" ", caption)
+    spaced = [f" {c} " if unicodedata.category(c)[0] in "PS" and c != "'" else c for c in caption]
+    return " ".join("".join(spaced).split())
+
+
+@keras.saving.register_keras_serializable(package="keras_t2i")
+class CaptionTokenizer(keras_hub.tokenizers.BytePairTokenizer):
+    """Byte-pair encoding of captions in any language.
+
+    All 256 bytes are in the vocabulary, so no word is "unknown": a rare one becomes several pieces.
+    Captions are normalised first (see `normalise`), and a word is the same piece at the start of a
+    caption and inside. Id 0 is padding and never comes out of text, whatever the text is.
+
+    Args:
+        vocabulary: dict, piece to id, with `"<pad>"` as 0 and all bytes; or `None`, to be set by
+            `load_assets`.
+        merges: list of `"left right"`, the most frequent pair first.
+
+    Call: a `str` or a sequence of `str` to a list of ids (int32 array), or a list of such lists.
+    """
+
+    backbone_cls = None
+
+    def __init__(self, vocabulary=None, merges=None, **kwargs):
+        self.pad_token = PAD
+        self.pad_token_id = 0
+        # No unsplittable tokens: the text "<pad>" in a caption is text.
+        kwargs |= {"add_prefix_space": True, "unsplittable_tokens": []}
+        super().__init__(vocabulary, merges, **kwargs)
+
+    @classmethod
+    def learn(cls, captions: Iterable[str], vocabulary_size=2048):
+        """A tokenizer whose pieces are those frequent in `captions`; the same captions give the same one.
+
+        Args:
+            captions: strings; pairs of pieces seen at least twice are merged, most frequent first.
+            vocabulary_size: at most so many ids, 257 of them for padding and bytes.
+        """
+        if vocabulary_size < 1 + len(BYTES):
+            raise ValueError(f"vocabulary_size must be at least {1 + len(BYTES)}, got {vocabulary_size}")
+        if isinstance(captions, str):
+            raise TypeError("captions must be a list of strings, got one string")
+        learner = tokenizers.Tokenizer(tokenizers.models.BPE())
+        learner.pre_tokenizer = SPLIT
+        trainer = tokenizers.trainers.BpeTrainer(
+            vocab_size=vocabulary_size,
+            min_frequency=2,
+            special_tokens=[PAD],
+            initial_alphabet=BYTES,
+            show_progress=False,
+        )
+        learner.train_from_iterator((normalise(c) for c in captions), trainer)
+        model = json.loads(learner.to_str())["model"]
+        vocabulary = dict(sorted(model["vocab"].items(), key=lambda item: item[1]))
+        return cls(vocabulary, [" ".join(pair) for pair in model["merges"]])
+
+    def set_vocabulary_and_merges(self, vocabulary, merges):
+        super().set_vocabulary_and_merges(vocabulary, merges)
+        if self.vocabulary is None:
+            return
+        missing = {PAD, *BYTES} - self.vocabulary.keys()
+        ids = sorted(self.vocabulary.values())
+        if missing or ids != list(range(len(ids))) or self.vocabulary[PAD] != 0:
+            raise ValueError(
+                f"The vocabulary must number its pieces 0, 1, 2, ..., with {PAD} as 0 and all 256 bytes; "
+                f"missing: {sorted(missing)[:8] or 'none'}."
+            )
+
+    def _set_vocabulary_and_merges_tf(self, vocabulary, merges):
+        # KerasHub's answer to a missing TensorFlow: it goes on without the tables for `tf.data`,
+        # which would normalise differently, are slow to build and can't be empty.
+        raise ImportError
+
+    def _set_vocabulary_and_merges_tokenizers(self, vocabulary, merges):
+        super()._set_vocabulary_and_merges_tokenizers(vocabulary, merges)
+        self._tokenizer.pre_tokenizer = SPLIT  # KerasHub 0.32 doesn't split: its pattern is taken literally
+
+    def tokenize(self, inputs):
+        if self._use_tf_workflow():
+            raise NotImplementedError("Turn captions into ids before the tf.data pipeline, not inside it.")
+        if isinstance(inputs, str):
+            return super().tokenize(normalise(inputs))
+        inputs = [
+            text.decode("utf-8") if isinstance(text, bytes) else text for text in np.asarray(inputs).tolist()
+        ]
+        return super().tokenize([normalise(text) for text in inputs])
+
+    def detokenize(self, inputs):
+        """Ids to the normalised text; padding is left out. `(l,)` to a `str`, `(n, l)` to a list of `str`."""
+        rows = [inputs] if len(inputs) == 0 or np.ndim(inputs[0]) == 0 else inputs
+        texts = [super(CaptionTokenizer, self).detokenize([int(i) for i in row if i]) for row in rows]
+        texts = [" ".join(text.split()) for text in texts]
+        return texts[0] if rows is not inputs else texts
+
+    def get_config(self):
+        config = super().get_config()
+        del config["add_prefix_space"], config["unsplittable_tokens"]  # fixed by this class
+        return config
+
+    @classmethod
+    def from_preset(cls, preset, **options):
+        """The tokenizer stored in a preset of any model: a name, a folder (`str` or `Path`), a handle."""
+        return load_part(cls, preset, options)

@@ -1,0 +1,157 @@
+"""A whole training run: what it will cost, resuming, and everything that is written on the way."""
+
+import math
+import resource
+import shutil
+import statistics
+import sys
+import time
+from pathlib import Path
+
+import keras
+
+from keras_t2i.data.pipeline import FollowEpochs
+from keras_t2i.training.callbacks import Checkpoint
+from keras_t2i.training.callbacks import PictureGrid
+from keras_t2i.training.callbacks import ProgressLine
+from keras_t2i.training.callbacks import StopOnNonFinite
+
+PROBE_STEPS = 6
+
+
+def train(
+    objective,
+    pipeline,
+    epochs,
+    folder,
+    validation=None,
+    draw=None,
+    picture_every=1,
+    settings=None,
+    restart=False,
+    callbacks=(),
+):
+    """Train a compiled objective, or go on where an interrupted run of the same settings stopped.
+
+    Prints the cost first. Writes below `folder`: `state/` (resume), `logs/` (TensorBoard), `pictures/`.
+
+    Args:
+        objective: compiled `Objective`.
+        pipeline: `Pipeline` of training batches.
+        epochs: int, of `len(pipeline)` steps each.
+        folder: str or path of the run.
+        validation: optional fixed `Pipeline`.
+        draw: optional function of the objective to a uint8 picture `(h, w, 3)`, for the grids.
+        picture_every: int, epochs between two grids.
+        settings: dict, JSON-able, that must be the same to resume.
+        restart: bool, throw an earlier run in `folder` away.
+        callbacks: further Keras callbacks.
+
+    Returns:
+        dict: `seconds` and `seconds_per_step` of this call, and the last epoch's metrics.
+
+    Raises:
+        ValueError: `folder` holds a run of other settings.
+        FloatingPointError: the loss was not a finite number; the last good weights are in place.
+    """
+    folder = Path(folder)
+    if restart and folder.exists():
+        shutil.rmtree(folder)
+    settings = {**(settings or {}), "backend": keras.config.backend(), "steps_per_epoch": len(pipeline)}
+    checkpoint = Checkpoint(folder / "state", settings)
+    objective.optimizer.build(objective.trainable_variables)
+    done = checkpoint.restore(objective, len(pipeline))
+    if done:
+        print(f"Resuming {folder} after epoch {min(done, epochs)} of {epochs}.", file=sys.stderr)
+    if done >= epochs:
+        return {"seconds": 0.0, "seconds_per_step": 0.0}
+
+    first, per_step = time_a_step(objective, pipeline)
+    print_cost(objective, pipeline, validation, epochs, done, first, per_step)
+    extra = [] if draw is None else [PictureGrid(folder / "pictures", draw, picture_every, epochs)]
+    start = time.perf_counter()
+    history = objective.fit(
+        pipeline,
+        epochs=epochs,
+        initial_epoch=done,
+        validation_data=validation,
+        shuffle=False,
+        verbose=0,
+        callbacks=[
+            FollowEpochs(pipeline),
+            keras.callbacks.TensorBoard(folder / "logs", write_graph=False, update_freq="epoch"),
+            ProgressLine(epochs, len(pipeline), done),
+            *extra,
+            *callbacks,
+            checkpoint,
+            StopOnNonFinite(checkpoint),
+        ],
+    ).history
+    last = {name: values[-1] for name, values in history.items()}
+    return {"seconds": time.perf_counter() - start, "seconds_per_step": per_step, **last}
+
+
+class _Probe(keras.utils.PyDataset):
+    def __init__(self, pipeline):
+        super().__init__()
+        self.pipeline = pipeline
+
+    def __len__(self):
+        return PROBE_STEPS
+
+    def __getitem__(self, index):
+        return self.pipeline.batch(index)
+
+
+class _Clock(keras.callbacks.Callback):
+    def on_train_begin(self, logs=None):
+        self.times = [time.perf_counter()]
+
+    def on_train_batch_end(self, batch, logs=None):
+        float(logs["loss"])  # waits for the device
+        self.times.append(time.perf_counter())
+
+
+def time_a_step(objective, pipeline):
+    """Seconds of the first step (which compiles) and of the median later one, measured by running a few.
+
+    Everything that these steps changed is put back.
+    """
+    variables = [*objective.variables, *objective.optimizer.variables]
+    before = [keras.ops.convert_to_numpy(v) for v in variables]
+    clock = _Clock()
+    objective.fit(_Probe(pipeline), verbose=0, shuffle=False, callbacks=[clock])
+    for variable, value in zip(variables, before, strict=True):
+        variable.assign(value)
+    times = [later - earlier for earlier, later in zip(clock.times, clock.times[1:], strict=False)]
+    return times[0], statistics.median(times[1:])
+
+
+def print_cost(objective, pipeline, validation, epochs, done, first, per_step):
+    trained = sum(math.prod(v.shape) for v in objective.trainable_variables)
+    steps = (epochs - done) * len(pipeline)
+    seconds = steps * per_step
+    held_out = "" if validation is None else f", {len(validation.data):,} for validation"
+    print(
+        f"{type(objective).__name__} on {keras.config.backend()}: {len(pipeline.data):,} pictures{held_out}; "
+        f"{trained:,} parameters to train.\n"
+        f"{steps:,} steps of {pipeline.batch_size} at {per_step * 1e3:.0f} ms (the first took {first:.1f} s): "
+        f"about {in_words(seconds)}.",
+        file=sys.stderr,
+        flush=True,
+    )
+
+
+def in_words(seconds):
+    """150 to "2.5 minutes"."""
+    if seconds < 90:
+        return f"{seconds:.0f} seconds"
+    if seconds < 90 * 60:
+        return f"{seconds / 60:.1f} minutes"
+    return f"{seconds / 3600:.1f} hours"
+
+
+def peak_memory():
+    """The largest resident memory of this process so far, in MiB."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 1024 if sys.platform != "darwin" else peak / 1024**2

@@ -1,0 +1,144 @@
+"""One training step written once for TensorFlow, JAX and torch: the only file that knows a backend."""
+
+import keras
+from keras import ops
+
+from keras_t2i.training.objective import Objective
+
+BACKEND = keras.config.backend()
+
+
+class SteppedObjective(Objective):
+    """An objective with a training step of its own: `step(x)`, written with plain assignments.
+
+    For what `compute_loss` cannot say: gradients of gradients' parts, several passes over a batch.
+    `fit` calls it on every backend; on JAX a scope turns the assignments into a pure function.
+    """
+
+    def step(self, x):
+        """One training step on the batch `x`: call `minimize` or `update`, and return the loss."""
+        raise NotImplementedError
+
+    def train_step(self, *args):
+        if BACKEND != "jax":
+            x, _, _ = keras.utils.unpack_x_y_sample_weight(args[0])
+            return self._step_and_logs(x)
+        state, data = args
+        x, _, _ = keras.utils.unpack_x_y_sample_weight(data)
+        groups = (
+            self.trainable_variables,
+            self.non_trainable_variables,
+            self.optimizer.variables,
+            self.metrics_variables,
+        )
+        mapping = [pair for group, values in zip(groups, state, strict=True) for pair in zip(group, values, strict=True)]
+        with keras.StatelessScope(mapping) as scope:
+            logs = self._step_and_logs(x)
+        return logs, tuple([scope.get_current_value(v) for v in group] for group in groups)
+
+    def _step_and_logs(self, x):
+        self._loss_tracker.update_state(self.step(x))
+        return self.get_metrics_result()
+
+    def update(self, gradients, variables):
+        """Let the optimizer move `variables` against `gradients`, then the average follow."""
+        if BACKEND == "torch":
+            import torch
+
+            with torch.no_grad():
+                self.optimizer.apply(gradients, variables)
+                self.update_average()
+        else:
+            self.optimizer.apply(gradients, variables)
+            self.update_average()
+
+    def minimize(self, loss_fn):
+        """One step down `loss_fn()`, a float32 scalar, in all trainable variables. Returns the loss."""
+        variables = self.trainable_variables
+        loss, gradients = value_and_gradients(self, loss_fn, variables)
+        self.update(gradients, variables)
+        return loss
+
+
+def value_and_gradients(objective, loss_fn, variables, tensors=()):
+    """The value of `loss_fn(*tensors)` and its gradients.
+
+    Args:
+        objective: the model whose other variables (dice, metrics, averages) `loss_fn` may assign to.
+        loss_fn: function of as many tensors as are given, to a float32 scalar.
+        variables: list of trainable variables.
+        tensors: float tensors, with respect to which gradients are wanted too.
+
+    Returns:
+        `(loss, gradients)`: first those of the variables, then those of the tensors; zeros where the
+        loss does not depend on one.
+    """
+    variables, tensors = list(variables), list(tensors)
+    if BACKEND == "tensorflow":
+        import tensorflow as tf
+
+        with tf.GradientTape() as tape:
+            tape.watch(tensors)
+            loss = loss_fn(*tensors)
+        sources = [v.value for v in variables] + tensors
+        return loss, tape.gradient(loss, sources, unconnected_gradients="zero")
+    if BACKEND == "torch":
+        import torch
+
+        with torch.enable_grad():
+            leaves = [t.detach().requires_grad_() for t in tensors]
+            loss = loss_fn(*leaves)
+            sources = [v.value for v in variables] + leaves
+            gradients = torch.autograd.grad(loss, sources, allow_unused=True)
+        return loss.detach(), [torch.zeros_like(s) if g is None else g for g, s in zip(gradients, sources, strict=True)]
+    import jax
+
+    chosen = {id(v) for v in variables}  # variables compare like tensors: `in` would not do
+    rest = {id(v): v for v in objective.variables + objective.metrics_variables if id(v) not in chosen}
+    rest = list(rest.values())
+
+    def pure(values, tensors, rest_values):
+        mapping = [*zip(variables, values, strict=True), *zip(rest, rest_values, strict=True)]
+        with keras.StatelessScope(mapping) as scope:
+            loss = loss_fn(*tensors)
+        return loss, [scope.get_current_value(v) for v in rest]
+
+    values, rest_values = [v.value for v in variables], [v.value for v in rest]
+    differentiate = jax.value_and_grad(pure, argnums=(0, 1), has_aux=True)
+    (loss, rest_values), (of_variables, of_tensors) = differentiate(values, tensors, rest_values)
+    for variable, value in zip(rest, rest_values, strict=True):
+        variable.assign(value)
+    return loss, [*of_variables, *of_tensors]
+
+
+def after(value, earlier):
+    """`value`, which is computed on only once the tensors `earlier` are there.
+
+    A graph runs what is ready in any order; where memory is to be reused from one part of a batch to
+    the next, this keeps the parts one behind the other. Not to be differentiated through.
+    """
+    earlier = [t for t in keras.tree.flatten(earlier) if t is not None]
+    if not earlier or BACKEND == "torch":  # torch runs line by line
+        return value
+    if BACKEND == "tensorflow":
+        import tensorflow as tf
+
+        with tf.control_dependencies(earlier):
+            return keras.tree.map_structure(tf.identity, value)
+    import jax
+
+    return jax.lax.optimization_barrier((value, earlier))[0]
+
+
+def split(batch, parts):
+    """A dict of tensors cut along the first axis into `parts` dicts, whose sizes must come out equal."""
+    size = next(iter(batch.values())).shape[0]
+    if size is not None and size % parts:
+        raise ValueError(f"a batch of {size} cannot be cut into {parts} equal micro-batches")
+    pieces = {k: ops.split(v, parts, axis=0) if size is not None else _split_unknown(v, parts) for k, v in batch.items()}
+    return [{k: v[i] for k, v in pieces.items()} for i in range(parts)]
+
+
+def _split_unknown(value, parts):
+    value = ops.reshape(value, (parts, -1, *value.shape[1:]))
+    return [value[i] for i in range(parts)]

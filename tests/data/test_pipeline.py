@@ -1,0 +1,307 @@
+import itertools
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from keras_t2i.data import augmentation
+from keras_t2i.data.captioned_pictures import CaptionedPictures
+from keras_t2i.data.pipeline import FollowEpochs
+from keras_t2i.data.pipeline import Pipeline
+from keras_t2i.data.randomness import generator
+
+
+class LengthPreprocessor:
+    """Token ids that tell which caption they came from: "7 2" becomes [7, 2]."""
+
+    calls = 0
+
+    def generate_preprocess(self, captions):
+        self.calls += 1
+        return np.array([[int(part) for part in caption.split()] for caption in captions])
+
+
+def make_data(n=10, size=4):
+    pictures = np.random.default_rng(0).integers(0, 256, (n, size, size, 3), dtype="uint8")
+    captions = [[f"{i} {phrasing}" for phrasing in range(1 + i % 3)] for i in range(n)]
+    return CaptionedPictures(pictures, captions, [f"picture {i}" for i in range(n)], np.arange(n))
+
+
+def assert_batches_equal(batch, other):
+    assert batch.keys() == other.keys()
+    for key in batch:
+        np.testing.assert_array_equal(batch[key], other[key])
+
+
+# === Randomness ===
+
+
+def test_generator_is_the_same_on_every_machine():
+    assert generator(1, "order", 2).integers(2**32, size=3).tolist() == [721968787, 2420121323, 2366661205]
+
+
+def test_generators_differ_in_each_argument():
+    arguments = [(0, "a", 0, 0), (1, "a", 0, 0), (0, "b", 0, 0), (0, "a", 1, 0), (0, "a", 0, 1)]
+    arguments += [(2**64 - 1, "a", 0, 0), (0, "a", 2**64 - 1, 0)]
+    draws = np.array([generator(*a).random(1000) for a in arguments])
+    assert np.abs(np.corrcoef(draws) - np.eye(len(arguments))).max() < 0.15
+
+
+@pytest.mark.parametrize("arguments", [(-1, "a"), (2**64, "a"), (0, "a", -1), (0, "a", 0, 2**64)])
+def test_generator_names_what_is_out_of_range(arguments):
+    with pytest.raises(ValueError, match="must be between"):
+        generator(*arguments)
+
+
+# === Batches ===
+
+
+def test_batch_is_a_pure_function_of_seed_and_step():
+    options = {"batch_size": 4, "augmentations": (augmentation.horizontal_flip, augmentation.translate(1))}
+    pipeline = Pipeline(make_data(), LengthPreprocessor(), seed=2**63, **options)
+    batches = [pipeline.batch(step) for step in range(6)]
+    again = Pipeline(make_data(), LengthPreprocessor(), seed=2**63, **options)
+    for step in (5, 0, 3):
+        assert_batches_equal(again.batch(step), batches[step])
+    other = Pipeline(make_data(), LengthPreprocessor(), seed=1, **options)
+    assert any((other.batch(step)["groups"] != batches[step]["groups"]).any() for step in range(6))
+
+
+@pytest.mark.parametrize(("n", "batch_size"), [(10, 4), (10, 10), (3, 8), (1, 2)])
+def test_passes_run_into_each_other_and_show_each_picture_once(n, batch_size):
+    pipeline = Pipeline(make_data(n), batch_size=batch_size)
+    stream = np.concatenate([pipeline.batch(step)["groups"] for step in range(4 * n)])
+    passes = stream[: len(stream) // n * n].reshape(-1, n)
+    assert (np.sort(passes) == np.arange(n)).all()
+    if n > 1:
+        assert len(np.unique(passes, axis=0)) > 1
+
+
+def test_dtypes_shapes_and_pairing():
+    data = make_data()
+    preprocessor = LengthPreprocessor()
+    pipeline = Pipeline(data, preprocessor, batch_size=7)
+    assert len(pipeline) == 2
+    phrasings = set()
+    for step in range(40):
+        batch = pipeline.batch(step)
+        assert {key: (str(value.dtype), value.shape) for key, value in batch.items()} == {
+            "images": ("uint8", (7, 4, 4, 3)),
+            "token_ids": ("int32", (7, 2)),
+            "groups": ("int32", (7,)),
+        }
+        np.testing.assert_array_equal(batch["token_ids"][:, 0], batch["groups"])
+        np.testing.assert_array_equal(batch["images"], data.pictures[batch["groups"]])
+        phrasings |= {tuple(ids) for ids in batch["token_ids"].tolist()}
+    assert len(phrasings) == sum(len(captions) for captions in data.captions)
+    assert preprocessor.calls == 1
+
+
+def test_fixed_shows_every_picture_once_with_its_plain_caption():
+    data = make_data()
+    pipeline = Pipeline(data, LengthPreprocessor(), batch_size=4, fixed=True)
+    assert [len(batch["groups"]) for batch in pipeline] == [4, 4, 2]
+    pipeline.start_at(3)
+    batches = list(pipeline)
+    np.testing.assert_array_equal(np.concatenate([b["images"] for b in batches]), data.pictures)
+    token_ids = np.concatenate([b["token_ids"] for b in batches])
+    np.testing.assert_array_equal(token_ids, [[i, 0] for i in range(10)])
+
+
+def test_windows_are_windows_of_the_same_picture():
+    data = make_data(4)
+    # Raster i has value 10 i + column, so a window tells whose it is and where.
+    raster = np.tile((10 * np.arange(4)[:, None] + np.arange(6)).astype("uint8")[:, None, :, None], (6, 1, 3))
+    pipeline = Pipeline(data, batch_size=64, larger=(raster,), window_probability=0.5)
+    batch = pipeline.batch(0)
+    windows = 0
+    lefts = set()
+    for image, group in zip(batch["images"], batch["groups"], strict=True):
+        if (image == data.pictures[group]).all():
+            continue
+        windows += 1
+        left = int(image[0, 0, 0]) - 10 * group
+        lefts.add(left)
+        np.testing.assert_array_equal(image, raster[group, :4, left : left + 4])
+    assert 16 < windows < 48
+    assert lefts == {0, 1, 2}
+
+
+@pytest.mark.parametrize(
+    ("change", "options", "message"),
+    [
+        (lambda data: data.take([]), {}, "no picture"),
+        (lambda data: data.captions[3].clear() or data, {}, "picture 3"),
+        (lambda data: setattr(data, "pictures", data.pictures / 255) or data, {}, "uint8"),
+        (lambda data: data, {"batch_size": 0}, "batch_size"),
+        (lambda data: data, {"fixed": True, "augmentations": (augmentation.transpose,)}, "fixed"),
+        (lambda data: data, {"larger": (np.zeros((10, 2, 2, 3), "uint8"),)}, "larger"),
+    ],
+)
+def test_impossible_arguments_are_named(change, options, message):
+    with pytest.raises(ValueError, match=message):
+        Pipeline(change(make_data()), **options)
+
+
+# === Augmentation ===
+
+IMAGES = np.random.default_rng(1).integers(0, 256, (600, 3, 3, 3), dtype="uint8")
+
+
+def outcomes(images, changed, changes):
+    """How often each of `changes` explains what happened to a picture."""
+    matches = np.array([(change(images) == changed).all((1, 2, 3)) for change in changes])
+    assert matches.any(0).all()
+    return matches.sum(1)
+
+
+def test_flips_and_transpose_make_the_eight_symmetries_equally_likely():
+    rng = generator(0, "test")
+    changed = IMAGES
+    for augment in (augmentation.horizontal_flip, augmentation.vertical_flip, augmentation.transpose):
+        changed = augment(changed, rng)
+    turns = [lambda x, k=k: np.rot90(x, k, (1, 2)) for k in range(4)]
+    mirrored = [lambda x, k=k: np.rot90(x[:, :, ::-1], k, (1, 2)) for k in range(4)]
+    counts = outcomes(IMAGES, changed, turns + mirrored)
+    assert counts.sum() == len(IMAGES)
+    assert counts.min() > 45
+
+
+def test_channel_permutation_draws_all_six_orders():
+    before = IMAGES.copy()
+    changed = augmentation.channel_permutation(IMAGES, generator(0, "test"))
+    orders = [lambda x, o=list(order): x[..., o] for order in itertools.permutations(range(3))]
+    assert outcomes(IMAGES, changed, orders).min() > 65
+    np.testing.assert_array_equal(IMAGES, before)
+
+
+def test_translate_moves_onto_white():
+    def move(images, y, x):
+        padded = np.pad(images, ((0, 0), (1, 1), (1, 1), (0, 0)), constant_values=255)
+        return padded[:, y : y + 3, x : x + 3]
+
+    changed = augmentation.translate(1)(IMAGES, generator(0, "test"))
+    moves = [lambda a, y=y, x=x: move(a, y, x) for y in range(3) for x in range(3)]
+    assert outcomes(IMAGES, changed, moves).min() > 35
+
+
+# === Keras ===
+
+
+@keras.saving.register_keras_serializable(package="test_pipeline")
+class Recorder(keras.Model):
+    """Trains nothing; writes down the groups of every batch, in compiled code."""
+
+    def __init__(self, rows=16, batch_size=4):
+        super().__init__()
+        self.row = self.add_weight(shape=(), dtype="int32", initializer="zeros", trainable=False)
+        self.seen = self.add_weight(
+            shape=(rows, batch_size), dtype="int32", trainable=False, initializer="zeros"
+        )
+        self.weight = self.add_weight(shape=(), initializer="ones")
+
+    def call(self, inputs):
+        return ops.mean(ops.cast(inputs["images"], "float32")) * self.weight
+
+    def compute_loss(self, x, y=None, y_pred=None, sample_weight=None, training=True):
+        if training:
+            is_row = ops.arange(self.seen.shape[0])[:, None] == self.row
+            self.seen.assign(ops.where(is_row, x["groups"], self.seen.value))
+            self.row.assign(self.row + 1)
+            return y_pred * 0.0
+        return y_pred * 0.0 + ops.cast(ops.shape(x["images"])[0], "float32")
+
+    def recorded(self):
+        rows = ops.convert_to_numpy(self.seen)[: int(self.row)]
+        self.row.assign(0)
+        return rows
+
+
+class StopAt(keras.callbacks.Callback):
+    def __init__(self, epoch, batch, error=None):
+        super().__init__()
+        self.epoch_and_batch = (epoch, batch)
+        self.error = error
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        if (self.epoch, batch) == self.epoch_and_batch:
+            if self.error:
+                raise self.error
+            self.model.stop_training = True
+
+
+def fit(model, pipeline, *callbacks, **options):
+    callbacks = [*callbacks, FollowEpochs(pipeline)]
+    return model.fit(pipeline, shuffle=False, callbacks=callbacks, verbose=0, **options)
+
+
+def make_recorder():
+    model = Recorder()
+    model.compile(optimizer="sgd")
+    return model
+
+
+def expected(steps):
+    pipeline = Pipeline(make_data(), batch_size=4, seed=5)
+    return np.stack([pipeline.batch(step)["groups"] for step in steps])
+
+
+def test_fit_goes_on_from_epoch_to_epoch():
+    pipeline = Pipeline(make_data(), batch_size=4, seed=5)
+    model = make_recorder()
+    fit(model, pipeline, epochs=3)
+    np.testing.assert_array_equal(model.recorded(), expected(range(9)))
+    # Again, in the middle, and once more from the start, with the same objects.
+    fit(model, pipeline, initial_epoch=2, epochs=4)
+    np.testing.assert_array_equal(model.recorded(), expected(range(6, 12)))
+    fit(model, pipeline, epochs=1)
+    np.testing.assert_array_equal(model.recorded(), expected(range(3)))
+
+
+def test_fit_of_an_unbuilt_model_at_a_later_epoch():
+    model = make_recorder()
+    fit(model, Pipeline(make_data(), batch_size=4, seed=5), initial_epoch=2, epochs=4)
+    np.testing.assert_array_equal(model.recorded(), expected(range(6, 12)))
+
+
+def test_fit_after_a_stop_within_an_epoch():
+    pipeline = Pipeline(make_data(), batch_size=4, seed=5)
+    model = make_recorder()
+    fit(model, pipeline, StopAt(epoch=1, batch=0), epochs=3)
+    np.testing.assert_array_equal(model.recorded(), expected(range(4)))
+    fit(model, pipeline, initial_epoch=1, epochs=3)
+    np.testing.assert_array_equal(model.recorded(), expected(range(3, 9)))
+
+
+def test_fit_resumed_by_keras_own_callback(tmp_path):
+    def run(*callbacks):
+        model = make_recorder()
+        model.build({"images": (None, 4, 4, 3), "groups": (None,)})
+        backup = keras.callbacks.BackupAndRestore(tmp_path / "backup")
+        fit(model, Pipeline(make_data(), batch_size=4, seed=5), backup, *callbacks, epochs=4)
+        return model
+
+    with pytest.raises(KeyboardInterrupt):
+        run(StopAt(epoch=2, batch=1, error=KeyboardInterrupt))
+    # The record itself is restored as well, so it shows both runs.
+    np.testing.assert_array_equal(run().recorded(), expected(range(12)))
+
+
+def test_validation_covers_each_picture_once():
+    model = make_recorder()
+    pipeline = Pipeline(make_data(), batch_size=4, seed=5)
+    validation = Pipeline(make_data(), batch_size=4, fixed=True)
+    history = fit(model, pipeline, epochs=2, validation_data=validation).history
+    np.testing.assert_array_equal(model.recorded(), expected(range(6)))
+    # The loss is the batch's size and Keras averages it over the pictures: (4*4 + 4*4 + 2*2) / 10.
+    np.testing.assert_allclose(history["val_loss"], [3.6, 3.6], rtol=1e-6)
+
+
+def test_fit_with_steps_of_its_own_is_refused():
+    pipeline = Pipeline(make_data(), batch_size=4)
+    with pytest.raises(ValueError, match="give `steps_per_epoch` to the Pipeline"):
+        fit(make_recorder(), pipeline, epochs=2, steps_per_epoch=2)

@@ -1,0 +1,45 @@
+import json
+
+import keras
+import numpy as np
+import pytest
+from tiny import tiny_preprocessor
+
+
+@pytest.fixture(scope="module")
+def preprocessor():
+    return tiny_preprocessor()
+
+
+def test_padding_and_cutting(preprocessor):
+    captions = ["a red apple", "a red apple " * 9]
+    ids = preprocessor.generate_preprocess(captions)
+    assert ids.shape == (2, 8) and ids.dtype == np.int32
+    assert preprocessor.lengths(captions).tolist() == [3, 27]
+    assert (ids[0] > 0).tolist() == [True] * 3 + [False] * 5
+    assert ids[1].tolist() == (ids[0, :3].tolist() * 3)[:8]
+    np.testing.assert_array_equal(preprocessor.generate_preprocess("a red apple"), ids[:1])
+    np.testing.assert_array_equal(keras.ops.convert_to_numpy(preprocessor(captions)), ids)
+
+
+def test_text_is_never_padding(preprocessor):
+    assert preprocessor.generate_preprocess("<pad>")[0, 0] != 0
+
+
+@pytest.mark.parametrize("empty", ["", " \n", "\u3000"])
+def test_an_empty_caption_is_named(preprocessor, empty):
+    with pytest.raises(ValueError, match="Caption 1 is empty"):
+        preprocessor.generate_preprocess(["a", empty])
+
+
+@pytest.mark.parametrize("wrong", [None, 3, b"a", ["a"], float("nan")])
+def test_what_is_not_text_is_named(preprocessor, wrong):
+    with pytest.raises(TypeError, match="Caption 1 is not text"):
+        preprocessor.generate_preprocess(["a", wrong])
+
+
+def test_config(preprocessor):
+    config = json.loads(json.dumps(keras.saving.serialize_keras_object(preprocessor)))
+    assert keras.saving.deserialize_keras_object(config).sequence_length == 8
+    with pytest.raises(ValueError, match="sequence_length"):
+        type(preprocessor)(preprocessor.tokenizer, sequence_length=0)

@@ -1,0 +1,104 @@
+import importlib.util
+import socket
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from tiny import tiny_generator
+
+from keras_t2i.pictures import make_grid
+
+FILE = Path(__file__).parents[2] / "recipes" / "generate.py"
+
+
+@pytest.fixture(scope="module")
+def recipe():
+    spec = importlib.util.spec_from_file_location("generate_recipe", FILE)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def generator():
+    return tiny_generator()
+
+
+@pytest.fixture(scope="module")
+def preset(generator, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("presets") / "tiny"
+    generator.save_to_preset(folder)
+    return str(folder)
+
+
+@pytest.fixture(autouse=True)
+def somewhere_offline(tmp_path, monkeypatch):
+    def refuse(*args, **kwargs):
+        raise AssertionError(f"network: {args}")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.chdir(tmp_path)
+
+
+def test_one_picture(recipe, preset, generator, capsys):
+    file = recipe.main(["A red  apple!", "--preset", preset, "--seed", "3", "--scale", "2"])
+    assert file == Path.cwd() / "pictures" / "a-red-apple.png"
+    assert str(file) in capsys.readouterr().out
+    expected = generator.generate("a red apple !", seed=3)
+    np.testing.assert_array_equal(np.asarray(Image.open(file)), make_grid(expected[None], scale=2))
+
+
+def test_a_picture_of_the_same_name_is_kept(recipe, preset):
+    files = [recipe.main(["a red apple", "--preset", preset]) for _ in range(3)]
+    assert [file.name for file in files] == ["a-red-apple.png", "a-red-apple-2.png", "a-red-apple-3.png"]
+
+
+def test_grid_and_output(recipe, preset, generator):
+    arguments = ["--seed", "0", "--num-images", "3", "--best-of", "2", "--temperature", "0.5", "--scale", "1"]
+    file = recipe.main(["a red apple", "a car", *arguments, "--preset", preset, "--output", "new/two.PNG"])
+    pictures = generator.generate(["a red apple", "a car"], seed=0, num_images=3, best_of=2, temperature=0.5)
+    np.testing.assert_array_equal(np.asarray(Image.open(file)), make_grid(pictures, columns=3))
+    assert recipe.main(["a", "b", "--preset", preset, "--output", "new/two.PNG"]) == file
+    assert np.asarray(Image.open(file)).shape == (8 * 8, 2 * 8 * 8 + 2, 3)
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ([], "PROMPT"),
+        (["a", "--seed", "x"], "seed"),
+        (["a", "--num-images", "0"], "at least 1"),
+        (["a", "--preset", "no_such"], "no preset 'no_such'"),
+        (["  "], "Caption 0 is empty"),
+        (["a", "--temperature", "-1"], "temperature"),
+        (["a", "--seed", "-1"], "seed"),
+        (["a", "--output", "picture.jpg"], ".png"),
+        (["a", "--size", "64"], "--size"),
+    ],
+)
+def test_errors_are_one_line_and_code_2(recipe, preset, capsys, arguments, message):
+    if "--preset" not in arguments:
+        arguments = [*arguments, "--preset", preset]
+    with pytest.raises(SystemExit) as exit:
+        recipe.main(arguments)
+    assert exit.value.code == 2
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith("generate.py: error: ") and message in last
+    assert not Path("pictures").exists()
+
+
+def test_names(recipe):
+    assert recipe.free_name("../../etc/passwd").name == "etc-passwd.png"
+    assert recipe.free_name("日本の 猫").name == "日本の-猫.png"
+    assert recipe.free_name("?!").name == "picture.png"
+    assert len(recipe.free_name("猫" * 500).name.encode()) < 200
+
+
+def test_help_names_every_default(recipe, capsys):
+    with pytest.raises(SystemExit) as exit:
+        recipe.main(["--help"])
+    assert exit.value.code == 0
+    text = " ".join(capsys.readouterr().out.split())
+    for default in ("generator_openmoji_32", "random", "default: 1", "1.0", "8", "pictures/<prompt>.png"):
+        assert default in text

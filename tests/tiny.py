@@ -1,0 +1,33 @@
+"""A generator small enough for tests: 8 pixels, concepts of 32 numbers, untrained."""
+
+import keras
+
+from keras_t2i.models.concept_decoder import ConceptDecoder
+from keras_t2i.models.dual_encoder import DualEncoder
+from keras_t2i.models.generator import Generator
+from keras_t2i.models.generator_backbone import GeneratorBackbone
+from keras_t2i.models.image_tower import ImageTower
+from keras_t2i.models.preprocessor import TextToImagePreprocessor
+from keras_t2i.models.text_encoder import CNNTextEncoder
+from keras_t2i.models.tokenizer import CaptionTokenizer
+
+CAPTIONS = ["a red apple", "a green apple", "a red car", "clock face: five-thirty", "clock face: ten-thirty"]
+
+
+def tiny_preprocessor():
+    return TextToImagePreprocessor(CaptionTokenizer.learn(CAPTIONS, 300), sequence_length=8)
+
+
+def tiny_dual_encoder(vocabulary_size=300):
+    return DualEncoder(
+        CNNTextEncoder(vocabulary_size, 8, embedding_dim=8, filters=8, blocks=1, hidden_dim=16, code_dim=32),
+        ImageTower(8, filters=(8,), blocks=(1,), poolings=1, code_dim=32),
+    )
+
+
+def tiny_generator():
+    keras.utils.set_random_seed(0)
+    preprocessor = tiny_preprocessor()
+    dual_encoder = tiny_dual_encoder(preprocessor.tokenizer.vocabulary_size())
+    decoder = ConceptDecoder(8, filters=(8,), blocks=(1,), code_dim=32)
+    return Generator(GeneratorBackbone(dual_encoder, decoder), preprocessor)
