@@ -206,9 +206,6 @@ def compose_captions(concept, style, name_style=False, tags=()):
     plain = ", ".join([label, *details])
     front = in_front(label, details)
     phrasings = [plain, with_article(front)]
-    new_tags = [tag for tag in tags if tag.lower() not in plain.lower()]
-    if new_tags:
-        phrasings.append(", ".join([plain, *new_tags[:2]]))
     if details:
         phrasings += [
             front,
@@ -217,18 +214,29 @@ def compose_captions(concept, style, name_style=False, tags=()):
             shortened(label, details),
             with_article(in_front(label, details, skinned=True)),
         ]
-    for synonym in dict.fromkeys([*concept.synonyms[:2], *reworded(label)]):
+    for synonym in distinct([*concept.synonyms[:2], *reworded(label)]):
         phrasings += [", ".join([synonym, *details]), with_article(in_front(synonym, details))]
-    phrasings = list(dict.fromkeys(phrasings))
+    tagged = ", ".join([plain, *[tag for tag in tags if tag.lower() not in plain.lower()][:2]])
     if style == BLACK_LINE:
-        return list(dict.fromkeys([f"{plain}, {style}", *framed(phrasings, LINE_FRAMES)]))[:MOST_PHRASINGS]
-    # Where to start in a list of frames differs from picture to picture, so that all frames are seen.
-    start = bucket("frame", concept.code_point, len(FRAMES))
-    frames = [*FRAMES[start:], *FRAMES[:start]][: 4 if len(phrasings) > 2 else 5]
-    articled = with_article(front)
+        dressed = framed(distinct(phrasings), LINE_FRAMES)
+        return distinct([f"{plain}, {style}", f"{tagged}, {style}", *dressed])[:MOST_PHRASINGS]
+    # Frames, and phrasings where there are too many, are taken in turn from one emoji to the next.
+    frames = rotated(FRAMES, "frame", concept.code_point)[: 4 if len(set(phrasings)) > 2 else 5]
+    always, others = [f"{plain}, {style}", *phrasings[:2]], distinct([*phrasings[2:], tagged])
+    others = rotated(others, "phrasing", concept.code_point)[: MOST_PHRASINGS - len(always) - len(frames)]
+    articled = phrasings[1]
     dressed = [frame.format(articled if frame.endswith("of {}") else front, style=style) for frame in frames]
-    bare = list(dict.fromkeys([f"{plain}, {style}", *phrasings]))[: MOST_PHRASINGS - 1 - len(dressed)]
-    return list(dict.fromkeys([f"{plain}, {style}" if name_style else plain, *bare, *dressed]))
+    return distinct([always[0] if name_style else plain, *always, *others, *dressed])
+
+
+def distinct(captions):
+    return list(dict.fromkeys(captions))
+
+
+def rotated(choices, purpose, code_point):
+    """The choices in order, begun at a place that depends on the code point."""
+    start = bucket(purpose, code_point, max(1, len(choices)))
+    return [*choices[start:], *choices[:start]]
 
 
 def framed(phrasings, frames):

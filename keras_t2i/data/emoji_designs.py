@@ -142,7 +142,7 @@ def fetch_packages(designs, folder):
     Path(folder).mkdir(parents=True, exist_ok=True)
     command = [npm, "install", "--prefix", str(folder), "--ignore-scripts", "--no-audit", "--no-fund"]
     command += [f"{package.package}@{package.version}" for package in missing]
-    print("Running:", " ".join(command[1:]))
+    print("Running: npm", " ".join(command[1:]))
     if subprocess.run(command, check=False).returncode:
         raise RuntimeError(
             f"npm could not fetch {', '.join(package.package for package in missing)}; it says why above. "

@@ -3,6 +3,7 @@
 import functools
 import itertools
 import math
+import warnings
 
 import keras
 import numpy as np
@@ -62,10 +63,10 @@ class Pipeline(keras.utils.PyDataset):
         self.larger = tuple(larger)
         self.window_probability = window_probability
         self.fixed = fixed
-        self.first_step = 0
         self._check(steps_per_epoch)
         one_pass = math.ceil(len(data) / self.batch_size)
         self.steps_per_epoch = steps_per_epoch or one_pass
+        self.start_at(0)
         self.groups = np.asarray(data.groups, dtype="int32")
         self._order = functools.lru_cache(maxsize=4)(self._compute_order)
         # The phrasings of all pictures, one after the other: picture i owns rows first[i] and on.
@@ -147,6 +148,17 @@ class Pipeline(keras.utils.PyDataset):
     def start_at(self, epoch):
         """Makes `self[i]` the batch of step `epoch * len(self) + i`."""
         self.first_step = int(epoch) * len(self)
+        self._rounds = 0
+
+    def on_epoch_begin(self):
+        # Keras calls this before each epoch and, once per fit, before it looks at the shapes.
+        self._rounds += 1
+        if self._rounds == 3 and not self.fixed:
+            warnings.warn(
+                f"These are again the batches of steps {self.first_step} and on. For new ones in each epoch, "
+                "call fit(pipeline, shuffle=False, callbacks=[FollowEpochs(pipeline)])",
+                stacklevel=2,
+            )
 
     def __len__(self):
         return self.steps_per_epoch

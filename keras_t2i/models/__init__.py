@@ -4,6 +4,8 @@ from keras_t2i.models.autoencoder import ImageEncoder
 from keras_t2i.models.backbone import Backbone
 from keras_t2i.models.concept_decoder import ConceptDecoder
 from keras_t2i.models.dual_encoder import DualEncoder
+from keras_t2i.models.generator import Generator
+from keras_t2i.models.generator_backbone import GeneratorBackbone
 from keras_t2i.models.image_tower import ImageTower
 from keras_t2i.models.preprocessor import TextToImagePreprocessor
 from keras_t2i.models.text_encoder import CNNTextEncoder
@@ -16,6 +18,8 @@ __all__ = [
     "ConceptDecoder",
     "ConvAutoencoder",
     "DualEncoder",
+    "Generator",
+    "GeneratorBackbone",
     "ImageDecoder",
     "ImageEncoder",
     "ImageTower",

@@ -1,5 +1,3 @@
-import itertools
-
 import keras
 import numpy as np
 import pytest
@@ -9,7 +7,6 @@ from keras_t2i.data import augmentation
 from keras_t2i.data.captioned_pictures import CaptionedPictures
 from keras_t2i.data.pipeline import FollowEpochs
 from keras_t2i.data.pipeline import Pipeline
-from keras_t2i.data.randomness import generator
 
 
 class LengthPreprocessor:
@@ -32,29 +29,6 @@ def assert_batches_equal(batch, other):
     assert batch.keys() == other.keys()
     for key in batch:
         np.testing.assert_array_equal(batch[key], other[key])
-
-
-# === Randomness ===
-
-
-def test_generator_is_the_same_on_every_machine():
-    assert generator(1, "order", 2).integers(2**32, size=3).tolist() == [721968787, 2420121323, 2366661205]
-
-
-def test_generators_differ_in_each_argument():
-    arguments = [(0, "a", 0, 0), (1, "a", 0, 0), (0, "b", 0, 0), (0, "a", 1, 0), (0, "a", 0, 1)]
-    arguments += [(2**64 - 1, "a", 0, 0), (0, "a", 2**64 - 1, 0)]
-    draws = np.array([generator(*a).random(1000) for a in arguments])
-    assert np.abs(np.corrcoef(draws) - np.eye(len(arguments))).max() < 0.15
-
-
-@pytest.mark.parametrize("arguments", [(-1, "a"), (2**64, "a"), (0, "a", -1), (0, "a", 0, 2**64)])
-def test_generator_names_what_is_out_of_range(arguments):
-    with pytest.raises(ValueError, match="must be between"):
-        generator(*arguments)
-
-
-# === Batches ===
 
 
 def test_batch_is_a_pure_function_of_seed_and_step():
@@ -142,51 +116,6 @@ def test_windows_are_windows_of_the_same_picture():
 def test_impossible_arguments_are_named(change, options, message):
     with pytest.raises(ValueError, match=message):
         Pipeline(change(make_data()), **options)
-
-
-# === Augmentation ===
-
-IMAGES = np.random.default_rng(1).integers(0, 256, (600, 3, 3, 3), dtype="uint8")
-
-
-def outcomes(images, changed, changes):
-    """How often each of `changes` explains what happened to a picture."""
-    matches = np.array([(change(images) == changed).all((1, 2, 3)) for change in changes])
-    assert matches.any(0).all()
-    return matches.sum(1)
-
-
-def test_flips_and_transpose_make_the_eight_symmetries_equally_likely():
-    rng = generator(0, "test")
-    changed = IMAGES
-    for augment in (augmentation.horizontal_flip, augmentation.vertical_flip, augmentation.transpose):
-        changed = augment(changed, rng)
-    turns = [lambda x, k=k: np.rot90(x, k, (1, 2)) for k in range(4)]
-    mirrored = [lambda x, k=k: np.rot90(x[:, :, ::-1], k, (1, 2)) for k in range(4)]
-    counts = outcomes(IMAGES, changed, turns + mirrored)
-    assert counts.sum() == len(IMAGES)
-    assert counts.min() > 45
-
-
-def test_channel_permutation_draws_all_six_orders():
-    before = IMAGES.copy()
-    changed = augmentation.channel_permutation(IMAGES, generator(0, "test"))
-    orders = [lambda x, o=list(order): x[..., o] for order in itertools.permutations(range(3))]
-    assert outcomes(IMAGES, changed, orders).min() > 65
-    np.testing.assert_array_equal(IMAGES, before)
-
-
-def test_translate_moves_onto_white():
-    def move(images, y, x):
-        padded = np.pad(images, ((0, 0), (1, 1), (1, 1), (0, 0)), constant_values=255)
-        return padded[:, y : y + 3, x : x + 3]
-
-    changed = augmentation.translate(1)(IMAGES, generator(0, "test"))
-    moves = [lambda a, y=y, x=x: move(a, y, x) for y in range(3) for x in range(3)]
-    assert outcomes(IMAGES, changed, moves).min() > 35
-
-
-# === Keras ===
 
 
 @keras.saving.register_keras_serializable(package="test_pipeline")
@@ -299,6 +228,11 @@ def test_validation_covers_each_picture_once():
     np.testing.assert_array_equal(model.recorded(), expected(range(6)))
     # The loss is the batch's size and Keras averages it over the pictures: (4*4 + 4*4 + 2*2) / 10.
     np.testing.assert_allclose(history["val_loss"], [3.6, 3.6], rtol=1e-6)
+
+
+def test_fit_that_repeats_its_first_epoch_warns():
+    with pytest.warns(UserWarning, match="FollowEpochs"):
+        make_recorder().fit(Pipeline(make_data(), batch_size=4), epochs=3, shuffle=False, verbose=0)
 
 
 def test_fit_with_steps_of_its_own_is_refused():

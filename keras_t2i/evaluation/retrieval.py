@@ -1,0 +1,128 @@
+"""Does a caption find its picture among others? Recall and R-precision, with honest floors.
+
+The unit is the trial: one caption, its picture, and distractors that show something else. Distractors
+are drawn at random, or hard: the same thing with one attribute changed (another skin tone, colour, style).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from keras_t2i.data.randomness import generator
+from keras_t2i.pictures import to_float
+
+
+@dataclass
+class Recall:
+    """Share of trials whose right candidate came first, or within the first five; and of how many
+    candidates (the mean, where trials differ)."""
+
+    at_1: float
+    at_5: float
+    candidates: float
+    trials: int
+    ranks: np.ndarray
+
+    def interval(self, level=0.95, samples=2000, seed=0):
+        """Bootstrap interval of `at_1` over trials: (low, high)."""
+        right = self.ranks == 0
+        draws = generator(seed, "bootstrap").integers(len(right), size=(samples, len(right)))
+        tail = (1 - level) / 2
+        return tuple(float(q) for q in np.quantile(right[draws].mean(axis=1), [tail, 1 - tail]))
+
+
+def codes(dual_encoder, preprocessor, pictures, captions):
+    """Concepts of uint8 pictures and of captions: two float32 arrays `(n, d)` of length 1."""
+    image_codes = dual_encoder.image_encoder.predict(to_float(pictures), verbose=0)
+    text_codes = dual_encoder.text_encoder.predict(preprocessor.generate_preprocess(captions), verbose=0)
+    return tuple(c / np.maximum(np.linalg.norm(c, axis=1, keepdims=True), 1e-12) for c in (image_codes, text_codes))
+
+
+def random_distractors(data, candidates=100, seed=0):
+    """For each picture of `data`, the positions of others with another plain caption and other pixels.
+
+    Returns:
+        A list of int arrays of `candidates - 1` positions, fewer where there are not so many.
+    """
+    captions = np.array([phrasings[0] for phrasings in data.captions])
+    chosen = []
+    for i in range(len(data)):
+        others = np.flatnonzero((captions != captions[i]) & (data.groups != data.groups[i]))
+        order = generator(seed, "distractors", i).permutation(len(others))
+        chosen.append(others[order[: candidates - 1]])
+    return chosen
+
+
+def hard_distractors(asked, pool):
+    """For each picture of `asked`, the positions in `pool` of pictures that differ in one attribute alone.
+
+    Both are `CaptionedPictures` with `attributes`; the base counts as one attribute only where all
+    others agree and there is at least one, so "man, dark skin tone" has "man, light skin tone" as its
+    distractor, not "apple".
+    """
+    keys = ("base", "tone", "hair", "colour", "style")
+    table = [tuple(str(a.get(k) or "") for k in keys) for a in pool.attributes]
+    by_rest = {}
+    for position, values in enumerate(table):
+        for k in range(1, len(keys)):
+            by_rest.setdefault((k, values[:k] + values[k + 1 :]), []).append(position)
+    chosen = []
+    for attributes, group in zip(asked.attributes, asked.groups, strict=True):
+        values = tuple(str(attributes.get(k) or "") for k in keys)
+        near = set()
+        for k in range(1, len(keys)):
+            if values[k]:  # an attribute that the caption names
+                near.update(p for p in by_rest.get((k, values[:k] + values[k + 1 :]), []) if table[p] != values)
+        chosen.append(np.array([p for p in sorted(near) if pool.groups[p] != group], dtype="int64"))
+    return chosen
+
+
+def ranks(text_codes, image_codes, right, distractors):
+    """How many distractors score higher than the right picture, for each caption; ties count half.
+
+    Args:
+        text_codes: float `(n, d)`.
+        image_codes: float `(m, d)`: the pool.
+        right: int `(n,)`: each caption's picture in the pool.
+        distractors: list of n int arrays of positions in the pool.
+
+    Returns:
+        float array `(n,)`, 0 is first.
+    """
+    found = []
+    for code, own, others in zip(text_codes, right, distractors, strict=True):
+        scores, score = image_codes[others] @ code, image_codes[own] @ code
+        found.append((scores > score).sum() + 0.5 * (scores == score).sum())
+    return np.array(found)
+
+
+def summarise(found, distractors):
+    """`Recall` of `ranks`; trials without a distractor are left out."""
+    sizes = np.array([len(d) for d in distractors])
+    found, sizes = found[sizes > 0], sizes[sizes > 0]
+    if not len(found):
+        return Recall(float("nan"), float("nan"), float("nan"), 0, found)
+    return Recall(float((found < 1).mean()), float((found < 5).mean()), float(sizes.mean() + 1), len(found), found)
+
+
+def recall(dual_encoder, preprocessor, data, candidates=100, seed=0):
+    """Captions of `data` against pictures of `data`, random distractors. Returns `Recall`."""
+    plain = [phrasings[0] for phrasings in data.captions]
+    image_codes, text_codes = codes(dual_encoder, preprocessor, data.pictures, plain)
+    distractors = random_distractors(data, candidates, seed)
+    return summarise(ranks(text_codes, image_codes, np.arange(len(data)), distractors), distractors)
+
+
+def found_first(dual_encoder, preprocessor, data, rows=8, columns=8):
+    """For `rows` captions of `data`, spread evenly: the true picture, then the best `columns - 1` found.
+
+    Returns:
+        uint8 `(rows * columns, s, s, 3)`.
+    """
+    plain = [phrasings[0] for phrasings in data.captions]
+    image_codes, text_codes = codes(dual_encoder, preprocessor, data.pictures, plain)
+    shown = []
+    for i in np.linspace(0, len(data) - 1, min(rows, len(data))).astype("int64"):
+        best = np.argsort(-(image_codes @ text_codes[i]), kind="stable")[: columns - 1]
+        shown.append(np.concatenate([data.pictures[i : i + 1], data.pictures[best]]))
+    return np.concatenate(shown)
