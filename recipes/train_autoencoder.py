@@ -32,7 +32,7 @@ from keras_t2i.training.run import train
 
 
 def main(argv=None):
-    parser = training_parser(__doc__, "autoencoder", epochs=40, batch_size=64, learning_rate=2e-3)
+    parser = training_parser(__doc__, "autoencoder", epochs=32, batch_size=16, learning_rate=1.5e-3)
     args = parser.parse_args(argv)
     settings = prepare(args)
     pictures, unseen = load_splits(args)

@@ -7,9 +7,12 @@ import tensorflow_datasets as tfds
 
 from keras_t2i.data import emoji_designs
 from keras_t2i.data import splits
-from keras_t2i.data.captions import attributes_of
 from keras_t2i.data.captions import compose_captions
-from keras_t2i.data.captions import concept_of
+from keras_t2i.data.concepts import attributes_of
+from keras_t2i.data.concepts import concept_of
+from keras_t2i.data.design_packages import DESIGNS
+from keras_t2i.data.design_packages import WORDS
+from keras_t2i.data.openmoji_builder import ATTRIBUTION
 from keras_t2i.data.openmoji_builder import EmojiBuilder
 from keras_t2i.data.openmoji_builder import OpenMojiConfig
 
@@ -18,12 +21,12 @@ from keras_t2i.data.openmoji_builder import OpenMojiConfig
 class EmojiConfig(OpenMojiConfig):
     """`designs`: which besides OpenMoji. `packages`: the folder they were installed into."""
 
-    designs: tuple[str, ...] = tuple(emoji_designs.DESIGNS)
+    designs: tuple[str, ...] = tuple(DESIGNS)
     packages: str = ""
 
     def __post_init__(self):
         super().__post_init__()
-        if self.designs != tuple(emoji_designs.DESIGNS):
+        if self.designs != tuple(DESIGNS):
             words = [design.replace(" ", "-") for design in self.designs] or ["openmoji"]
             self.name = "_".join([self.name, *words])
 
@@ -41,7 +44,9 @@ class EmojiDesigns(EmojiBuilder):
 
     @property
     def attribution(self):
-        return emoji_designs.attribution(self.builder_config.designs)
+        makers = [*(DESIGNS[design] for design in self.builder_config.designs), WORDS]
+        thanks = [f"{package.makers} ({package.licence})." for package in makers]
+        return " ".join([ATTRIBUTION, *thanks])
 
     @cached_property
     def words(self):

@@ -13,8 +13,8 @@ import numpy as np
 
 from keras_t2i.data.captioned_pictures import CaptionedPictures
 from keras_t2i.data.captions import BLACK_LINE
-from keras_t2i.data.captions import concept_of
-from keras_t2i.data.captions import is_country
+from keras_t2i.data.concepts import concept_of
+from keras_t2i.data.concepts import is_country
 from keras_t2i.data.rasterise import decode_on_white
 from keras_t2i.data.rasterise import rasterise_svg
 from keras_t2i.data.splits import COLOUR_AND_SHAPE

@@ -13,9 +13,9 @@ import tensorflow_datasets as tfds
 from tqdm.auto import tqdm
 
 from keras_t2i.data import splits
-from keras_t2i.data.captions import attributes_of
 from keras_t2i.data.captions import compose_captions
-from keras_t2i.data.captions import concept_of
+from keras_t2i.data.concepts import attributes_of
+from keras_t2i.data.concepts import concept_of
 from keras_t2i.data.openmoji import drawings
 from keras_t2i.data.rasterise import encode_png
 from keras_t2i.data.rasterise import is_blank

@@ -15,10 +15,15 @@ class TransposedConvolution(layers.Conv2DTranspose):
     Call: float tensor `(n, h, w, c)` to `(n, 2h, 2w, filters)`.
     """
 
-    def __init__(self, filters, kernel_size=4, strides=2, padding="same", **kwargs):
-        super().__init__(filters, kernel_size, strides, padding, data_format="channels_last", **kwargs)
-        if self.kernel_size != (4, 4) or self.strides != (2, 2) or self.padding != "same":
-            raise ValueError("TransposedConvolution has kernel 4, stride 2 and padding 'same'")
+    def __init__(
+        self, filters, kernel_size=4, strides=2, padding="same", data_format="channels_last", **kwargs
+    ):
+        super().__init__(filters, kernel_size, strides, padding, data_format=data_format, **kwargs)
+        shape = (self.kernel_size, self.strides, self.padding, self.data_format)
+        if shape != ((4, 4), (2, 2), "same", "channels_last"):
+            raise ValueError(
+                f"TransposedConvolution has kernel 4, stride 2, padding 'same', channels last; received {shape}"
+            )
 
     def call(self, x):
         x = transposed_convolution(x, self.kernel)

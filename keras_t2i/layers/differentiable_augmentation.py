@@ -37,7 +37,8 @@ class DifferentiableAugmentation(keras.layers.Layer):
 
     def _moves(self, n, size):
         by = keras.random.randint((n, 1), -self.translation, self.translation + 1, seed=self.seed_generator)
-        return ops.one_hot(ops.arange(size, dtype="int32")[None] + by, size, dtype="float32")
+        place = ops.arange(size, dtype="int32")
+        return ops.cast(ops.expand_dims(place + by, -1) == place, "float32")  # no row where it is outside
 
     def get_config(self):
         return {

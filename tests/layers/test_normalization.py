@@ -1,0 +1,59 @@
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from keras_t2i.layers import GroupNormalization
+from keras_t2i.layers import Standardization
+
+
+def normal(*shape, seed=0):
+    return np.random.default_rng(seed).standard_normal(shape, dtype="float32")
+
+
+@pytest.mark.parametrize("shape", [(3, 5, 7, 16), (3, 5, 16)])
+def test_group_normalization_is_that_of_keras(shape):
+    ours, theirs = GroupNormalization(4, epsilon=1e-3), keras.layers.GroupNormalization(4, epsilon=1e-3)
+    x = 2 * normal(*shape) + 3
+    ours.build(shape)
+    theirs.build(shape)
+    weights = [normal(16, seed=1), normal(16, seed=2)]
+    ours.set_weights(weights)
+    theirs.set_weights(weights)
+    np.testing.assert_allclose(ops.convert_to_numpy(ours(x)), ops.convert_to_numpy(theirs(x)), atol=1e-5)
+
+
+def test_group_normalization_in_bfloat16():
+    x = normal(2, 8, 8, 16)
+    wide, narrow = GroupNormalization(8)(x), GroupNormalization(8, dtype="mixed_bfloat16")(x)
+    assert keras.backend.standardize_dtype(narrow.dtype) == "bfloat16"
+    np.testing.assert_allclose(ops.convert_to_numpy(ops.cast(narrow, "float32")), ops.convert_to_numpy(wide), atol=0.04)
+
+
+def test_group_normalization_of_a_flat_picture_is_finite():
+    y = ops.convert_to_numpy(GroupNormalization(2)(np.full((1, 4, 4, 8), 0.3, dtype="float32")))
+    np.testing.assert_allclose(y, 0, atol=1e-3)
+
+
+def test_group_normalization_checks_its_groups():
+    with pytest.raises(ValueError, match="12 channels cannot be split into 8 groups"):
+        GroupNormalization(8).build((None, 4, 4, 12))
+
+
+def test_standardization_and_its_inverse():
+    codes = 3 * normal(64, 5) + np.arange(5, dtype="float32")
+    there, back = Standardization(), Standardization(invert=True, dtype="mixed_bfloat16")
+    np.testing.assert_array_equal(ops.convert_to_numpy(there(codes)), codes)  # until it is measured
+    back.build(codes.shape)
+    for layer in (there, back):
+        layer.mean.assign(codes.mean(axis=0))
+        layer.scale.assign(codes.std(axis=0))
+    standard = ops.convert_to_numpy(there(codes))
+    np.testing.assert_allclose(standard.mean(axis=0), 0, atol=1e-5)
+    np.testing.assert_allclose(standard.std(axis=0), 1, atol=1e-5)
+    assert keras.backend.standardize_dtype(back(there(codes)).dtype) == "float32"
+    assert not there.trainable_weights
+    inverse = Standardization.from_config({**back.get_config(), "dtype": "float32"})
+    inverse.build(codes.shape)
+    inverse.set_weights(there.get_weights())
+    np.testing.assert_allclose(ops.convert_to_numpy(inverse(standard)), codes, atol=1e-5)
