@@ -72,7 +72,10 @@ def main(argv=None):
     print_table(
         [
             ("PSNR of unseen pictures, dB", mean_psnr(best, unseen.pictures)),
-            ("the same by PCA of 512 numbers", principal_components_psnr(pictures.pictures, unseen.pictures, 512)),
+            (
+                "the same by PCA of 512 numbers",
+                principal_components_psnr(pictures.pictures, unseen.pictures, 512),
+            ),
             ("minutes", logs["seconds"] / 60),
             ("peak memory, MiB", peak_memory()),
             ("picture", args.output / "reconstructions.png"),

@@ -36,10 +36,24 @@ from keras_t2i.training.run import train
 def main(argv=None):
     parser = training_parser(__doc__, "concepts", epochs=40, batch_size=256, learning_rate=2e-3)
     parser.add_argument("--objective", default="contrastive", choices=["contrastive", "siglip", "regression"])
-    parser.add_argument("--micro-batches", default=1, type=int, help="parts of a batch in memory at once (contrast only)")
-    parser.add_argument("--vocabulary-size", default=2048, type=int, help="word pieces that the tokenizer learns")
-    parser.add_argument("--sequence-length", default=32, type=int, help="word pieces of a caption; the rest is cut")
-    parser.add_argument("--autoencoder", default="autoencoder_openmoji_32", help="preset whose codes regression matches")
+    parser.add_argument(
+        "--micro-batches", default=1, type=int, help="parts of a batch in memory at once (contrast only)"
+    )
+    parser.add_argument(
+        "--vocabulary-size", default=2048, type=int, help="word pieces that the tokenizer learns"
+    )
+    parser.add_argument(
+        "--sequence-length", default=32, type=int, help="word pieces of a caption; the rest is cut"
+    )
+    parser.add_argument(
+        "--text-filters", default=128, type=int, help="channels of the text encoder's convolutions"
+    )
+    parser.add_argument(
+        "--image-filters", default=[32, 64, 96], type=int, nargs="+", help="channels after each halving"
+    )
+    parser.add_argument(
+        "--autoencoder", default="autoencoder_openmoji_32", help="preset whose codes regression matches"
+    )
     args = parser.parse_args(argv)
     settings = prepare(args)
     pictures, unseen = load_splits(args)
@@ -49,17 +63,18 @@ def main(argv=None):
     preprocessor = TextToImagePreprocessor(tokenizer, sequence_length=args.sequence_length)
     cut = (preprocessor.lengths(captions) > args.sequence_length).mean()
 
-    small = {"filters": 16, "blocks": 1, "hidden_dim": 16} if args.smoke else {}
+    if args.smoke:
+        args.text_filters, args.image_filters = 16, [8, 8, 8]
     text_encoder = CNNTextEncoder(
-        tokenizer.vocabulary_size(), args.sequence_length, **small, dtype=args.precision
+        tokenizer.vocabulary_size(), args.sequence_length, filters=args.text_filters, dtype=args.precision
     )
     shared = {"seed": args.seed}
     if args.objective == "regression":
         image_encoder = ConvAutoencoder.from_preset(args.autoencoder).encoder
         objective = ConceptRegression(text_encoder, image_encoder, **shared)
     else:
-        small = {"filters": (8, 8, 8)} if args.smoke else {}
-        image_encoder = ImageTower(**small, dtype=args.precision)
+        blocks = [1] * len(args.image_filters)
+        image_encoder = ImageTower(filters=args.image_filters, blocks=blocks, dtype=args.precision)
         kind = "siglip" if args.objective == "siglip" else "clip"
         dual_encoder = DualEncoder(text_encoder, image_encoder)
         objective = ContrastiveAlignment(dual_encoder, kind, args.micro_batches, **shared)
@@ -75,7 +90,9 @@ def main(argv=None):
         return DualEncoder(average, image_encoder) if args.objective == "regression" else average
 
     def draw(objective):  # a row for each of eight captions: its picture, then the seven found first
-        return make_grid(retrieval.found_first(trained(objective), preprocessor, unseen, rows=8, columns=8), 8, scale=2)
+        return make_grid(
+            retrieval.found_first(trained(objective), preprocessor, unseen, rows=8, columns=8), 8, scale=2
+        )
 
     logs = train(
         objective,

@@ -34,14 +34,24 @@ from keras_t2i.training.run import train
 
 def main(argv=None):
     parser = training_parser(__doc__, "decoder", epochs=60, batch_size=64, learning_rate=2e-3)
-    parser.add_argument("--form", default="fixed", choices=["fixed", "naive"], help="what the decoder learns from")
-    parser.add_argument("--dual-encoder", default="dual_encoder_openmoji_32", help="preset of lesson 2: name or folder")
-    parser.add_argument("--critics", default=[], nargs="*", help="further presets of lesson 2 that look at the drawing")
+    parser.add_argument(
+        "--form", default="fixed", choices=["fixed", "naive"], help="what the decoder learns from"
+    )
+    parser.add_argument(
+        "--dual-encoder", default="dual_encoder_openmoji_32", help="preset of lesson 2: name or folder"
+    )
+    parser.add_argument(
+        "--critics", default=[], nargs="*", help="further presets of lesson 2 that look at the drawing"
+    )
     parser.add_argument(
         "--outside", default="autoencoder_openmoji_32", help="preset of lesson 1 whose encoder only watches"
     )
-    parser.add_argument("--noise-scale", default=0.2, type=float, help="how far chance moves a concept (of length 1)")
-    parser.add_argument("--pixel-weight", default=5.0, type=float, help="weight of the true picture's pixels (fixed)")
+    parser.add_argument(
+        "--noise-scale", default=0.2, type=float, help="how far chance moves a concept (of length 1)"
+    )
+    parser.add_argument(
+        "--pixel-weight", default=5.0, type=float, help="weight of the true picture's pixels (fixed)"
+    )
     args = parser.parse_args(argv)
     settings = prepare(args)
     dual_encoder = DualEncoder.from_preset(args.dual_encoder)
@@ -65,7 +75,9 @@ def main(argv=None):
 
     examples = pictures.take(np.linspace(0, len(pictures) - 1, min(12, len(pictures))))
     examples_ids = preprocessor.generate_preprocess([phrasings[0] for phrasings in examples.captions])
-    concepts = dual_encoder.predict({"images": examples.pictures / 127.5 - 1, "token_ids": examples_ids}, verbose=0)
+    concepts = dual_encoder.predict(
+        {"images": examples.pictures / 127.5 - 1, "token_ids": examples_ids}, verbose=0
+    )
 
     def draw(objective):  # true pictures over drawn ones
         drawn = generator_of(objective).decode(concepts["text_codes"])
@@ -91,7 +103,11 @@ def main(argv=None):
     generator.save_to_preset(args.output / "preset", weights_dtype="float16")
     print_table(
         [
-            *((f"validation {name}", logs[f"val_{name}"]) for name in ("consistency", "pixels", "outside") if logs),
+            *(
+                (f"validation {name}", logs[f"val_{name}"])
+                for name in ("consistency", "pixels", "outside")
+                if logs
+            ),
             ("minutes", logs["seconds"] / 60),
             ("peak memory, MiB", peak_memory()),
             ("picture: true over drawn", args.output / "drawings.png"),

@@ -1,5 +1,5 @@
-from keras_t2i.data.captioned_pictures import CaptionedPictures
 from keras_t2i.data.captioned_folder import load_captioned_folder
+from keras_t2i.data.captioned_pictures import CaptionedPictures
 from keras_t2i.data.emoji_designs import load_emoji
 from keras_t2i.data.openmoji import load_openmoji
 from keras_t2i.data.pipeline import FollowEpochs
@@ -29,4 +29,6 @@ def load(source, split, size=32):
         `CaptionedPictures`.
     """
     named = {"openmoji": load_openmoji, "emoji": load_emoji}
-    return named.get(str(source), lambda split, size: load_captioned_folder(source, split, size))(split, size=size)
+    return named.get(str(source), lambda split, size: load_captioned_folder(source, split, size))(
+        split, size=size
+    )

@@ -50,3 +50,14 @@ class CaptionedPictures:
             attributes=[self.attributes[i] for i in indices],
             source=self.source,
         )
+
+    def joined(self, other: "CaptionedPictures") -> "CaptionedPictures":
+        """These pictures, then those of `other`."""
+        return CaptionedPictures(
+            pictures=np.concatenate([self.pictures, other.pictures]),
+            captions=self.captions + other.captions,
+            names=self.names + other.names,
+            groups=np.concatenate([self.groups, other.groups]),
+            attributes=self.attributes + other.attributes,
+            source=self.source,
+        )

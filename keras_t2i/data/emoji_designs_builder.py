@@ -40,7 +40,7 @@ class EmojiDesigns(EmojiBuilder):
 
     name = "emoji"
     VERSION = tfds.core.Version("1.0.0")
-    RELEASE_NOTES = {"1.0.0": "Six styles."}  # noqa: RUF012
+    RELEASE_NOTES = {"1.0.0": "Six styles."}
 
     @property
     def attribution(self):

@@ -122,8 +122,8 @@ class OpenMoji(EmojiBuilder):
     attribution = ATTRIBUTION
     # To be raised whenever pictures, captions or splits change: it is what tells an old cache from a new one.
     VERSION = tfds.core.Version("1.0.0")
-    RELEASE_NOTES = {"1.0.0": "OpenMoji 17.0.0, colour and black line."}  # noqa: RUF012
-    BUILDER_CONFIGS = [OpenMojiConfig(size=size) for size in (32, 64, 128)]  # noqa: RUF012
+    RELEASE_NOTES = {"1.0.0": "OpenMoji 17.0.0, colour and black line."}
+    BUILDER_CONFIGS = [OpenMojiConfig(size=size) for size in (32, 64, 128)]
 
     def drawings(self):
         return drawings(self.builder_config.limit)

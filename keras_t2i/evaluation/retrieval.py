@@ -11,6 +11,9 @@ import numpy as np
 from keras_t2i.data.randomness import generator
 from keras_t2i.pictures import to_float
 
+# What a picture is known by; `data/` fills these in where it can.
+ATTRIBUTES = ("base", "style", "gender", "tone", "hair", "colour", "hour", "minutes", "expression")
+
 
 @dataclass
 class Recall:
@@ -35,7 +38,9 @@ def codes(dual_encoder, preprocessor, pictures, captions):
     """Concepts of uint8 pictures and of captions: two float32 arrays `(n, d)` of length 1."""
     image_codes = dual_encoder.image_encoder.predict(to_float(pictures), verbose=0)
     text_codes = dual_encoder.text_encoder.predict(preprocessor.generate_preprocess(captions), verbose=0)
-    return tuple(c / np.maximum(np.linalg.norm(c, axis=1, keepdims=True), 1e-12) for c in (image_codes, text_codes))
+    return tuple(
+        c / np.maximum(np.linalg.norm(c, axis=1, keepdims=True), 1e-12) for c in (image_codes, text_codes)
+    )
 
 
 def random_distractors(data, candidates=100, seed=0):
@@ -44,36 +49,47 @@ def random_distractors(data, candidates=100, seed=0):
     Returns:
         A list of int arrays of `candidates - 1` positions, fewer where there are not so many.
     """
-    captions = np.array([phrasings[0] for phrasings in data.captions])
-    chosen = []
-    for i in range(len(data)):
-        others = np.flatnonzero((captions != captions[i]) & (data.groups != data.groups[i]))
-        order = generator(seed, "distractors", i).permutation(len(others))
-        chosen.append(others[order[: candidates - 1]])
-    return chosen
+    return filled_up([np.zeros(0, "int64")] * len(data), data, data, candidates, seed)
 
 
 def hard_distractors(asked, pool):
     """For each picture of `asked`, the positions in `pool` of pictures that differ in one attribute alone.
 
-    Both are `CaptionedPictures` with `attributes`; the base counts as one attribute only where all
-    others agree and there is at least one, so "man, dark skin tone" has "man, light skin tone" as its
-    distractor, not "apple".
+    An attribute counts where the plain caption names it: for "man, dark skin tone" the man of another
+    skin tone is hard, the same man as a line drawing is not, for the caption says nothing of style.
+
+    Args:
+        asked, pool: `CaptionedPictures` with `attributes`.
+
+    Returns:
+        A list of int arrays, empty where nothing of the pool comes so near.
     """
-    keys = ("base", "tone", "hair", "colour", "style")
-    table = [tuple(str(a.get(k) or "") for k in keys) for a in pool.attributes]
+    table = [tuple(str(a.get(k) or "") for k in ATTRIBUTES) for a in pool.attributes]
     by_rest = {}
     for position, values in enumerate(table):
-        for k in range(1, len(keys)):
-            by_rest.setdefault((k, values[:k] + values[k + 1 :]), []).append(position)
+        for k in range(len(ATTRIBUTES)):
+            by_rest.setdefault((k, *values[:k], *values[k + 1 :]), []).append(position)
     chosen = []
-    for attributes, group in zip(asked.attributes, asked.groups, strict=True):
-        values = tuple(str(attributes.get(k) or "") for k in keys)
+    for attributes, group, captions in zip(asked.attributes, asked.groups, asked.captions, strict=True):
+        values = tuple(str(attributes.get(k) or "") for k in ATTRIBUTES)
         near = set()
-        for k in range(1, len(keys)):
-            if values[k]:  # an attribute that the caption names
-                near.update(p for p in by_rest.get((k, values[:k] + values[k + 1 :]), []) if table[p] != values)
-        chosen.append(np.array([p for p in sorted(near) if pool.groups[p] != group], dtype="int64"))
+        for k, value in enumerate(values):
+            if value and value in captions[0] and ATTRIBUTES[k] != "base":
+                same_rest = by_rest.get((k, *values[:k], *values[k + 1 :]), [])
+                near.update(p for p in same_rest if table[p] != values and pool.groups[p] != group)
+        chosen.append(np.array(sorted(near), dtype="int64"))
+    return chosen
+
+
+def filled_up(distractors, asked, pool, candidates=100, seed=0):
+    """Distractors, brought to `candidates - 1` by random others of the pool that show something else."""
+    captions = np.array([phrasings[0] for phrasings in pool.captions])
+    chosen = []
+    for i, near in enumerate(distractors):
+        others = np.flatnonzero((captions != asked.captions[i][0]) & (pool.groups != asked.groups[i]))
+        others = np.setdiff1d(others, near)
+        order = generator(seed, "distractors", i).permutation(len(others))
+        chosen.append(np.concatenate([near, others[order]])[: candidates - 1])
     return chosen
 
 
@@ -102,7 +118,9 @@ def summarise(found, distractors):
     found, sizes = found[sizes > 0], sizes[sizes > 0]
     if not len(found):
         return Recall(float("nan"), float("nan"), float("nan"), 0, found)
-    return Recall(float((found < 1).mean()), float((found < 5).mean()), float(sizes.mean() + 1), len(found), found)
+    return Recall(
+        float((found < 1).mean()), float((found < 5).mean()), float(sizes.mean() + 1), len(found), found
+    )
 
 
 def recall(dual_encoder, preprocessor, data, candidates=100, seed=0):

@@ -1,4 +1,5 @@
 from keras_t2i.layers.convolution import TransposedConvolution
+from keras_t2i.layers.convolution import halved
 from keras_t2i.layers.convolution import normalised_convolution
 from keras_t2i.layers.convolution import residual_block
 from keras_t2i.layers.differentiable_augmentation import DifferentiableAugmentation
@@ -10,6 +11,7 @@ __all__ = [
     "GroupNormalization",
     "Standardization",
     "TransposedConvolution",
+    "halved",
     "normalised_convolution",
     "residual_block",
 ]

@@ -22,7 +22,7 @@ class TransposedConvolution(layers.Conv2DTranspose):
         shape = (self.kernel_size, self.strides, self.padding, self.data_format)
         if shape != ((4, 4), (2, 2), "same", "channels_last"):
             raise ValueError(
-                f"TransposedConvolution has kernel 4, stride 2, padding 'same', channels last; received {shape}"
+                f"TransposedConvolution has kernel 4, stride 2, padding 'same', channels last; not {shape}"
             )
 
     def call(self, x):
@@ -30,6 +30,16 @@ class TransposedConvolution(layers.Conv2DTranspose):
         if self.use_bias:
             x = x + self.bias
         return self.activation(x)
+
+
+def halved(image_size, filters):
+    """The side of the grid that is left after one halving for each of `filters`, which must come out even."""
+    side, rest = divmod(image_size, 2 ** len(filters))
+    if rest or side < 1:
+        raise ValueError(
+            f"image_size {image_size} cannot be halved {len(filters)} times, once for each of {filters}"
+        )
+    return side
 
 
 def normalised_convolution(x, filters, kernel_size=3, dtype=None, name=None, **kwargs):

@@ -29,7 +29,9 @@ def transposed_convolution_phases(x, kernel):
     strided transposed convolution more than ten times slower than this.
     """
     h, w, c, out = x.shape[1], x.shape[2], x.shape[3], kernel.shape[2]
-    taps = ops.reshape(ops.flip(kernel, axis=(0, 1)), (2, 2, 2, 2, out, c))  # tap, phase, for rows and columns
+    taps = ops.reshape(
+        ops.flip(kernel, axis=(0, 1)), (2, 2, 2, 2, out, c)
+    )  # tap, phase, for rows and columns
     taps = ops.reshape(ops.transpose(taps, (0, 2, 5, 1, 3, 4)), (2, 2, c, 4 * out))
     x = ops.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
     z = ops.conv(x, taps, strides=1, padding="valid", data_format="channels_last")

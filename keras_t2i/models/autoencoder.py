@@ -5,6 +5,7 @@ from keras import layers
 
 from keras_t2i.layers import Standardization
 from keras_t2i.layers import TransposedConvolution
+from keras_t2i.layers import halved
 from keras_t2i.layers import normalised_convolution
 from keras_t2i.layers import residual_block
 from keras_t2i.models.backbone import Backbone
@@ -12,12 +13,12 @@ from keras_t2i.models.backbone import Backbone
 
 def code_grid(image_size, filters, code_dim):
     """Side and channels of the grid that a code is, seen as a small picture: 8 and 8 for 512 numbers."""
-    side, rest = divmod(image_size, 2 ** len(filters))
-    if rest or side < 1:
-        raise ValueError(f"image_size {image_size} cannot be halved {len(filters)} times, once for each of {filters}")
+    side = halved(image_size, filters)
     channels, rest = divmod(code_dim, side * side)
     if rest or channels < 1:
-        raise ValueError(f"code_dim {code_dim} does not fill a {side}x{side} grid: take a multiple of {side * side}")
+        raise ValueError(
+            f"code_dim {code_dim} does not fill a {side}x{side} grid: take a multiple of {side * side}"
+        )
     return side, channels
 
 
@@ -132,9 +133,8 @@ class ConvAutoencoder(Backbone):
     def __init__(self, encoder, decoder, dtype=None, **kwargs):
         for size in ("code_dim", "image_size"):
             if getattr(encoder, size) != getattr(decoder, size):
-                raise ValueError(
-                    f"the encoder's {size} is {getattr(encoder, size)}, the decoder's {getattr(decoder, size)}"
-                )
+                sizes = f"{getattr(encoder, size)} in the encoder, {getattr(decoder, size)} in the decoder"
+                raise ValueError(f"{size} differs: {sizes}")
         # === Functional model ===
         images = keras.Input(encoder.input_shape[1:], name="images")
         super().__init__(inputs=images, outputs=decoder(encoder(images)), dtype=dtype, **kwargs)

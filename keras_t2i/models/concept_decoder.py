@@ -2,6 +2,7 @@ import keras
 from keras import layers
 
 from keras_t2i.layers import TransposedConvolution
+from keras_t2i.layers import halved
 from keras_t2i.layers import residual_block
 from keras_t2i.models.autoencoder import picture_head
 from keras_t2i.models.backbone import Backbone
@@ -24,9 +25,7 @@ class ConceptDecoder(Backbone):
     def __init__(
         self, image_size=32, filters=(48, 64, 96), blocks=(1, 1, 1), code_dim=512, dtype=None, **kwargs
     ):
-        side = image_size // 2 ** len(filters)
-        if side < 1 or side * 2 ** len(filters) != image_size:
-            raise ValueError(f"image_size {image_size} cannot be halved {len(filters)} times, once for each of {filters}")
+        side = halved(image_size, filters)
         # === Layers and functional model ===
         concepts = keras.Input((code_dim,), name="concepts")
         # A unit vector's numbers are of size 1/sqrt(code_dim): make them of size 1.

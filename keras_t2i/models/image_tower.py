@@ -2,6 +2,7 @@ import keras
 from keras import layers
 
 from keras_t2i.layers import GroupNormalization
+from keras_t2i.layers import halved
 from keras_t2i.layers import residual_block
 from keras_t2i.models.backbone import Backbone
 
@@ -34,8 +35,6 @@ class ImageTower(Backbone):
         dtype=None,
         **kwargs,
     ):
-        if image_size % 2 ** len(filters):
-            raise ValueError(f"image_size {image_size} cannot be halved {len(filters)} times, once for each of {filters}")
         # === Layers and functional model ===
         images = keras.Input((image_size, image_size, 3), name="images")
         x = images
@@ -45,7 +44,7 @@ class ImageTower(Backbone):
                 x = residual_block(x, width, dtype=dtype, name=f"down{level}_block{i}")
         x = GroupNormalization(dtype=dtype, name="pool_norm")(x)
         x = layers.Activation("silu", dtype=dtype, name="pool_silu")(x)
-        side = image_size // 2 ** len(filters)
+        side = halved(image_size, filters)
         x = layers.DepthwiseConv2D(side, depth_multiplier=poolings, dtype=dtype, name="pool")(x)
         x = layers.Flatten(dtype=dtype, name="flatten")(x)
         codes = layers.Dense(code_dim, dtype="float32", name="head")(x)

@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 import sys
 import warnings
 from pathlib import Path
@@ -44,12 +43,16 @@ class Checkpoint(keras.callbacks.Callback):
         """
         if not self.state_file.exists():
             self.folder.mkdir(parents=True, exist_ok=True)
-            write_atomically(self.settings_file, lambda path: path.write_text(json.dumps(self.settings, indent=2)))
+            write_atomically(
+                self.settings_file, lambda path: path.write_text(json.dumps(self.settings, indent=2))
+            )
             return 0
         saved = json.loads(self.settings_file.read_text())
         if saved != self.settings:
             changed = sorted(k for k in {*saved, *self.settings} if saved.get(k) != self.settings.get(k))
-            differences = ", ".join(f"{k}: {saved.get(k)} there, {self.settings.get(k)} here" for k in changed)
+            differences = ", ".join(
+                f"{k}: {saved.get(k)} there, {self.settings.get(k)} here" for k in changed
+            )
             raise ValueError(
                 f"{self.folder} holds a run with other settings ({differences}). "
                 "Give the same settings to resume it, another --output, or --restart to throw it away"
@@ -108,7 +111,8 @@ class StopOnNonFinite(keras.callbacks.Callback):
             self.model.set_weights(self.start)
             good = "those that it started with"
         raise FloatingPointError(
-            f"the loss or a weight was not a finite number by {self.broken_at}. The model's weights are now {good}. "
+            f"the loss or a weight was not a finite number by {self.broken_at}. "
+            f"The model's weights are now {good}. "
             "Lower the learning rate, or use float32 where you used a smaller type"
         )
 
@@ -175,6 +179,6 @@ def write_atomically(path, write):
     temporary = path.with_name("." + path.name)  # the same ending, which Keras insists on
     try:
         write(temporary)
-        os.replace(temporary, path)
+        temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -24,7 +24,7 @@ class ConceptRegression(Objective):
         super().__init__(network, **kwargs)
         if network.code_dim != image_encoder.code_dim:
             raise ValueError(
-                f"the text encoder says {network.code_dim} numbers, the image encoder {image_encoder.code_dim}"
+                f"code_dim: {network.code_dim} of the text, {image_encoder.code_dim} of the image encoder"
             )
         self.image_encoder = freeze(image_encoder)
         self.cosine = keras.metrics.Mean(name="cosine")

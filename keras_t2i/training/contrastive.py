@@ -86,12 +86,18 @@ class ContrastiveAlignment(SteppedObjective):
         self.kind, self.micro_batches = kind, micro_batches
         self.pair_loss, scale, bias = self.losses_by_kind[kind]
         constant = keras.initializers.Constant
-        self.log_scale = self.add_weight(shape=(), initializer=constant(float(np.log(scale))), name="log_scale")
-        self.bias = self.add_weight(shape=(), initializer=constant(bias), trainable=kind == "siglip", name="bias")
+        self.log_scale = self.add_weight(
+            shape=(), initializer=constant(float(np.log(scale))), name="log_scale"
+        )
+        self.bias = self.add_weight(
+            shape=(), initializer=constant(bias), trainable=kind == "siglip", name="bias"
+        )
         self.accuracy = keras.metrics.Mean(name="accuracy")
 
     def call(self, x, training=False):
-        codes = self.chosen(training)({"images": to_float(x["images"]), "token_ids": x["token_ids"]}, training=training)
+        codes = self.chosen(training)(
+            {"images": to_float(x["images"]), "token_ids": x["token_ids"]}, training=training
+        )
         return codes["image_codes"], codes["text_codes"]
 
     def judge(self, x, predicted, training):
@@ -135,6 +141,6 @@ class ContrastiveAlignment(SteppedObjective):
 
 
 def accuracy(cosines, same):
-    """Share of pictures whose nearest caption means the same as their own. float32 `(n, n)`, bool `(n, n)`."""
+    """1 where a picture's nearest caption means what its own does, float32 `(n,)`. Both args are `(n, n)`."""
     nearest = ops.one_hot(ops.argmax(cosines, axis=1), ops.shape(cosines)[1], dtype="float32")
     return ops.sum(nearest * ops.cast(same, "float32"), axis=1)

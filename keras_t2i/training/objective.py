@@ -29,7 +29,12 @@ class Objective(keras.Model):
         self.average.trainable = False
         self.ema_decay = ema_decay
         self.seed_generator = keras.random.SeedGenerator(seed)
-        self.steps = self.add_weight(shape=(), dtype="float32", initializer="zeros", trainable=False, name="steps")
+        self.steps = self.add_weight(
+            shape=(), dtype="float32", initializer="zeros", trainable=False, name="steps"
+        )
+
+    def build(self, input_shape=None):
+        self.built = True  # the networks came built, and every other weight is made above
 
     def chosen(self, training):
         """The network in training, its average otherwise."""
@@ -71,7 +76,9 @@ class Objective(keras.Model):
 
 def copy(network):
     """A new network of the same class and weights, float32."""
-    twin = type(network).from_config({**network.get_config(), "dtype": "float32", "name": f"{network.name}_average"})
+    twin = type(network).from_config(
+        {**network.get_config(), "dtype": "float32", "name": f"{network.name}_average"}
+    )
     twin.set_weights(network.get_weights())
     return twin
 

@@ -22,14 +22,35 @@ def training_parser(description, name, epochs, batch_size, learning_rate):
     Returns:
         `argparse.ArgumentParser`.
     """
-    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
     add = parser.add_argument
-    add("--data", default="openmoji", help='"openmoji", "emoji" (see prepare_data.py), or a folder of captioned pictures')
-    add("--output", default=f"runs/{name}", type=Path, help="the run's folder: preset, pictures, logs, state to resume from")
+    add(
+        "--data",
+        default="openmoji",
+        help='"openmoji", "emoji" (see prepare_data.py), or a folder of captioned pictures',
+    )
+    add(
+        "--output",
+        default=f"runs/{name}",
+        type=Path,
+        help="the run's folder: preset, pictures, logs, state to resume from",
+    )
     add("--epochs", default=epochs, type=int, help="passes over the training pictures")
     add("--batch-size", default=batch_size, type=int, help="pictures in a step")
-    add("--learning-rate", default=learning_rate, type=float, help="largest learning rate; it rises, then falls to zero")
-    add("--precision", default="float32", choices=["float32", "mixed_bfloat16"], help="arithmetic inside the networks")
+    add(
+        "--learning-rate",
+        default=learning_rate,
+        type=float,
+        help="largest learning rate; it rises, then falls to zero",
+    )
+    add(
+        "--precision",
+        default="float32",
+        choices=["float32", "mixed_bfloat16"],
+        help="arithmetic inside the networks",
+    )
     add("--accumulate", default=1, type=int, help="steps whose gradients are averaged into one update")
     add("--seed", default=0, type=int, help="of weights, order and noise")
     add("--restart", action="store_true", help="throw away an earlier run in --output instead of resuming it")
@@ -38,7 +59,7 @@ def training_parser(description, name, epochs, batch_size, learning_rate):
 
 
 def prepare(args):
-    """Seed everything and shrink what `--smoke` shrinks; returns the settings that a resumed run must keep."""
+    """Seed everything, shrink what `--smoke` shrinks; returns what a resumed run must have the same."""
     keras.utils.set_random_seed(args.seed)
     if args.smoke:
         args.epochs, args.batch_size = 2, 8
@@ -52,7 +73,11 @@ def load_splits(args, size=32):
         pictures = load_openmoji("train", size=size, limit=SMOKE_PICTURES)
         return pictures.take(range(8, len(pictures))), pictures.take(range(8))
     train, validation = load(args.data, "train", size), load(args.data, "validation", size)
-    return (train.take(range(min(SMOKE_PICTURES, len(train)))), validation) if args.smoke else (train, validation)
+    return (
+        (train.take(range(min(SMOKE_PICTURES, len(train)))), validation)
+        if args.smoke
+        else (train, validation)
+    )
 
 
 def adamw(args, steps):

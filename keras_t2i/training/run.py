@@ -135,7 +135,7 @@ def print_cost(objective, pipeline, validation, epochs, done, first, per_step):
     print(
         f"{type(objective).__name__} on {keras.config.backend()}: {len(pipeline.data):,} pictures{held_out}; "
         f"{trained:,} parameters to train.\n"
-        f"{steps:,} steps of {pipeline.batch_size} at {per_step * 1e3:.0f} ms (the first took {first:.1f} s): "
+        f"{steps:,} steps of {pipeline.batch_size} at {per_step * 1e3:.0f} ms (the first: {first:.1f} s): "
         f"about {in_words(seconds)}.",
         file=sys.stderr,
         flush=True,

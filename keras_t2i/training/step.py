@@ -31,7 +31,11 @@ class SteppedObjective(Objective):
             self.optimizer.variables,
             self.metrics_variables,
         )
-        mapping = [pair for group, values in zip(groups, state, strict=True) for pair in zip(group, values, strict=True)]
+        mapping = [
+            pair
+            for group, values in zip(groups, state, strict=True)
+            for pair in zip(group, values, strict=True)
+        ]
         with keras.StatelessScope(mapping) as scope:
             logs = self._step_and_logs(x)
         return logs, tuple([scope.get_current_value(v) for v in group] for group in groups)
@@ -81,7 +85,8 @@ def value_and_gradients(objective, loss_fn, variables, tensors=()):
             tape.watch(tensors)
             loss = loss_fn(*tensors)
         sources = [v.value for v in variables] + tensors
-        return loss, tape.gradient(loss, sources, unconnected_gradients="zero")
+        gradients = tape.gradient(loss, sources, unconnected_gradients="zero")
+        return loss, [tf.convert_to_tensor(g) for g in gradients]  # an embedding's are sparse
     if BACKEND == "torch":
         import torch
 
@@ -90,7 +95,9 @@ def value_and_gradients(objective, loss_fn, variables, tensors=()):
             loss = loss_fn(*leaves)
             sources = [v.value for v in variables] + leaves
             gradients = torch.autograd.grad(loss, sources, allow_unused=True)
-        return loss.detach(), [torch.zeros_like(s) if g is None else g for g, s in zip(gradients, sources, strict=True)]
+        return loss.detach(), [
+            torch.zeros_like(s) if g is None else g for g, s in zip(gradients, sources, strict=True)
+        ]
     import jax
 
     chosen = {id(v) for v in variables}  # variables compare like tensors: `in` would not do
@@ -135,7 +142,10 @@ def split(batch, parts):
     size = next(iter(batch.values())).shape[0]
     if size is not None and size % parts:
         raise ValueError(f"a batch of {size} cannot be cut into {parts} equal micro-batches")
-    pieces = {k: ops.split(v, parts, axis=0) if size is not None else _split_unknown(v, parts) for k, v in batch.items()}
+    pieces = {
+        k: ops.split(v, parts, axis=0) if size is not None else _split_unknown(v, parts)
+        for k, v in batch.items()
+    }
     return [{k: v[i] for k, v in pieces.items()} for i in range(parts)]
 
 

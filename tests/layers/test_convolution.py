@@ -36,7 +36,10 @@ def test_four_phases_equal_the_transposed_convolution():
 
 
 def test_transposed_convolution_is_that_of_keras():
-    ours, theirs = TransposedConvolution(6, activation="silu"), keras.layers.Conv2DTranspose(6, 4, 2, "same", activation="silu")
+    ours, theirs = (
+        TransposedConvolution(6, activation="silu"),
+        keras.layers.Conv2DTranspose(6, 4, 2, "same", activation="silu"),
+    )
     x = normal(2, 4, 4, 3)
     ours.build(x.shape)
     theirs.build(x.shape)
@@ -44,15 +47,18 @@ def test_transposed_convolution_is_that_of_keras():
     ours.set_weights(theirs.get_weights())
     np.testing.assert_allclose(ops.convert_to_numpy(ours(x)), ops.convert_to_numpy(theirs(x)), atol=1e-5)
     assert TransposedConvolution.from_config(ours.get_config()).get_config() == ours.get_config()
-    assert ours.compute_output_shape(x.shape) == (2, 8, 8, 6)
-    assert keras.backend.standardize_dtype(TransposedConvolution(3, dtype="mixed_bfloat16")(x).dtype) == "bfloat16"
+    assert tuple(ours.compute_output_shape(x.shape)) == (2, 8, 8, 6)
+    assert (
+        keras.backend.standardize_dtype(TransposedConvolution(3, dtype="mixed_bfloat16")(x).dtype)
+        == "bfloat16"
+    )
 
 
 @pytest.mark.parametrize(
     "options", [{"kernel_size": 3}, {"strides": 1}, {"padding": "valid"}, {"data_format": "channels_first"}]
 )
 def test_transposed_convolution_has_one_shape(options):
-    with pytest.raises(ValueError, match="kernel 4, stride 2 and padding 'same', channels last"):
+    with pytest.raises(ValueError, match="kernel 4, stride 2, padding 'same', channels last"):
         TransposedConvolution(3, **options)
 
 

@@ -27,7 +27,9 @@ def test_group_normalization_in_bfloat16():
     x = normal(2, 8, 8, 16)
     wide, narrow = GroupNormalization(8)(x), GroupNormalization(8, dtype="mixed_bfloat16")(x)
     assert keras.backend.standardize_dtype(narrow.dtype) == "bfloat16"
-    np.testing.assert_allclose(ops.convert_to_numpy(ops.cast(narrow, "float32")), ops.convert_to_numpy(wide), atol=0.04)
+    np.testing.assert_allclose(
+        ops.convert_to_numpy(ops.cast(narrow, "float32")), ops.convert_to_numpy(wide), atol=0.04
+    )
 
 
 def test_group_normalization_of_a_flat_picture_is_finite():

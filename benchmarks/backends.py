@@ -1,0 +1,86 @@
+"""Are the three backends one? The packaged presets' outputs on each, and the largest differences.
+
+    python benchmarks/backends.py            # needs jax and torch installed
+
+Every backend runs in a process of its own on the same inputs. Differences are against TensorFlow.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+BACKENDS = ("tensorflow", "jax", "torch")
+PROMPTS = [
+    "a red apple",
+    "green apple",
+    "woman judge, dark skin tone",
+    "flag of France",
+    "three o'clock",
+    "black line drawing of a cat",
+    "pizza",
+    "blue heart",
+]
+
+
+def outputs(file):
+    from keras_t2i.data.randomness import generator as random_generator
+    from keras_t2i.models import ConvAutoencoder
+    from keras_t2i.models import DualEncoder
+    from keras_t2i.models import Generator
+    from keras_t2i.models import TextToImagePreprocessor
+
+    images = random_generator(0, "images").uniform(-1, 1, (16, 32, 32, 3)).astype("float32")
+    autoencoder = ConvAutoencoder.from_preset("autoencoder_openmoji_32")
+    dual_encoder = DualEncoder.from_preset("dual_encoder_openmoji_32")
+    preprocessor = TextToImagePreprocessor.from_preset("dual_encoder_openmoji_32")
+    generator = Generator.from_preset("generator_openmoji_32")
+    token_ids = preprocessor.generate_preprocess(PROMPTS * 2)
+    codes = dual_encoder.predict_on_batch({"images": images, "token_ids": token_ids})
+    np.savez(
+        file,
+        autoencoder=autoencoder.predict_on_batch(images),
+        image_codes=codes["image_codes"],
+        text_codes=codes["text_codes"],
+        pictures=generator.generate(PROMPTS, seed=0, num_images=4),
+        alone=np.stack([generator.generate(PROMPTS[i], seed=4 * i) for i in range(len(PROMPTS))]),
+    )
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--file", help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.file:
+        return outputs(args.file)
+    with tempfile.TemporaryDirectory() as folder:
+        found = {}
+        for backend in BACKENDS:
+            file = Path(folder) / f"{backend}.npz"
+            environment = {**os.environ, "KERAS_BACKEND": backend}
+            subprocess.run([sys.executable, __file__, "--file", str(file)], env=environment, check=True)
+            found[backend] = dict(np.load(file))
+    print(
+        "| backend | "
+        + " | ".join(("autoencoder", "image codes", "text codes"))
+        + " | pictures: largest, share over 2/255 | alone against in a batch |"
+    )
+    print("|---|---|---|---|---|---|")
+    for backend, of in found.items():
+        far = {k: np.abs(v.astype("float64") - found["tensorflow"][k]) for k, v in of.items()}
+        alone = np.abs(of["alone"].astype(int) - of["pictures"][::4].astype(int)).max()
+        floats = " | ".join(f"{far[k].max():.1e}" for k in ("autoencoder", "image_codes", "text_codes"))
+        pictures = far["pictures"]
+        print(
+            f"| {backend} | {floats} | {pictures.max():.0f}/255, {(pictures > 2).mean():.2%} | {alone}/255 |"
+        )
+
+
+if __name__ == "__main__":
+    main()
