@@ -35,7 +35,12 @@ from keras_t2i.training.run import train
 
 def main(argv=None):
     parser = training_parser(__doc__, "concepts", epochs=40, batch_size=256, learning_rate=2e-3)
-    parser.add_argument("--objective", default="contrastive", choices=["contrastive", "siglip", "regression"])
+    parser.add_argument(
+        "--objective",
+        default="contrastive",
+        choices=["contrastive", "siglip", "regression"],
+        help="what the encoders learn from",
+    )
     parser.add_argument(
         "--micro-batches", default=1, type=int, help="parts of a batch in memory at once (contrast only)"
     )

@@ -33,7 +33,7 @@ from keras_t2i.training.run import train
 
 
 def main(argv=None):
-    parser = training_parser(__doc__, "decoder", epochs=60, batch_size=64, learning_rate=2e-3)
+    parser = training_parser(__doc__, "decoder", epochs=24, batch_size=16, learning_rate=1.5e-3)
     parser.add_argument(
         "--form", default="fixed", choices=["fixed", "naive"], help="what the decoder learns from"
     )
@@ -47,7 +47,7 @@ def main(argv=None):
         "--outside", default="autoencoder_openmoji_32", help="preset of lesson 1 whose encoder only watches"
     )
     parser.add_argument(
-        "--noise-scale", default=0.2, type=float, help="how far chance moves a concept (of length 1)"
+        "--noise-scale", default=0.5, type=float, help="how far chance moves a concept (of length 1)"
     )
     parser.add_argument(
         "--pixel-weight", default=5.0, type=float, help="weight of the true picture's pixels (fixed)"

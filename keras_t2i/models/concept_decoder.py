@@ -23,7 +23,7 @@ class ConceptDecoder(Backbone):
     """
 
     def __init__(
-        self, image_size=32, filters=(48, 64, 96), blocks=(1, 1, 1), code_dim=512, dtype=None, **kwargs
+        self, image_size=32, filters=(48, 64, 80), blocks=(1, 1, 1), code_dim=512, dtype=None, **kwargs
     ):
         side = halved(image_size, filters)
         # === Layers and functional model ===

@@ -84,7 +84,12 @@ def to_float16(file):
                         value = value.astype("float16")
                     if not np.isfinite(value).all():
                         raise ValueError(f"{file.name}: {name} does not fit into float16")
-                copied = target.create_dataset(name, data=value)
+                packed = (
+                    {"compression": "gzip", "compression_opts": 9, "shuffle": True}
+                    if item.size > 1000
+                    else {}
+                )
+                copied = target.create_dataset(name, data=value, **packed)
             copied.attrs.update(item.attrs)
 
         source.visititems(copy)

@@ -24,9 +24,10 @@ class Objective(keras.Model):
         super().__init__(dtype="float32", **kwargs)
         if not 0 <= ema_decay < 1:
             raise ValueError(f"ema_decay must be in [0, 1), received {ema_decay}")
-        self.network = network
-        self.average = copy(network)
-        self.average.trainable = False
+        self.network = self.average = network
+        if ema_decay:
+            self.average = copy(network)
+            self.average.trainable = False
         self.ema_decay = ema_decay
         self.seed_generator = keras.random.SeedGenerator(seed)
         self.steps = self.add_weight(
@@ -41,11 +42,16 @@ class Objective(keras.Model):
         return self.network if training else self.average
 
     def update_average(self):
-        """One step of the running average. Called once per training step."""
-        decay = ops.minimum(self.ema_decay, (1.0 + self.steps) / (10.0 + self.steps))
-        for mean, weight in zip(self.average.weights, self.network.weights, strict=True):
-            weight = ops.cast(ops.stop_gradient(ops.convert_to_tensor(weight)), mean.dtype)
-            mean.assign(mean + (1.0 - decay) * (weight - mean))
+        """One step of the running average. Called once per training step.
+
+        `compute_loss` calls it, so it sees the weights that the step starts with; a `SteppedObjective`
+        those that it ends with.
+        """
+        if self.ema_decay:
+            decay = ops.minimum(self.ema_decay, (1.0 + self.steps) / (10.0 + self.steps))
+            for mean, weight in zip(self.average.weights, self.network.weights, strict=True):
+                weight = ops.cast(ops.stop_gradient(ops.convert_to_tensor(weight)), mean.dtype)
+                mean.assign(mean + (1.0 - decay) * (weight - mean))
         self.steps.assign_add(1.0)
 
     def compute_loss(self, x, y=None, y_pred=None, sample_weight=None, training=True):

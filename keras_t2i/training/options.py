@@ -11,6 +11,10 @@ from keras_t2i.data import load_openmoji
 SMOKE_PICTURES = 48
 
 
+class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
+    """Every option with its default, and the description as it was written."""
+
+
 def training_parser(description, name, epochs, batch_size, learning_rate):
     """The options that every training recipe has, with this recipe's defaults.
 
@@ -22,9 +26,7 @@ def training_parser(description, name, epochs, batch_size, learning_rate):
     Returns:
         `argparse.ArgumentParser`.
     """
-    parser = argparse.ArgumentParser(
-        description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=description, formatter_class=HelpFormatter)
     add = parser.add_argument
     add(
         "--data",
