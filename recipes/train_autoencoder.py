@@ -60,7 +60,6 @@ def main(argv=None):
         args.output,
         validation=Pipeline(unseen, batch_size=args.batch_size, fixed=True),
         draw=draw,
-        picture_every=5,
         settings=settings,
         restart=args.restart,
     )

@@ -106,7 +106,6 @@ def main(argv=None):
         args.output,
         validation=Pipeline(unseen, preprocessor, args.batch_size, fixed=True),
         draw=draw,
-        picture_every=10,
         settings=settings,
         restart=args.restart,
     )

@@ -93,7 +93,6 @@ def main(argv=None):
         args.output,
         validation=Pipeline(unseen, preprocessor, args.batch_size, fixed=True),
         draw=draw,
-        picture_every=5,
         settings=settings,
         restart=args.restart,
     )

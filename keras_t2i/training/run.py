@@ -145,7 +145,7 @@ def print_cost(objective, pipeline, validation, epochs, done, first, per_step):
 def in_words(seconds):
     """150 to "2.5 minutes"."""
     if seconds < 90:
-        return f"{seconds:.0f} seconds"
+        return f"{max(seconds, 2):.0f} seconds"
     if seconds < 90 * 60:
         return f"{seconds / 60:.1f} minutes"
     return f"{seconds / 3600:.1f} hours"

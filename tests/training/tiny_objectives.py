@@ -50,7 +50,7 @@ def tiny_autoencoder(dtype=None):
 
 
 def tiny_objective(name, dtype=None, optimizer=None, **options):
-    """One of `OBJECTIVES`, compiled; twice the same is made for the same arguments."""
+    """One of `OBJECTIVES`, compiled with `optimizer()`; twice the same for the same arguments."""
     keras.utils.set_random_seed(1)
     if name == "reconstruction":
         objective = Reconstruction(tiny_autoencoder(dtype), **options)
@@ -70,5 +70,5 @@ def tiny_objective(name, dtype=None, optimizer=None, **options):
             form=name,
             **options,
         )
-    objective.compile(optimizer=optimizer or keras.optimizers.Adam(3e-3))
+    objective.compile(optimizer=optimizer() if optimizer else keras.optimizers.Adam(3e-3))
     return objective
