@@ -33,7 +33,7 @@ from keras_t2i.training.run import train
 
 
 def main(argv=None):
-    parser = training_parser(__doc__, "decoder", epochs=24, batch_size=16, learning_rate=1.5e-3)
+    parser = training_parser(__doc__, "decoder", epochs=40, batch_size=16, learning_rate=1.5e-3)
     parser.add_argument(
         "--form", default="fixed", choices=["fixed", "naive"], help="what the decoder learns from"
     )

@@ -63,6 +63,15 @@ class Objective(keras.Model):
         """A float32 scalar. `x` is the batch, `predicted` what `call` made of it."""
         raise NotImplementedError
 
+    def zero_grad(self, set_to_none=True):
+        """Forget the gradients of the last step: called by Keras' step on torch, and nowhere else.
+
+        Keras knows a model's parameters by their paths, which a network shares with its average, so its
+        own way leaves the network's gradients to add up from step to step.
+        """
+        for variable in self.trainable_variables:
+            variable.value.grad = None
+
     def dice(self):
         """The states of all random generators in here, which Keras leaves out of saved weights."""
         weights = {id(v) for v in self.non_trainable_weights}

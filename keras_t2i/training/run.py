@@ -59,6 +59,8 @@ def train(
         shutil.rmtree(folder)
     settings = {**(settings or {}), "backend": keras.config.backend(), "steps_per_epoch": len(pipeline)}
     checkpoint = Checkpoint(folder / "state", settings)
+    if not objective.built:  # a saved state can only be loaded into what is built
+        objective.build()
     objective.optimizer.build(objective.trainable_variables)
     done = checkpoint.restore(objective, len(pipeline))
     if done:

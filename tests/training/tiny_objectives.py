@@ -62,13 +62,12 @@ def tiny_objective(name, dtype=None, optimizer=None, **options):
         )
         objective = ConceptRegression(text_encoder, tiny_autoencoder().encoder, **options)
     else:
+        others = {"critics": [ImageTower(8, **PICTURE, poolings=1)], "outside": ImageEncoder(8, **PICTURE)}
         objective = CodeConsistency(
             ConceptDecoder(8, **PICTURE, dtype=dtype),
             tiny_dual_encoder(8),
-            critics=[ImageTower(8, **PICTURE, poolings=1)],
-            outside=ImageEncoder(8, **PICTURE),
             form=name,
-            **options,
+            **{**others, **options},
         )
     objective.compile(optimizer=optimizer() if optimizer else keras.optimizers.Adam(3e-3))
     return objective

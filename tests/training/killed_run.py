@@ -1,0 +1,35 @@
+"""A training run for test_run.py: `python killed_run.py FOLDER` stops for good in its second epoch."""
+
+import sys
+import time
+from types import SimpleNamespace
+
+import keras
+from tiny_objectives import tiny_objective
+from tiny_objectives import tiny_pipeline
+
+from keras_t2i.training.options import adamw
+from keras_t2i.training.run import train
+
+EPOCHS = 3
+STEPS = 3  # an odd number, so that an epoch ends within an accumulation
+
+
+def objective_and_pipeline(name):
+    settings = SimpleNamespace(accumulate=2, learning_rate=3e-3)
+    few = {"critics": (), "outside": None} if name == "fixed" else {}
+    objective = tiny_objective(name, optimizer=lambda: adamw(settings, EPOCHS * STEPS), **few)
+    return objective, tiny_pipeline(batch_size=4, steps_per_epoch=STEPS)
+
+
+class StopForGood(keras.callbacks.Callback):
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        if (self.epoch, batch) == (1, 1):
+            time.sleep(600)
+
+
+if __name__ == "__main__":
+    train(*objective_and_pipeline("fixed"), EPOCHS, sys.argv[1], callbacks=[StopForGood()])

@@ -1,0 +1,195 @@
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from killed_run import EPOCHS
+from killed_run import STEPS
+from killed_run import objective_and_pipeline
+from PIL import Image
+from tiny_objectives import tiny_pipeline
+
+from keras_t2i.pictures import make_grid
+from keras_t2i.pictures import to_float
+from keras_t2i.pictures import to_uint8
+from keras_t2i.training.run import in_words
+from keras_t2i.training.run import peak_memory
+from keras_t2i.training.run import time_a_step
+from keras_t2i.training.run import train
+
+
+def state(objective):
+    """All that a run is: weights, averages, dice, optimizer."""
+    variables = [*objective.variables, *objective.optimizer.variables]
+    return [keras.ops.convert_to_numpy(v) for v in variables]
+
+
+def largest_difference(weights, others):
+    return max(
+        np.abs(w.astype("float64") - o.astype("float64")).max() for w, o in zip(weights, others, strict=True)
+    )
+
+
+class Run:
+    """One compiled objective, which any test may start anew: compiling is what takes the time."""
+
+    def __init__(self, name, folder):
+        self.objective, self.pipeline = objective_and_pipeline(name)
+        self.objective.build()
+        self.objective.optimizer.build(self.objective.trainable_variables)
+        self.file = folder / f"{name}.weights.h5"
+        self.objective.save_weights(self.file)
+        self.new = state(self.objective)
+
+    def again(self):
+        self.objective.load_weights(self.file)
+        assert largest_difference(state(self.objective), self.new) == 0
+        return self.objective, self.pipeline
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    return Run("reconstruction", tmp_path_factory.mktemp("run"))
+
+
+def drawing(objective):
+    pictures = tiny_pipeline().data.pictures
+    return make_grid(to_uint8(objective.average.predict_on_batch(to_float(pictures))), columns=4)
+
+
+@pytest.fixture(scope="module")
+def finished(run, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("finished")
+    logs = train(
+        *run.again(),
+        EPOCHS,
+        folder,
+        validation=tiny_pipeline(fixed=True),
+        draw=drawing,
+        picture_every=2,
+        settings={"colour": "red"},
+    )
+    return folder, logs, state(run.objective), drawing(run.objective)
+
+
+def test_a_run_leaves_logs_pictures_and_state(finished):
+    folder, logs, _, drawn = finished
+    assert {p.name for p in folder.iterdir()} == {"logs", "pictures", "state"}
+    assert {p.name for p in (folder / "state").iterdir()} == {"settings.json", "state.weights.h5"}
+    assert list(folder.glob("logs/train/events*")) and list(folder.glob("logs/validation/events*"))
+    pictures = sorted((folder / "pictures").iterdir())
+    assert [p.name for p in pictures] == ["epoch_0002.png", "epoch_0003.png"]
+    np.testing.assert_array_equal(np.asarray(Image.open(pictures[-1])), drawn)
+    assert {"seconds", "seconds_per_step", "loss", "psnr", "val_loss", "val_psnr"} == set(logs)
+    assert all(math.isfinite(value) for value in logs.values())
+
+
+def test_a_resumed_run_ends_where_an_uninterrupted_one_does(run, finished, tmp_path, capsys):
+    train(*run.again(), 1, tmp_path)
+    assert "Resuming" not in capsys.readouterr().err
+    half_written = tmp_path / "state" / ".state.weights.h5"
+    half_written.write_bytes(b"a kill while writing")
+    fresh, pipeline = objective_and_pipeline("reconstruction")
+    train(fresh, pipeline, EPOCHS, tmp_path)
+    assert f"after epoch 1 of {EPOCHS}" in capsys.readouterr().err
+    assert largest_difference(state(fresh), finished[2]) == 0
+    assert not half_written.exists()
+    assert train(fresh, pipeline, EPOCHS, tmp_path) == {
+        "seconds": 0.0,
+        "seconds_per_step": 0.0,
+    }  # all is done
+
+
+def test_a_killed_run_ends_where_an_uninterrupted_one_does(tmp_path):
+    """Kill -9 in another process, in the middle of an epoch; this one goes on."""
+    tests = Path(__file__).parent
+    path = os.pathsep.join([str(tests), str(tests.parent), str(tests.parents[1]), *sys.path])
+    process = subprocess.Popen(
+        [sys.executable, tests / "killed_run.py", tmp_path / "killed"],
+        env={**os.environ, "PYTHONPATH": path},
+        stderr=subprocess.PIPE,
+    )
+    whole, pipeline = objective_and_pipeline("fixed")  # meanwhile
+    train(whole, pipeline, EPOCHS, tmp_path / "whole")
+    state_file, patience = tmp_path / "killed" / "state" / "state.weights.h5", time.monotonic() + 200
+    while not state_file.exists() and process.poll() is None and time.monotonic() < patience:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    errors = process.communicate()[1].decode()
+    assert process.returncode == -signal.SIGKILL and state_file.exists(), errors
+
+    resumed, pipeline = objective_and_pipeline("fixed")
+    train(resumed, pipeline, EPOCHS, tmp_path / "killed")
+    assert int(resumed.steps) == EPOCHS * STEPS
+    assert largest_difference(state(resumed), state(whole)) == 0
+
+
+def test_other_settings_are_named(run, finished):
+    with pytest.raises(
+        ValueError, match=r"colour: red there, blue here.*size: None there, 3 here.*--restart"
+    ):
+        train(*run.again(), EPOCHS, finished[0], settings={"colour": "blue", "size": 3})
+
+
+def test_restart_throws_the_old_run_away(run, finished, tmp_path):
+    train(*run.again(), 1, tmp_path, settings={"colour": "red"})
+    (tmp_path / "old").write_text("old")
+    train(*run.again(), EPOCHS, tmp_path, settings={"colour": "blue"}, restart=True)
+    assert not (tmp_path / "old").exists()
+    assert largest_difference(state(run.objective), finished[2]) == 0
+
+
+class Poison(keras.callbacks.Callback):
+    """From an epoch on, one weight is not a number."""
+
+    def __init__(self, epoch):
+        super().__init__()
+        self.epoch = epoch
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == self.epoch:
+            weight = self.model.network.trainable_variables[0]
+            weight.assign(keras.ops.full(weight.shape, float("nan")))
+
+
+@pytest.mark.parametrize("epoch", [0, 1])
+def test_a_broken_loss_stops_the_run(run, tmp_path, epoch):
+    good = "state.weights.h5, step 3" if epoch else "those that it started with"
+    with pytest.raises(FloatingPointError, match=f"not a finite number by batch 0.*{good}.*learning rate"):
+        train(*run.again(), EPOCHS, tmp_path, callbacks=[Poison(epoch)])
+    now = run.objective.get_weights()
+    assert all(np.isfinite(w).all() for w in now)
+    if epoch:
+        run.again()[0].load_weights(tmp_path / "state" / "state.weights.h5")
+    else:
+        run.again()
+    assert largest_difference(now, run.objective.get_weights()) == 0
+
+
+def test_a_full_disk_does_not_stop_the_run(run, finished, tmp_path, monkeypatch):
+    def full(*args, **kwargs):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(run.objective, "save_weights", full)
+    with pytest.warns(UserWarning, match="could not save the run's state.*No space left"):
+        train(*run.again(), EPOCHS, tmp_path)
+    assert [p.name for p in (tmp_path / "state").iterdir()] == ["settings.json"]
+    assert largest_difference(state(run.objective), finished[2]) == 0
+
+
+def test_timing_a_step_changes_nothing(run):
+    objective, pipeline = run.again()
+    first, later = time_a_step(objective, pipeline)
+    assert 0 < later < 60 and first > 0
+    assert largest_difference(state(objective), run.new) == 0
+
+
+def test_cost_in_words():
+    assert [in_words(s) for s in (59.6, 150, 2 * 3600)] == ["60 seconds", "2.5 minutes", "2.0 hours"]
+    assert 50 < peak_memory() < 100_000
