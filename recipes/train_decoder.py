@@ -33,7 +33,7 @@ from keras_t2i.training.run import train
 
 
 def main(argv=None):
-    parser = training_parser(__doc__, "decoder", epochs=40, batch_size=16, learning_rate=1.5e-3)
+    parser = training_parser(__doc__, "decoder", epochs=30, batch_size=16, learning_rate=1.5e-3)
     parser.add_argument(
         "--form", default="fixed", choices=["fixed", "naive"], help="what the decoder learns from"
     )
@@ -47,7 +47,7 @@ def main(argv=None):
         "--outside", default="autoencoder_openmoji_32", help="preset of lesson 1 whose encoder only watches"
     )
     parser.add_argument(
-        "--noise-scale", default=0.5, type=float, help="how far chance moves a concept (of length 1)"
+        "--noise-scale", default=0.1, type=float, help="how far chance moves a concept (of length 1)"
     )
     parser.add_argument(
         "--pixel-weight", default=5.0, type=float, help="weight of the true picture's pixels (fixed)"
@@ -60,6 +60,9 @@ def main(argv=None):
 
     small = {"filters": (8, 8, 8)} if args.smoke else {}
     decoder = ConceptDecoder(dual_encoder.image_size, **small, dtype=args.precision)
+    plain = preprocessor.generate_preprocess([phrasings[0] for phrasings in pictures.captions])
+    codes = dual_encoder.text_encoder.predict(plain, batch_size=256, verbose=0)
+    decoder.whiten(codes / np.linalg.norm(codes, axis=1, keepdims=True), args.noise_scale)
     objective = CodeConsistency(
         decoder,
         dual_encoder,

@@ -18,11 +18,11 @@ def tiny_preprocessor():
     return TextToImagePreprocessor(CaptionTokenizer.learn(CAPTIONS, 300), sequence_length=8)
 
 
-def tiny_dual_encoder(vocabulary_size=300, dtype=None):
-    text = {"embedding_dim": 8, "filters": 8, "blocks": 1, "hidden_dim": 16}
+def tiny_dual_encoder(vocabulary_size=300, dtype=None, blocks=1):
+    text = {"embedding_dim": 8, "filters": 8, "blocks": blocks, "hidden_dim": 16}
     return DualEncoder(
         CNNTextEncoder(vocabulary_size, 8, **text, code_dim=32, dtype=dtype),
-        ImageTower(8, filters=(8,), blocks=(1,), poolings=1, code_dim=32, dtype=dtype),
+        ImageTower(8, filters=(8,), blocks=(blocks,), poolings=1, code_dim=32, dtype=dtype),
     )
 
 

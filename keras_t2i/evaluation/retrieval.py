@@ -17,8 +17,8 @@ ATTRIBUTES = ("base", "style", "gender", "tone", "hair", "colour", "hour", "minu
 
 @dataclass
 class Recall:
-    """Share of trials whose right candidate came first, or within the first five; and of how many
-    candidates (the mean, where trials differ)."""
+    """Share of trials whose right candidate came first, or within the first five (a tie is not first);
+    and of how many candidates (the mean, where trials differ)."""
 
     at_1: float
     at_5: float
@@ -27,8 +27,10 @@ class Recall:
     ranks: np.ndarray
 
     def interval(self, level=0.95, samples=2000, seed=0):
-        """Bootstrap interval of `at_1` over trials: (low, high)."""
+        """Bootstrap interval of `at_1` over trials: (low, high); not a number where there are none."""
         right = self.ranks == 0
+        if not len(right):
+            return float("nan"), float("nan")
         draws = generator(seed, "bootstrap").integers(len(right), size=(samples, len(right)))
         tail = (1 - level) / 2
         return tuple(float(q) for q in np.quantile(right[draws].mean(axis=1), [tail, 1 - tail]))
@@ -119,7 +121,7 @@ def summarise(found, distractors):
     if not len(found):
         return Recall(float("nan"), float("nan"), float("nan"), 0, found)
     return Recall(
-        float((found < 1).mean()), float((found < 5).mean()), float(sizes.mean() + 1), len(found), found
+        float((found == 0).mean()), float((found <= 4).mean()), float(sizes.mean() + 1), len(found), found
     )
 
 

@@ -1,4 +1,5 @@
 import keras
+import numpy as np
 from keras import ops
 
 
@@ -82,3 +83,55 @@ class Standardization(keras.layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "invert": self.invert}
+
+
+@keras.saving.register_keras_serializable(package="keras_t2i")
+class Whitening(keras.layers.Layer):
+    """The directions in which vectors differ most, each brought to unit variance (PCA whitening).
+
+    Concepts of a contrastive encoder fill few of their dimensions, very unevenly: what tells one flag from
+    another is a hundred times smaller than what tells flags from faces, and would be learned last.
+
+    Args:
+        dim: int, how many directions are kept.
+
+    Call: float tensor `(n, d)`, d at least `dim`, to float32 `(n, dim)`. Until `measure` is called the
+    directions are random, for vectors of length 1.
+    """
+
+    def __init__(self, dim, **kwargs):
+        super().__init__(**kwargs)
+        self.dim = dim
+
+    def build(self, input_shape):
+        d = input_shape[-1]
+        if d < self.dim:
+            raise ValueError(f"{self.dim} directions cannot be found in {d} dimensions")
+        self.mean = self.add_weight(shape=(d,), initializer="zeros", trainable=False, name="mean")
+        turn = keras.initializers.Orthogonal(gain=d**0.5)
+        self.matrix = self.add_weight(shape=(d, self.dim), initializer=turn, trainable=False, name="matrix")
+
+    def measure(self, vectors, noise_variance):
+        """Set the directions from examples.
+
+        Args:
+            vectors: float array `(n, d)`.
+            noise_variance: float, the variance of noise that each number will have on top: smaller
+                differences are not blown up.
+        """
+        vectors = np.asarray(vectors, dtype="float64")
+        mean = vectors.mean(axis=0)
+        values, directions = np.linalg.eigh((vectors - mean).T @ (vectors - mean) / len(vectors))
+        scale = 1 / np.sqrt(np.maximum(values, 0) + noise_variance + 1e-9)
+        self.mean.assign(mean)
+        self.matrix.assign((directions * scale)[:, ::-1][:, : self.dim])
+
+    def call(self, x):
+        x, mean, matrix = (ops.cast(v, "float32") for v in (x, self.mean, self.matrix))
+        return ops.matmul(x - mean, matrix)
+
+    def compute_output_spec(self, x):
+        return keras.KerasTensor((x.shape[0], self.dim), dtype="float32")
+
+    def get_config(self):
+        return {**super().get_config(), "dim": self.dim}

@@ -2,6 +2,7 @@ import keras
 from keras import layers
 
 from keras_t2i.layers import TransposedConvolution
+from keras_t2i.layers import Whitening
 from keras_t2i.layers import halved
 from keras_t2i.layers import residual_block
 from keras_t2i.models.autoencoder import picture_head
@@ -10,7 +11,7 @@ from keras_t2i.models.backbone import Backbone
 
 @keras.saving.register_keras_serializable(package="keras_t2i")
 class ConceptDecoder(Backbone):
-    """Concept to picture: a dense layer to a small grid, then transposed convolutions (DCGAN, arXiv
+    """Concept to picture: whitened, a dense layer to a small grid, then transposed convolutions (DCGAN, arXiv
     1511.06434) with residual blocks between.
 
     Args:
@@ -18,18 +19,25 @@ class ConceptDecoder(Backbone):
         filters: channels of the grids, finest (half the picture) first, down to 4x4; multiples of 8.
         blocks: residual blocks at each grid.
         code_dim: int, numbers of the concept.
+        whitened_dim: int, in how many directions concepts differ (`whiten`).
 
     Call: float `(n, code_dim)` of length 1 to float32 `(n, image_size, image_size, 3)`, about [-1, 1].
     """
 
     def __init__(
-        self, image_size=32, filters=(48, 64, 80), blocks=(1, 1, 1), code_dim=512, dtype=None, **kwargs
+        self,
+        image_size=32,
+        filters=(48, 64, 80),
+        blocks=(1, 1, 1),
+        code_dim=512,
+        whitened_dim=256,
+        dtype=None,
+        **kwargs,
     ):
         side = halved(image_size, filters)
         # === Layers and functional model ===
         concepts = keras.Input((code_dim,), name="concepts")
-        # A unit vector's numbers are of size 1/sqrt(code_dim): make them of size 1.
-        x = layers.Rescaling(code_dim**0.5, dtype="float32", name="rescale")(concepts)
+        x = Whitening(min(whitened_dim, code_dim), dtype="float32", name="whitening")(concepts)
         x = layers.Dense(side * side * filters[-1], dtype=dtype, name="dense")(x)
         x = layers.Reshape((side, side, filters[-1]), dtype=dtype, name="grid")(x)
         for level in reversed(range(len(filters))):
@@ -45,6 +53,16 @@ class ConceptDecoder(Backbone):
         self.filters = tuple(filters)
         self.blocks = tuple(blocks)
         self.code_dim = code_dim
+        self.whitened_dim = whitened_dim
+
+    def whiten(self, concepts, noise_scale):
+        """Before training: find the directions in which concepts differ, and bring them to one size.
+
+        Args:
+            concepts: float array `(n, code_dim)` of length 1, of the training captions.
+            noise_scale: float, length of the noise that they will have on top.
+        """
+        self.get_layer("whitening").measure(concepts, noise_scale**2 / self.code_dim)
 
     def get_config(self):
         return {
@@ -53,4 +71,5 @@ class ConceptDecoder(Backbone):
             "filters": self.filters,
             "blocks": self.blocks,
             "code_dim": self.code_dim,
+            "whitened_dim": self.whitened_dim,
         }

@@ -51,7 +51,7 @@ class CodeConsistency(SteppedObjective):
         critics=(),
         outside=None,
         form="fixed",
-        noise_scale=0.5,
+        noise_scale=0.1,
         pixel_weight=5.0,
         look_at_every=4,
         seed=0,

@@ -5,6 +5,7 @@ from keras import ops
 
 from keras_t2i.layers import GroupNormalization
 from keras_t2i.layers import Standardization
+from keras_t2i.layers import Whitening
 
 
 def normal(*shape, seed=0):
@@ -59,3 +60,23 @@ def test_standardization_and_its_inverse():
     inverse.build(codes.shape)
     inverse.set_weights(there.get_weights())
     np.testing.assert_allclose(ops.convert_to_numpy(inverse(standard)), codes, atol=1e-5)
+
+
+def test_whitening():
+    mixed = normal(500, 6) @ np.diag([5, 3, 1, 0.5, 0.1, 0.01]).astype("float32") @ normal(6, 6, seed=1) + 2
+    layer = Whitening(4)
+    unmeasured = ops.convert_to_numpy(layer(mixed))
+    assert unmeasured.shape == (500, 4) and not layer.trainable_weights
+    layer.measure(mixed, noise_variance=0)
+    white = ops.convert_to_numpy(layer(mixed))
+    assert white.dtype == "float32"
+    np.testing.assert_allclose(white.mean(axis=0), 0, atol=1e-4)
+    np.testing.assert_allclose(np.cov(white.T, bias=True), np.eye(4), atol=1e-3)
+    layer.measure(mixed, noise_variance=1e6)  # what noise drowns stays small
+    assert ops.convert_to_numpy(layer(mixed)).std() < 0.1
+    again = Whitening.from_config(layer.get_config())
+    again.build(mixed.shape)
+    again.set_weights(layer.get_weights())
+    np.testing.assert_array_equal(ops.convert_to_numpy(again(mixed)), ops.convert_to_numpy(layer(mixed)))
+    with pytest.raises(ValueError, match="8 directions cannot be found in 6 dimensions"):
+        Whitening(8)(mixed)

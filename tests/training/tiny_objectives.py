@@ -20,7 +20,7 @@ from keras_t2i.training.contrastive import ContrastiveAlignment
 from keras_t2i.training.reconstruction import Reconstruction
 
 OBJECTIVES = ("reconstruction", "clip", "siglip", "regression", "naive", "fixed")
-PICTURE = {"filters": (8,), "blocks": (1,), "code_dim": 32}
+PICTURE = {"filters": (8,), "blocks": (0,), "code_dim": 32}
 
 
 class Words:
@@ -55,17 +55,17 @@ def tiny_objective(name, dtype=None, optimizer=None, **options):
     if name == "reconstruction":
         objective = Reconstruction(tiny_autoencoder(dtype), **options)
     elif name in ("clip", "siglip"):
-        objective = ContrastiveAlignment(tiny_dual_encoder(8, dtype), name, **options)
+        objective = ContrastiveAlignment(tiny_dual_encoder(8, dtype, blocks=0), name, **options)
     elif name == "regression":
         text_encoder = CNNTextEncoder(
-            8, 8, embedding_dim=8, filters=8, blocks=1, hidden_dim=16, code_dim=32, dtype=dtype
+            8, 8, embedding_dim=8, filters=8, blocks=0, hidden_dim=16, code_dim=32, dtype=dtype
         )
         objective = ConceptRegression(text_encoder, tiny_autoencoder().encoder, **options)
     else:
         others = {"critics": [ImageTower(8, **PICTURE, poolings=1)], "outside": ImageEncoder(8, **PICTURE)}
         objective = CodeConsistency(
             ConceptDecoder(8, **PICTURE, dtype=dtype),
-            tiny_dual_encoder(8),
+            tiny_dual_encoder(8, blocks=0),
             form=name,
             **{**others, **options},
         )
