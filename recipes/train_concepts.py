@@ -61,6 +61,8 @@ def main(argv=None):
     )
     args = parser.parse_args(argv)
     settings = prepare(args)
+    if args.batch_size % args.micro_batches:
+        parser.error(f"--micro-batches {args.micro_batches} must divide --batch-size {args.batch_size}")
     pictures, unseen = load_splits(args)
 
     captions = [caption for phrasings in pictures.captions for caption in phrasings]

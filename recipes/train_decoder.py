@@ -108,7 +108,7 @@ def main(argv=None):
             *(
                 (f"validation {name}", logs[f"val_{name}"])
                 for name in ("consistency", "pixels", "outside")
-                if logs
+                if f"val_{name}" in logs
             ),
             ("minutes", logs["seconds"] / 60),
             ("peak memory, MiB", peak_memory()),

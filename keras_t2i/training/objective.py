@@ -26,8 +26,7 @@ class Objective(keras.Model):
             raise ValueError(f"ema_decay must be in [0, 1), received {ema_decay}")
         self.network = self.average = network
         if ema_decay:
-            self.average = copy(network)
-            self.average.trainable = False
+            self.average = freeze(copy(network))
         self.ema_decay = ema_decay
         self.seed_generator = keras.random.SeedGenerator(seed)
         self.steps = self.add_weight(
@@ -99,6 +98,11 @@ def copy(network):
 
 
 def freeze(network):
-    """`network`, no longer trainable; to be done before `compile`."""
-    network.trainable = False
+    """`network`, whose weights are no longer trained; to be done before `compile`.
+
+    Only its variables are marked. `network.trainable = False` would be stored in its presets, and does
+    nothing to the variables of one loaded from such a preset (on TensorFlow, as nothing changes).
+    """
+    for variable in network.variables:
+        variable.trainable = False
     return network

@@ -83,9 +83,8 @@ def load_splits(args, size=32):
 
 
 def adamw(args, steps):
-    """AdamW with a short rise and a cosine fall to zero over the run's updates."""
-    steps = max(1, steps // args.accumulate)
-    rise = min(100, steps // 10)
+    """AdamW with a short rise and a cosine fall to zero over the run's `steps`, accumulated ones too."""
+    rise = min(100 * args.accumulate, steps // 10)
     schedule = keras.optimizers.schedules.CosineDecay(
         0.0, max(1, steps - rise), alpha=0.01, warmup_target=args.learning_rate, warmup_steps=max(1, rise)
     )

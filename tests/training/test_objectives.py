@@ -114,6 +114,18 @@ def test_what_is_frozen_stays(trained, name):
     assert len(objective.trainable_variables) == len(objective.network.trainable_variables)
 
 
+def test_a_network_out_of_a_preset_is_frozen_too(tmp_path):
+    autoencoder = tiny_autoencoder()
+    autoencoder.trainable = False
+    autoencoder.save_to_preset(tmp_path / "preset")
+    encoder = type(autoencoder).from_preset(tmp_path / "preset").encoder
+    assert not encoder.trainable
+    text_encoder = CNNTextEncoder(8, 8, embedding_dim=8, filters=8, blocks=0, hidden_dim=16, code_dim=32)
+    objective = ConceptRegression(text_encoder, encoder)
+    assert len(objective.trainable_variables) == len(text_encoder.trainable_variables)
+    assert objective.average.get_config()["trainable"]  # a preset made of it can be trained further
+
+
 @pytest.mark.parametrize("name", OBJECTIVES)
 def test_the_average_follows(trained, name):
     objective, record = trained(name).objective, trained(name).record

@@ -1,0 +1,162 @@
+"""The three lessons one after the other, on a person's own folder, as tiny as `--smoke` makes them."""
+
+import importlib.util
+import itertools
+import json
+import re
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+from keras_t2i.models import ConvAutoencoder
+from keras_t2i.models import DualEncoder
+from keras_t2i.models import Generator
+from keras_t2i.pictures import to_float
+
+RECIPES = Path(__file__).parents[2] / "recipes"
+# The lessons' variants differ in no line that a backend runs in its own way.
+once = pytest.mark.skipif(keras.config.backend() != "tensorflow", reason="each variant runs on one backend")
+
+
+def recipe(name):
+    spec = importlib.util.spec_from_file_location(name, RECIPES / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.main
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """24 pictures: a disc, square or bar of two colours and four places, each beside its captions."""
+    folder = tmp_path_factory.mktemp("pictures")
+    colours, places = {"red": (200, 0, 0), "blue": (0, 0, 200)}, ["top left", "top right", "left", "right"]
+    rows, columns = np.mgrid[:16, :16] - 7.5
+    shapes = {
+        "disc": rows**2 + columns**2 < 40,
+        "square": abs(rows) + 0 * columns < 6,
+        "bar": abs(columns) < 2,
+    }
+    for (colour, rgb), (shape, inside), place in itertools.product(colours.items(), shapes.items(), places):
+        picture = np.full((40, 40, 3), 255, dtype="uint8")
+        top, left = (0 if "top" in place else 20), (0 if "left" in place else 20)
+        picture[top : top + 16, left : left + 16][inside] = rgb
+        name = f"{colour} {shape} {place}"
+        Image.fromarray(picture).save(folder / f"{name}.png")
+        (folder / f"{name}.txt").write_text(f"a {name}\na {shape} that is {colour}, {place}\n")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def run(folder, tmp_path_factory):
+    """A function that runs a recipe once for all tests; the folder of its run."""
+    runs, done = tmp_path_factory.mktemp("runs"), {}
+
+    def run(name, *options):
+        output = done.setdefault((name, options), runs / f"{len(done)} {name}")
+        if not output.exists():
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setenv("KERAS_T2I_CACHE", str(runs / "cache"))
+                recipe(name)(["--smoke", "--data", str(folder), "--output", str(output), *options])
+        return output
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def presets(run):
+    """The presets of lessons 1 and 2."""
+    autoencoder = run("train_autoencoder") / "preset"
+    return str(autoencoder), str(run("train_concepts", "--micro-batches", "2") / "preset")
+
+
+@pytest.fixture(scope="module")
+def decoder(run, presets):
+    autoencoder, dual_encoder = presets
+    return run("train_decoder", "--dual-encoder", dual_encoder, "--outside", autoencoder)
+
+
+def check(output, picture):
+    assert {p.name for p in output.iterdir()} == {"logs", "pictures", "state", "preset", picture}
+    assert np.asarray(Image.open(output / picture)).ndim == 3
+    assert (output / "pictures" / "epoch_0002.png").exists()
+    assert json.loads((output / "state" / "settings.json").read_text())["smoke"] is True
+
+
+def test_autoencoder(run, presets):
+    check(run("train_autoencoder"), "reconstructions.png")
+    network = ConvAutoencoder.from_preset(presets[0])
+    pictures = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), dtype="uint8")
+    assert network.encoder.predict(to_float(pictures), verbose=0).shape == (2, 512)
+
+
+def test_concepts(run, presets):
+    check(run("train_concepts", "--micro-batches", "2"), "retrieval.png")
+    assert DualEncoder.from_preset(presets[1]).code_dim == 512
+
+
+def test_decoder_and_generator(decoder, tmp_path):
+    check(decoder, "drawings.png")
+    pictures = Generator.from_preset(decoder / "preset").generate(["a red disc", "a blue bar"], seed=0)
+    assert pictures.shape == (2, 32, 32, 3)
+    command = ["a red disc", "--seed", "0", "--scale", "1", "--preset", str(decoder / "preset")]
+    file = recipe("generate")([*command, "--output", str(tmp_path / "a.png")])
+    np.testing.assert_array_equal(np.asarray(Image.open(file)), pictures[0])
+
+
+def test_a_finished_run_is_not_run_again(presets, decoder, folder, capsys, monkeypatch):
+    monkeypatch.setenv("KERAS_T2I_CACHE", str(decoder.parent / "cache"))
+    autoencoder, dual_encoder = presets
+    command = ["--smoke", "--data", str(folder), "--output", str(decoder)]
+    command += ["--dual-encoder", dual_encoder, "--outside", autoencoder]
+    before = (decoder / "preset" / "model.weights.h5").read_bytes()
+    recipe("train_decoder")(command)
+    assert "Resuming" in capsys.readouterr().err
+    assert len((decoder / "preset" / "model.weights.h5").read_bytes()) == len(before)
+    with pytest.raises(ValueError, match="seed: 0 there, 1 here"):
+        recipe("train_decoder")([*command, "--seed", "1"])
+
+
+@once
+def test_siglip(run):
+    check(run("train_concepts", "--objective", "siglip"), "retrieval.png")
+
+
+@once
+@pytest.mark.filterwarnings("error:Gradients do not exist")
+def test_regression_matches_the_autoencoder(run, presets):
+    output = run("train_concepts", "--objective", "regression", "--autoencoder", presets[0])
+    check(output, "retrieval.png")
+    theirs = ConvAutoencoder.from_preset(presets[0]).encoder.get_weights()
+    ours = DualEncoder.from_preset(output / "preset").image_encoder.get_weights()
+    for a, b in zip(ours, theirs, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@once
+def test_naive_decoder_in_bfloat16(run, presets):
+    options = ["--form", "naive", "--precision", "mixed_bfloat16", "--accumulate", "2"]
+    output = run("train_decoder", *options, "--dual-encoder", presets[1], "--outside", presets[0])
+    check(output, "drawings.png")
+    before = DualEncoder.from_preset(presets[1]).get_weights()
+    after = Generator.from_preset(output / "preset").backbone.dual_encoder.get_weights()
+    assert all((a == b).all() for a, b in zip(before, after, strict=True))  # it stood still
+
+
+def test_micro_batches_must_divide_the_batch(capsys):
+    with pytest.raises(SystemExit):
+        recipe("train_concepts")(["--batch-size", "32", "--micro-batches", "5"])
+    assert "--micro-batches 5 must divide --batch-size 32" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["train_autoencoder", "train_concepts", "train_decoder", "prepare_data"])
+def test_help_names_every_default(name, capsys):
+    with pytest.raises(SystemExit):
+        recipe(name)(["--help"])
+    text = capsys.readouterr().out
+    options = re.split(r"\n  (?=-)", text.split("options:")[1])
+    options = [" ".join(option.split()) for option in options if "--help" not in option]
+    assert len(options) > 3
+    assert [option for option in options[1:] if "(default:" not in option] == []
