@@ -29,7 +29,7 @@ def cell(codes, text_codes, own, easy, hard):
     for distractors in (easy * repeat, hard * repeat):
         ranks = retrieval.ranks(codes, text_codes, np.tile(own, repeat), distractors)
         found.append(retrieval.summarise(ranks, distractors))
-    low, high = found[0].interval()
+    low, high = found[0].interval(repeats=repeat)
     return f"{found[0].at_1:.2f} ({low:.2f} to {high:.2f}), {found[0].at_5:.2f}; {found[1].at_1:.2f}"
 
 

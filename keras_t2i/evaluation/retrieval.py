@@ -26,11 +26,15 @@ class Recall:
     trials: int
     ranks: np.ndarray
 
-    def interval(self, level=0.95, samples=2000, seed=0):
-        """Bootstrap interval of `at_1` over trials: (low, high); not a number where there are none."""
-        right = self.ranks == 0
-        if not len(right):
+    def interval(self, level=0.95, samples=2000, seed=0, repeats=1):
+        """Bootstrap interval of `at_1` over captions: (low, high); not a number where there are none.
+
+        `repeats`: trials of each caption (seeds), one whole round after another; they are drawn together,
+        for they are not independent.
+        """
+        if not len(self.ranks):
             return float("nan"), float("nan")
+        right = (self.ranks == 0).reshape(repeats, -1).mean(axis=0)
         draws = generator(seed, "bootstrap").integers(len(right), size=(samples, len(right)))
         tail = (1 - level) / 2
         return tuple(float(q) for q in np.quantile(right[draws].mean(axis=1), [tail, 1 - tail]))

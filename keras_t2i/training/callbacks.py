@@ -165,8 +165,11 @@ class PictureGrid(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         if (epoch + 1) % self.every == 0 or epoch + 1 == self.epochs:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            save_png(self.draw(self.model), self.folder / f"epoch_{epoch + 1:04d}.png")
+            picture = self.draw(self.model)
+            try:
+                save_png(picture, self.folder / f"epoch_{epoch + 1:04d}.png")
+            except OSError as error:
+                warnings.warn(f"could not save a picture ({error}); training goes on", stacklevel=2)
 
 
 def all_finite(model):

@@ -18,7 +18,9 @@ from keras_t2i.pictures import to_float
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 # The variants differ in no line that a backend runs in its own way.
-once = pytest.mark.skipif(keras.config.backend() != "torch", reason="run on the backend that compiles nothing")
+once = pytest.mark.skipif(
+    keras.config.backend() != "torch", reason="run on the backend that compiles nothing"
+)
 
 
 def recipe(name):
