@@ -1,7 +1,9 @@
 """What `fit` does besides learning: saving, resuming, showing, and stopping when the loss breaks."""
 
+import errno
 import json
 import math
+import shutil
 import sys
 import warnings
 from pathlib import Path
@@ -64,9 +66,16 @@ class Checkpoint(keras.callbacks.Callback):
         if not math.isfinite(float((logs or {}).get("loss", 0.0))) or not all_finite(self.model):
             return  # the last good state stays; StopOnNonFinite goes back to it
         try:
+            self._check_room()  # HDF5 ends the whole process if it meets the disk's end while writing
             write_atomically(self.state_file, self.model.save_weights)
         except OSError as error:
             warnings.warn(f"could not save the run's state ({error}); training goes on", stacklevel=2)
+
+    def _check_room(self):
+        variables = [*self.model.variables, *self.model.optimizer.variables]
+        needed = sum(4 * math.prod(v.shape) + 2048 for v in variables)
+        if shutil.disk_usage(self.folder).free < needed:
+            raise OSError(errno.ENOSPC, f"{needed / 2**20:.0f} MiB needed", str(self.folder))
 
 
 class StopOnNonFinite(keras.callbacks.Callback):
@@ -87,17 +96,17 @@ class StopOnNonFinite(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         if batch % self.every == 0:
-            self._look(batch, logs)
+            self._look(f"batch {batch}", logs)
 
     def on_epoch_end(self, epoch, logs=None):
         if self.broken_at is None and not all_finite(self.model):
             self.broken_at = "the epoch's end"
         self._look("the epoch's end", logs)
 
-    def _look(self, batch, logs):
+    def _look(self, where, logs):
         # The running mean of an epoch stays broken once one loss is.
         if self.broken_at is None and not math.isfinite(float((logs or {}).get("loss", 0.0))):
-            self.broken_at = f"batch {batch}"
+            self.broken_at = where
         if self.broken_at is not None:
             self.model.stop_training = True
 
