@@ -34,7 +34,7 @@ from keras_t2i.training.run import train
 
 
 def main(argv=None):
-    parser = training_parser(__doc__, "concepts", epochs=40, batch_size=256, learning_rate=2e-3)
+    parser = training_parser(__doc__, "concepts", epochs=50, batch_size=256, learning_rate=2e-3)
     parser.add_argument(
         "--objective",
         default="contrastive",
