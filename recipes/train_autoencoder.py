@@ -36,7 +36,7 @@ def main(argv=None):
     args = parser.parse_args(argv)
     settings = prepare(args)
     pictures, unseen = load_splits(args)
-    size = {"filters": (8, 16), "blocks": (1, 1)} if args.smoke else {}
+    size = {"filters": (8, 16), "blocks": (0, 0)} if args.smoke else {}
 
     autoencoder = ConvAutoencoder(
         ImageEncoder(**size, dtype=args.precision), ImageDecoder(**size, dtype=args.precision)

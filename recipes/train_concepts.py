@@ -71,7 +71,7 @@ def main(argv=None):
     cut = (preprocessor.lengths(captions) > args.sequence_length).mean()
 
     if args.smoke:
-        args.text_filters, args.image_filters = 16, [8, 8, 8]
+        args.text_filters, args.image_filters = 16, [8, 8]
     text_encoder = CNNTextEncoder(
         tokenizer.vocabulary_size(), args.sequence_length, filters=args.text_filters, dtype=args.precision
     )

@@ -58,7 +58,7 @@ def main(argv=None):
     preprocessor = TextToImagePreprocessor.from_preset(args.dual_encoder)
     pictures, unseen = load_splits(args, dual_encoder.image_size)
 
-    small = {"filters": (8, 8, 8)} if args.smoke else {}
+    small = {"filters": (8, 8, 8), "blocks": (0, 0, 0)} if args.smoke else {}
     decoder = ConceptDecoder(dual_encoder.image_size, **small, dtype=args.precision)
     plain = preprocessor.generate_preprocess([phrasings[0] for phrasings in pictures.captions])
     codes = dual_encoder.text_encoder.predict(plain, batch_size=256, verbose=0)
