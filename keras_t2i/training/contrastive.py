@@ -6,7 +6,7 @@ from keras import ops
 
 from keras_t2i.pictures import to_float
 from keras_t2i.training.step import SteppedObjective
-from keras_t2i.training.step import after
+from keras_t2i.training.step import in_turn
 from keras_t2i.training.step import split
 from keras_t2i.training.step import value_and_gradients
 
@@ -112,32 +112,36 @@ class ContrastiveAlignment(SteppedObjective):
     def step(self, x):
         if self.micro_batches == 1:
             return self.minimize(lambda: self.judge(x, self(x, training=True), True))
-        network = self.network.trainable_variables
-        parts = split(x, self.micro_batches)
-
-        dice = [(state, ops.copy(state.value)) for state in self.dice()]
-        codes = []
-        for part in parts:
-            codes.append([ops.stop_gradient(c) for c in self(after(part, codes[-1:]), training=True)])
-        whole = [ops.concatenate(c, axis=0) for c in zip(*codes, strict=True)]
+        network, parts = self.network.trainable_variables, self.micro_batches
         own = [self.log_scale, self.bias] if self.bias.trainable else [self.log_scale]
-        loss, gradients = value_and_gradients(self, lambda *c: self.judge(x, c, True), own, whole)
-        own_gradients, code_gradients = gradients[: len(own)], gradients[len(own) :]
+        x_of = split(x, parts)
+        dice = [(state, ops.copy(state.value)) for state in self.dice()]
+
+        def embed(i, codes):
+            found = self({k: v[i] for k, v in x_of.items()}, training=True)
+            place = ops.reshape(ops.one_hot(i, parts, dtype="float32"), (parts, 1, 1))
+            return [c + place * ops.stop_gradient(f) for c, f in zip(codes, found, strict=True)]
+
+        size = (parts, ops.shape(x_of["token_ids"])[1], self.network.code_dim)
+        codes = in_turn(self, embed, [ops.zeros(size), ops.zeros(size)], parts)
+        codes = [ops.reshape(c, (-1, self.network.code_dim)) for c in codes]
+        loss, gradients = value_and_gradients(self, lambda *c: self.judge(x, c, True), own, codes)
+        direction = split(gradients[len(own) :], parts)
 
         for state, value in dice:
             state.assign(value)  # the second pass throws what the first has thrown
-        per_part = zip(*(ops.split(g, self.micro_batches, axis=0) for g in code_gradients), strict=True)
-        total = None
-        for part, direction in zip(parts, per_part, strict=True):
-            part = after(part, total)
-            # The gradient of this sum is the chain rule: codes' gradient times the codes' derivative.
-            _, gradients = value_and_gradients(self, lambda p=part, d=direction: self._along(p, d), network)
-            total = gradients if total is None else [a + b for a, b in zip(total, gradients, strict=True)]
-        self.update([*own_gradients, *total], [*own, *network])
-        return loss
 
-    def _along(self, part, direction):
-        return sum(ops.sum(c * d) for c, d in zip(self(part, training=True), direction, strict=True))
+        def carry_back(i, total):
+            # The gradient of this sum is the chain rule: codes' gradient times the codes' derivative.
+            def along():
+                found = self({k: v[i] for k, v in x_of.items()}, training=True)
+                return sum(ops.sum(f * d[i]) for f, d in zip(found, direction, strict=True))
+
+            return [t + g for t, g in zip(total, value_and_gradients(self, along, network)[1], strict=True)]
+
+        total = in_turn(self, carry_back, [ops.zeros(v.shape, v.dtype) for v in network], parts)
+        self.update([*gradients[: len(own)], *total], [*own, *network])
+        return loss
 
 
 def accuracy(cosines, same):

@@ -118,37 +118,55 @@ def value_and_gradients(objective, loss_fn, variables, tensors=()):
     return loss, [*of_variables, *of_tensors]
 
 
-def after(value, earlier):
-    """`value`, which is computed on only once the tensors `earlier` are there.
+def in_turn(objective, body, state, times):
+    """`state = body(i, state)` for i from 0 to `times - 1`, strictly one after the other, compiled once.
 
-    A graph runs what is ready in any order; where memory is to be reused from one part of a batch to
-    the next, this keeps the parts one behind the other. Not to be differentiated through.
+    Memory is that of one turn: an unrolled graph would run whatever is ready, and keep it all.
+
+    Args:
+        objective: the model whose non-trainable variables (dice, metrics, averages) `body` may assign to.
+        body: function of an int and the state, to the next state.
+        state: list of tensors that keep their shapes and dtypes.
+        times: int.
     """
-    earlier = [t for t in keras.tree.flatten(earlier) if t is not None]
-    if not earlier or BACKEND == "torch":  # torch runs line by line
-        return value
     if BACKEND == "tensorflow":
         import tensorflow as tf
 
-        with tf.control_dependencies(earlier):
-            return keras.tree.map_structure(tf.identity, value)
+        def turn(i, state):
+            return i + 1, body(i, state)
+
+        return tf.while_loop(lambda i, _: i < times, turn, (0, state), parallel_iterations=1)[1]
+    if BACKEND == "torch":
+        for i in range(times):
+            state = body(i, state)
+        return state
     import jax
 
-    return jax.lax.optimization_barrier((value, earlier))[0]
+    variables = objective.non_trainable_variables + objective.metrics_variables
+    trainable = [(v, v.value) for v in objective.trainable_variables]
+
+    def pure(i, values):
+        state, assigned = values
+        with keras.StatelessScope([*trainable, *zip(variables, assigned, strict=True)]) as scope:
+            state = body(i, state)
+        return state, [scope.get_current_value(v) for v in variables]
+
+    state, assigned = jax.lax.fori_loop(0, times, pure, (state, [v.value for v in variables]))
+    for variable, value in zip(variables, assigned, strict=True):
+        variable.assign(value)
+    return state
 
 
 def split(batch, parts):
-    """A dict of tensors cut along the first axis into `parts` dicts, whose sizes must come out equal."""
-    size = next(iter(batch.values())).shape[0]
-    if size is not None and size % parts:
-        raise ValueError(f"a batch of {size} cannot be cut into {parts} equal micro-batches")
-    pieces = {
-        k: ops.split(v, parts, axis=0) if size is not None else _split_unknown(v, parts)
-        for k, v in batch.items()
-    }
-    return [{k: v[i] for k, v in pieces.items()} for i in range(parts)]
+    """Tensors cut along the first axis into `parts` of one size: `(n, ...)` to `(parts, n / parts, ...)`.
 
+    Raises: ValueError where n is known and cannot be divided.
+    """
 
-def _split_unknown(value, parts):
-    value = ops.reshape(value, (parts, -1, *value.shape[1:]))
-    return [value[i] for i in range(parts)]
+    def cut(value):
+        size = value.shape[0]
+        if size is not None and size % parts:
+            raise ValueError(f"a batch of {size} cannot be cut into {parts} equal micro-batches")
+        return ops.reshape(value, (parts, -1, *value.shape[1:]))
+
+    return keras.tree.map_structure(cut, batch)
