@@ -32,12 +32,33 @@ class Recall:
         `repeats`: trials of each caption (seeds), one whole round after another; they are drawn together,
         for they are not independent.
         """
-        if not len(self.ranks):
-            return float("nan"), float("nan")
-        right = (self.ranks == 0).reshape(repeats, -1).mean(axis=0)
-        draws = generator(seed, "bootstrap").integers(len(right), size=(samples, len(right)))
-        tail = (1 - level) / 2
-        return tuple(float(q) for q in np.quantile(right[draws].mean(axis=1), [tail, 1 - tail]))
+        return bootstrap_interval(self.ranks == 0, repeats, level, samples, seed)
+
+
+def bootstrap_interval(values, repeats=1, level=0.95, samples=2000, seed=0):
+    """Bootstrap interval of a mean over prompts: (low, high); not a number where there are none.
+
+    Args:
+        values: `(repeats * n,)`: n prompts, one whole round (seed) after another. The values of a prompt
+            are drawn together, for they are not independent.
+    """
+    if not len(values):
+        return float("nan"), float("nan")
+    of_prompt = np.asarray(values, "float64").reshape(repeats, -1).mean(axis=0)
+    draws = generator(seed, "bootstrap").integers(len(of_prompt), size=(samples, len(of_prompt)))
+    tail = (1 - level) / 2
+    return tuple(float(q) for q in np.quantile(of_prompt[draws].mean(axis=1), [tail, 1 - tail]))
+
+
+def cell(values, repeats=1):
+    """A mean as reports hold it: `{"value", "low", "high", "n"}`, with `bootstrap_interval`.
+
+    `value` is None, and no interval is there, where there are no values.
+    """
+    if not len(values):
+        return {"value": None, "n": 0}
+    low, high = bootstrap_interval(values, repeats)
+    return {"value": float(np.mean(values)), "low": low, "high": high, "n": len(values)}
 
 
 def codes(dual_encoder, preprocessor, pictures, captions):
@@ -113,7 +134,9 @@ def ranks(text_codes, image_codes, right, distractors):
     """
     found = []
     for code, own, others in zip(text_codes, right, distractors, strict=True):
-        scores, score = image_codes[others] @ code, image_codes[own] @ code
+        # Row by row, so that equal rows tie: a matrix product rounds them differently.
+        products = np.sum(image_codes[np.append(own, others)] * code, axis=1)
+        score, scores = products[0], products[1:]
         found.append((scores > score).sum() + 0.5 * (scores == score).sum())
     return np.array(found)
 

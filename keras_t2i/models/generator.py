@@ -6,10 +6,11 @@ import operator
 import keras
 import keras_hub
 import numpy as np
-from tqdm import tqdm
 
 from keras_t2i.data.randomness import generator as random_generator
 from keras_t2i.models.generator_backbone import GeneratorBackbone
+from keras_t2i.models.prediction import at_least_one
+from keras_t2i.models.prediction import predict_in_batches
 from keras_t2i.models.preprocessor import TextToImagePreprocessor
 from keras_t2i.pictures import to_float
 from keras_t2i.pictures import to_uint8
@@ -36,6 +37,8 @@ class Generator(keras_hub.models.TextToImage):
 
     backbone_cls = GeneratorBackbone
     preprocessor_cls = TextToImagePreprocessor
+    # Settings of `generate` that an evaluation draws curves over.
+    sweeps = {"temperature": (0.0, 1.0, 2.0, 4.0, 8.0), "best_of": (1, 2, 4, 8)}
 
     def __init__(self, backbone, preprocessor, **kwargs):
         length = backbone.dual_encoder.text_encoder.input_shape[-1]
@@ -126,7 +129,7 @@ class Generator(keras_hub.models.TextToImage):
             )
         if not (math.isfinite(temperature) and temperature >= 0):
             raise ValueError(f"temperature must be 0 or more, got {temperature}")
-        num_images, best_of = _at_least_one("num_images", num_images), _at_least_one("best_of", best_of)
+        num_images, best_of = at_least_one("num_images", num_images), at_least_one("best_of", best_of)
         prompts = _prompts(inputs)
         token_ids = self.preprocessor.generate_preprocess(prompts)
         seeds = _seeds(seed, len(prompts) * num_images)
@@ -134,7 +137,7 @@ class Generator(keras_hub.models.TextToImage):
         owner = np.repeat(np.arange(len(prompts)), num_images * best_of)  # prompt of each candidate
         noise = np.stack([self._noise(s, candidate) for s in seeds for candidate in range(best_of)])
         inputs_of_all = {"token_ids": token_ids[owner], "noise": noise * np.float32(temperature)}
-        pictures = to_uint8(_predict(self.backbone, inputs_of_all, batch_size, progress))
+        pictures = to_uint8(predict_in_batches(self.backbone, inputs_of_all, batch_size, progress))
         if best_of > 1:
             scores = np.sum(
                 self.encode_image(pictures, batch_size) * self.encode_text(prompts, batch_size)[owner],
@@ -164,7 +167,7 @@ class Generator(keras_hub.models.TextToImage):
     def encode_text(self, prompts, batch_size=16):
         """Concepts of prompts (a `str` or a list): float32 `(n, code_dim)` of length 1."""
         token_ids = self.preprocessor.generate_preprocess(_prompts(prompts))
-        return _unit(_predict(self.backbone.dual_encoder.text_encoder, token_ids, batch_size))
+        return _unit(predict_in_batches(self.backbone.dual_encoder.text_encoder, token_ids, batch_size))
 
     def encode_image(self, pictures, batch_size=16):
         """Concepts of pictures, uint8 `(n, s, s, 3)`: float32 `(n, code_dim)` of length 1.
@@ -176,7 +179,9 @@ class Generator(keras_hub.models.TextToImage):
             raise ValueError(
                 f"pictures must be uint8 (n, {size}, {size}, 3), got {pictures.dtype} {pictures.shape}"
             )
-        return _unit(_predict(self.backbone.dual_encoder.image_encoder, to_float(pictures), batch_size))
+        return _unit(
+            predict_in_batches(self.backbone.dual_encoder.image_encoder, to_float(pictures), batch_size)
+        )
 
     def decode(self, concepts, batch_size=16):
         """Pictures of concepts, float `(n, code_dim)` brought to length 1: uint8 `(n, s, s, 3)`.
@@ -186,29 +191,11 @@ class Generator(keras_hub.models.TextToImage):
         concepts, dim = np.asarray(concepts, dtype="float32"), self.backbone.latent_shape[-1]
         if concepts.ndim != 2 or concepts.shape[-1] != dim or not np.isfinite(concepts).all():
             raise ValueError(f"concepts must be finite (n, {dim}), got {concepts.shape}")
-        return to_uint8(_predict(self.backbone.decoder, _unit(concepts), batch_size))
+        return to_uint8(predict_in_batches(self.backbone.decoder, _unit(concepts), batch_size))
 
     def _noise(self, seed, candidate):
         shape = self.backbone.latent_shape[1:]
         return random_generator(seed, "picture", candidate).standard_normal(shape, dtype="float32")
-
-
-def _predict(model, inputs, batch_size, progress=False):
-    """`model` on all rows of `inputs`, in batches of one size so that it compiles once."""
-    batch_size = _at_least_one("batch_size", batch_size)
-    total = len(keras.tree.flatten(inputs)[0])
-    outputs = []
-    with tqdm(total=total, unit="picture", disable=not progress) as bar:
-        for start in range(0, total, batch_size):
-            # The last batch is filled up with copies of row 0, which are then dropped.
-            rows = np.arange(start, start + batch_size)
-            rows = np.where(rows < total, rows, 0)
-            batch = keras.tree.map_structure(lambda x, rows=rows: x[rows], inputs)
-            outputs.append(np.asarray(model.predict_on_batch(batch), dtype="float32"))
-            bar.update(min(batch_size, total - start))
-    if not outputs:
-        return np.zeros((0, *model.output_shape[1:]), dtype="float32")
-    return np.concatenate(outputs)[:total]
 
 
 def _unit(codes):
@@ -254,13 +241,3 @@ def _seeds(seed, count):
     if min(seeds) < 0 or max(seeds) >= 2**64:
         raise ValueError(f"A seed must be between 0 and 2**64 - 1, got {seed!r}")
     return seeds
-
-
-def _at_least_one(name, value):
-    try:
-        value = operator.index(value)
-    except TypeError:
-        raise TypeError(f"{name} must be an int, got {value!r}") from None
-    if value < 1:
-        raise ValueError(f"{name} must be at least 1, got {value}")
-    return value

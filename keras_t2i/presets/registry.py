@@ -23,11 +23,14 @@ _packaged = set()
 def register_packaged_presets():
     """Make each folder beside this file that holds a config.json a preset known by its name.
 
-    To be called once, after the classes are registered with Keras; KerasHub's own `from_preset`
-    knows the names too.
+    To be called after the classes are registered with Keras; KerasHub's own `from_preset` knows the
+    names too. Presets of classes that are not registered yet are left for a later call.
     """
     for config_file in sorted(PACKAGED.glob("*/config.json")):
         config = json.loads(config_file.read_text(encoding="utf-8"))
+        known = keras.saving.get_registered_object(config.get("registered_name"))
+        if known is None or config_file.parent.name in _packaged:
+            continue
         metadata_file = config_file.with_name("metadata.json")
         metadata = json.loads(metadata_file.read_text(encoding="utf-8")) if metadata_file.exists() else {}
         entry = {

@@ -1,6 +1,7 @@
 """What the training recipes share: their options, their data, and the table at the end."""
 
 import argparse
+import sys
 from pathlib import Path
 
 import keras
@@ -65,8 +66,23 @@ def prepare(args):
     keras.utils.set_random_seed(args.seed)
     if args.smoke:
         args.epochs, args.batch_size = 2, 8
+    if args.precision == "mixed_bfloat16" and not has_bfloat16():
+        print(
+            "This processor has no bfloat16 arithmetic: unless a GPU does the work, --precision float32 is "
+            "several times as fast.",
+            file=sys.stderr,
+        )
     free = {"output", "restart"}
     return {k: str(v) if isinstance(v, Path) else v for k, v in vars(args).items() if k not in free}
+
+
+def has_bfloat16(cpuinfo=Path("/proc/cpuinfo")):
+    """Whether the processor multiplies bfloat16 in hardware; True where that cannot be told."""
+    try:
+        flags = next(line for line in cpuinfo.read_text().splitlines() if line.startswith("flags"))
+    except (OSError, StopIteration):
+        return True
+    return not {"avx512_bf16", "amx_bf16"}.isdisjoint(flags.split())
 
 
 def load_splits(args, size=32):

@@ -1,0 +1,67 @@
+"""Puts generated text between two markers of a Markdown file, and touches nothing else there."""
+
+import contextlib
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+
+def _markers(marker):
+    return f"<!-- {marker}: begin -->", f"<!-- {marker}: end -->"
+
+
+def replace_between_markers(path, marker, text):
+    """Replaces what stands between `<!-- marker: begin -->` and `<!-- marker: end -->` in a UTF-8 file.
+
+    The file is there whole at any moment, the old one or the new one; the lines around stay as they are.
+
+    Raises:
+        ValueError: the markers are not there once each, in this order; or `text` holds one.
+    """
+    path = Path(path).expanduser().resolve()  # the file itself, not a link to it
+    old = path.read_bytes().decode("utf-8")
+    begin, end = _markers(marker)
+    if old.count(begin) != 1 or old.count(end) != 1 or old.index(begin) > old.index(end):
+        raise ValueError(
+            f"{path} must have each of these lines once, in this order; add them where the text belongs:\n"
+            f"{begin}\n{end}"
+        )
+    _write(path, old[: old.index(begin)] + _section(marker, text, old) + old[old.index(end) + len(end) :])
+
+
+def append_section(path, marker, text):
+    """As `replace_between_markers`; a file with neither marker gets the section, in markers, at its end.
+
+    Raises:
+        ValueError: one marker is there without the other, or as in `replace_between_markers`.
+    """
+    path = Path(path).expanduser().resolve()
+    old = path.read_bytes().decode("utf-8")
+    if any(m in old for m in _markers(marker)):
+        replace_between_markers(path, marker, text)
+    else:
+        line = "\r\n" if "\r\n" in old else "\n"
+        body = old.rstrip()
+        _write(path, f"{body}{2 * line if body else ''}{_section(marker, text, old)}{line}")
+
+
+def _section(marker, text, old):
+    begin, end = _markers(marker)
+    if begin in text or end in text:
+        raise ValueError(f"The text must not hold the markers {begin} and {end}")
+    # Markdown takes a table for one only where a blank line stands before it.
+    section = "\n".join([begin, "", *text.strip().splitlines(), "", end])
+    return section.replace("\n", "\r\n") if "\r\n" in old else section
+
+
+def _write(path, text):
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(text.encode("utf-8"))
+        shutil.copymode(path, name)
+        Path(name).replace(path)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            Path(name).unlink()

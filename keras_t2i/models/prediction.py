@@ -1,0 +1,49 @@
+"""A network on many rows, without the threads and queues of `predict`."""
+
+import operator
+
+import keras
+import numpy as np
+from tqdm import tqdm
+
+
+def predict_in_batches(model, inputs, batch_size, progress=False):
+    """`model` on all rows of `inputs`, in batches of one size so that it compiles once.
+
+    Args:
+        model: Keras model with one output.
+        inputs: array, or a structure of arrays, whose first axis counts the rows.
+        batch_size: int, at least 1.
+        progress: whether to show a bar.
+
+    Returns:
+        float32 `(n, ...)`.
+
+    Raises:
+        TypeError, ValueError: batch_size is not an int, or less than 1.
+    """
+    batch_size = at_least_one("batch_size", batch_size)
+    total = len(keras.tree.flatten(inputs)[0])
+    outputs = []
+    with tqdm(total=total, unit="picture", disable=not progress) as bar:
+        for start in range(0, total, batch_size):
+            # The last batch is filled up with copies of row 0, which are then dropped.
+            rows = np.arange(start, start + batch_size)
+            rows = np.where(rows < total, rows, 0)
+            batch = keras.tree.map_structure(lambda x, rows=rows: x[rows], inputs)
+            outputs.append(np.asarray(model.predict_on_batch(batch), dtype="float32"))
+            bar.update(min(batch_size, total - start))
+    if not outputs:
+        return np.zeros((0, *model.output_shape[1:]), dtype="float32")
+    return np.concatenate(outputs)[:total]
+
+
+def at_least_one(name, value):
+    """`value` as an int; TypeError or ValueError, by this name, where it is none or less than 1."""
+    try:
+        value = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} must be an int, got {value!r}") from None
+    if value < 1:
+        raise ValueError(f"{name} must be at least 1, got {value}")
+    return value

@@ -1,0 +1,166 @@
+"""Evaluate generators: do they draw what is asked, how well, and is it new?
+
+    python recipes/evaluate.py                                   # every packaged generator
+    python recipes/evaluate.py --preset generator_openmoji_32 runs/decoder/preset
+    python recipes/evaluate.py --preset runs/my_decoder/preset --data my_pictures
+
+Judged by two encoders that no generator was trained with, each drawing by the one that has not seen the
+picture asked for. Every figure stands beside its ceiling (the real pictures) and its floors (captions
+permuted, the mean picture), and beside what is easy: the training picture with the nearest caption, and a
+perfect memoriser. Writes report.json, report.html (open it in a browser) and the cards of the presets.
+"""
+
+import argparse
+import datetime
+import os
+import sys
+from pathlib import Path
+
+import keras
+
+import keras_t2i
+from keras_t2i.evaluation.baselines import MeanPicture
+from keras_t2i.evaluation.baselines import NearestCaption
+from keras_t2i.evaluation.baselines import RealPictures
+from keras_t2i.evaluation.curves import curves
+from keras_t2i.evaluation.empirical_denoiser import EmpiricalDenoiser
+from keras_t2i.evaluation.evaluator import PACKAGED
+from keras_t2i.evaluation.evaluator import Judges
+from keras_t2i.evaluation.examination import Examination
+from keras_t2i.evaluation.metrics import METRICS
+from keras_t2i.evaluation.prompts import TEXTS
+from keras_t2i.evaluation.prompts import load_prompt_sets
+from keras_t2i.evaluation.report import write_report
+from keras_t2i.evaluation.tables import append_section
+from keras_t2i.evaluation.tables import card_section
+from keras_t2i.evaluation.tables import leaderboard
+from keras_t2i.evaluation.tables import replace_between_markers
+from keras_t2i.models import Generator
+from keras_t2i.presets.registry import find_preset
+from keras_t2i.training.options import HelpFormatter
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+class Candidate:
+    """A preset as the examination takes it."""
+
+    kind = "generator"
+
+    def __init__(self, preset):
+        self.name, self.folder = str(preset), Path(find_preset(preset, Generator))
+        self.generator = Generator.from_preset(preset)
+        self.generate = self.generator.generate
+        self.text = type(self.generator).__name__ + " preset."
+        self.facts = {"parameters": self.generator.backbone.count_params()}
+        if self.folder.is_dir():
+            bytes_of_files = (file.stat().st_size for file in self.folder.rglob("*") if file.is_file())
+            self.facts["megabytes"] = sum(bytes_of_files) / 1e6
+
+
+def parse(argv):
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=HelpFormatter)
+    add = parser.add_argument
+    add("--preset", nargs="+", default=None, metavar="A", help="names or folders; default: all packaged")
+    add("--output", default="runs/evaluation", type=Path, help="folder of report.json and report.html")
+    add("--data", default="openmoji", help='whose captions are asked: "openmoji", "emoji", or a folder')
+    add("--prompts", default=500, type=int, help="training captions that are asked")
+    add("--seeds", default=4, type=int, help="drawings of each prompt")
+    add("--judges", nargs="+", default=list(PACKAGED), help="presets of evaluators, of both halves")
+    add("--no-curves", action="store_true", help="leave the curves over settings out: half the time")
+    add("--no-cards", action="store_true", help="leave the cards of the presets as they are")
+    add("--leaderboard", type=Path, metavar="FILE", help="Markdown file whose leaderboard is replaced")
+    add("--smoke", action="store_true", help="a few prompts, in seconds: does everything run?")
+    args = parser.parse_args(argv)
+    if args.prompts < 20 or args.seeds < 1:
+        parser.error("--prompts must be at least 20, --seeds at least 1")
+    if args.leaderboard is not None and not args.leaderboard.is_file():
+        parser.error(f"--leaderboard: there is no file {args.leaderboard}")
+    return args
+
+
+def main(argv=None):
+    args = parse(argv)
+    presets = args.preset or sorted(Generator.presets)
+    candidates = [Candidate(preset) for preset in presets]  # an unknown name fails before any work
+    judges = Judges.from_presets(args.judges)
+    size = judges.judges[0].network.image_size
+    sets, train = load_prompt_sets(args.data, size, args.prompts, args.smoke)
+    count = sum(map(len, sets))
+    print(
+        f"{len(candidates)} generators and 4 baselines; {count:,} prompts, {args.seeds} drawings each by a "
+        f"generator, at {size} pixels. Judges: {judges.name}.",
+        file=sys.stderr,
+    )
+    small = {"rounds": 2, "references": 16, "image_size": 64} if args.smoke else {"rounds": args.seeds}
+    examination = Examination(sets, train, judges, **small)
+
+    every = sets[0].asked
+    for prompt_set in sets[1:]:
+        every = every.joined(prompt_set.asked)
+    baselines = [
+        RealPictures(every),
+        NearestCaption(train, candidates[0].generator.encode_text),
+        EmpiricalDenoiser(train),
+        MeanPicture(train),
+    ]
+    entries, pictures = [], {}
+    for candidate in [*candidates, *baselines]:
+        entry, of_entry, of_sets = examination.examine(candidate)
+        entry |= getattr(candidate, "facts", {})
+        if candidate.kind == "generator" and not args.no_curves:
+            sweeps = {k: v[:2] for k, v in Generator.sweeps.items()} if args.smoke else Generator.sweeps
+            entry["curves"] = curves(examination, candidate, sweeps)
+        entries.append(entry)
+        pictures |= of_entry
+        if candidate is candidates[0]:
+            entries.append(examination.permuted(candidate.name, of_sets))
+        print(f"{candidate.name}: {main_figures(entry)}", file=sys.stderr)
+
+    seeds = {s.name: small["rounds"] for s in sets}
+    report = {
+        "version": 1,
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "package": keras_t2i.__version__,
+        "backend": keras.config.backend(),
+        "versions": {"keras": keras.__version__},
+        "command": " ".join(["python recipes/evaluate.py", *(sys.argv[1:] if argv is None else argv)]),
+        "smoke": args.smoke,
+        "prompt_sets": {
+            s.name: {"prompts": len(s), "seeds": seeds[s.name], "text": TEXTS[s.name]} for s in sets
+        },
+        "metrics": METRICS,
+        "entries": entries,
+    }
+    page = write_report(report, pictures, args.output)
+    if not (args.no_cards or args.smoke):
+        fill_cards(report, candidates)
+    if args.leaderboard is not None:
+        replace_between_markers(args.leaderboard, "leaderboard", leaderboard(report))
+    print(leaderboard(report))
+    print(f"\nReport: {page}")
+    return page
+
+
+def main_figures(entry):
+    """The first metric on each set, in words."""
+    first = next(iter(METRICS))
+    figures = (f"{cells[first]['value']:.2f} on {name}" for name, cells in entry["scores"].items())
+    return f"{METRICS[first]['name']} {', '.join(figures)}"
+
+
+def fill_cards(report, candidates):
+    """Put each generator's figures into its card. Presets of an installed package are left alone."""
+    for candidate in candidates:
+        card = candidate.folder / "README.md"
+        packaged = Path(keras_t2i.__file__).parent in card.parents
+        if not candidate.folder.is_dir() or (packaged and ROOT not in card.parents):
+            continue
+        if not card.exists():
+            card.write_text(f"# {candidate.folder.name}\n", encoding="utf-8")
+        append_section(card, "evaluation", card_section(report, candidate.name))
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    main()

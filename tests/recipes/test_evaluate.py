@@ -1,0 +1,140 @@
+"""The evaluation from end to end, on a few pictures, with judges that have learned nothing."""
+
+import importlib.util
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tiny import tiny_generator
+from tiny import tiny_preprocessor
+
+from keras_t2i.evaluation.evaluator import TOWERS
+from keras_t2i.evaluation.evaluator import Evaluator
+from keras_t2i.evaluation.examination import at_size
+from keras_t2i.evaluation.metrics import METRICS
+from keras_t2i.evaluation.report import read_report
+from keras_t2i.presets.saving import save_preset
+
+FILE = Path(__file__).parents[2] / "recipes" / "evaluate.py"
+
+
+@pytest.fixture(scope="module")
+def recipe():
+    spec = importlib.util.spec_from_file_location("evaluate_recipe", FILE)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def judges(tmp_path_factory):
+    """Two presets of untrained judges, of half 0 and 1, for pictures of 32 pixels."""
+    folder, found = tmp_path_factory.mktemp("judges"), []
+    text, image = TOWERS["convolutional"]
+    for half in (0, 1):
+        preprocessor = tiny_preprocessor()
+        network = Evaluator(
+            text(preprocessor.tokenizer.vocabulary_size(), 8, embedding_dim=8, units=8, code_dim=8),
+            image(32, filters=(8, 8), squeezed=2, code_dim=8),
+            half=half,
+        )
+        save_preset(network, folder / str(half), preprocessor=preprocessor)
+        found.append(str(folder / str(half)))
+    return found
+
+
+@pytest.fixture(scope="module")
+def evaluated(recipe, judges, tmp_path_factory):
+    """The folder of a smoke run over a tiny generator, and the leaderboard's file."""
+    folder = tmp_path_factory.mktemp("evaluation")
+    tiny_generator().save_to_preset(folder / "tiny")
+    board = folder / "README.md"
+    board.write_text("before\n<!-- leaderboard: begin -->\nold\n<!-- leaderboard: end -->\nafter\n")
+    judged = ["--judges", *judges, "--output", str(folder / "report")]
+    page = recipe.main(["--smoke", "--preset", str(folder / "tiny"), *judged, "--leaderboard", str(board)])
+    return folder, page, board
+
+
+def test_everything_is_measured_of_everybody(evaluated):
+    folder, page, _ = evaluated
+    assert page == folder / "report" / "report.html" and "<table" in page.read_text()
+    report = read_report(folder / "report")
+    kinds = {entry["name"]: entry["kind"] for entry in report["entries"]}
+    assert kinds == {
+        str(folder / "tiny"): "generator",
+        f"{folder / 'tiny'}, captions permuted": "floor",
+        "real pictures": "ceiling",
+        "nearest caption": "baseline",
+        "empirical denoiser": "baseline",
+        "mean picture": "floor",
+    }
+    tiny = next(e for e in report["entries"] if e["kind"] == "generator")
+    measured = tiny["scores"]["training captions"]
+    attributes = {key for key, metric in METRICS.items() if metric["group"] == "attributes"}
+    assert set(METRICS) - attributes <= set(measured)  # which attributes there are depends on the pictures
+    assert all(cell["value"] is not None for key, cell in measured.items() if key not in attributes)
+    assert measured["r1_random"]["n"] == 16 and measured["frechet"]["n"] == 8
+    assert set(tiny["curves"]) == {"temperature", "best_of"}
+    assert 0 < len(tiny["worst"]) <= 20
+
+
+def test_the_controls_are_caught(evaluated):
+    scores = {e["name"]: e["scores"] for e in read_report(evaluated[0] / "report")["entries"]}
+    for name in ("training captions", "held-out combinations", "unseen concepts"):
+        assert scores["nearest caption"][name]["copies"]["value"] == 1
+        assert scores["empirical denoiser"][name]["copies"]["value"] == 1
+        assert scores["mean picture"][name]["copies"]["value"] == 0
+    # Of real pictures those are copies that training has.
+    assert scores["real pictures"]["training captions"]["copies"]["value"] == 1
+    for name in ("held-out combinations", "unseen concepts"):
+        assert scores["real pictures"][name]["copies"]["value"] < 0.5
+    # An untrained generator's noise is further from real pictures than real pictures are, by every distance.
+    tiny = next(s["training captions"] for n, s in scores.items() if n.endswith("tiny"))
+    real = scores["real pictures"]["training captions"]
+    for key in ("kid", "frechet", "cmmd"):
+        assert tiny[key]["value"] > real[key]["value"]
+    assert tiny["coverage"]["value"] < real["coverage"]["value"]
+    assert tiny["diversity"]["value"] > 0 and "diversity" not in real
+
+
+def test_the_leaderboard_is_replaced_and_nothing_else(evaluated):
+    text = evaluated[2].read_text()
+    assert text.startswith("before\n") and text.endswith("after\n")
+    assert "old" not in text and "real pictures (ceiling)" in text and "smoke run" in text
+
+
+def test_a_card_is_filled(recipe, evaluated, tmp_path):
+    report = read_report(evaluated[0] / "report")
+    candidate = type("Candidate", (), {"folder": tmp_path, "name": report["entries"][0]["name"]})
+    (tmp_path / "README.md").write_text("# mine\n\nwords\n")
+    for _ in range(2):  # the second time in place of the first
+        recipe.fill_cards(report, [candidate])
+    text = (tmp_path / "README.md").read_text()
+    assert text.startswith("# mine\n\nwords\n") and text.count("R-precision@1, hard") == 1
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["--preset", "no_such"], "no preset 'no_such'"),
+        (["--prompts", "3"], "at least 20"),
+        (["--leaderboard", "no_such.md"], "no file no_such.md"),
+    ],
+)
+def test_mistakes_are_said_before_any_work(recipe, capsys, arguments, message):
+    with pytest.raises((SystemExit, ValueError)) as raised:
+        recipe.main(arguments)
+    assert message in str(raised.value) + capsys.readouterr().err
+
+
+def test_the_report_is_json_without_nan(evaluated):
+    text = (evaluated[0] / "report" / "report.json").read_text()
+    json.loads(text, parse_constant=lambda constant: pytest.fail(f"{constant} in report.json"))
+
+
+def test_what_a_larger_picture_becomes():
+    large = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 3)).astype("uint8")
+    means = large.reshape(2, 4, 2, 4, 2, 3).mean(axis=(2, 4))
+    assert np.abs(at_size(large, 4).astype("float64") - means).max() <= 1  # rounded twice
+    assert at_size(large, 8) is large
