@@ -88,7 +88,6 @@ def efficientnet_lite0(image_size=224):
     x = _convolution(x, tensors, "_conv_head", "_bn1")
     x = layers.GlobalAveragePooling2D(data_format="channels_last", dtype="float32", name="features")(x)
     model = keras.Model(pictures, x, name="efficientnet_lite0")
-    model.dtype_policy = "float32"
     model.trainable = False
     return model
 
@@ -101,7 +100,7 @@ class ImageNetFeatures:
 
     Args:
         image_size: int, width and height to which pictures are brought. 224 is that of training; 128 is
-            three times as fast.
+            nearly four times as fast.
         batch_size: int, pictures at a time; the last batch is filled up, so that one shape is compiled.
 
     Raises:
@@ -132,7 +131,8 @@ class ImageNetFeatures:
             ValueError: the pictures are of another shape or type.
         """
         pictures = np.asarray(pictures)
-        if pictures.dtype != np.uint8 or pictures.ndim != 4 or pictures.shape[-1] != 3:
+        square = pictures.ndim == 4 and pictures.shape[1] == pictures.shape[2] > 0
+        if pictures.dtype != np.uint8 or not square or pictures.shape[-1] != 3:
             raise ValueError(f"pictures must be uint8 (n, s, s, 3), got {pictures.dtype} {pictures.shape}")
         features = np.zeros((len(pictures), self.dimensions), dtype="float32")
         batch = np.zeros((self.batch_size, self.image_size, self.image_size, 3), dtype="uint8")

@@ -42,8 +42,11 @@ def test_prompts_without_near_distractors_have_no_hard_trial():
     pool = lone.joined(train)
     trials = Trials.of(pool.take([0, 1]), pool)
     assert len(trials.hard[0]) == 0 and len(trials.hard[1]) == 99
-    cells = r_precision(unit(4, 8), unit(len(pool), 8), trials, repeats=2)
-    assert cells["r1_random"]["n"] == 4 and cells["r1_hard"]["n"] == 2
+    codes = unit(len(pool), 64)
+    # The second prompt is drawn well in the first round alone, the fox never.
+    cells = r_precision(codes[1] * [[-1], [1], [-1], [-1]], codes, trials, repeats=2)
+    assert cells["r1_random"]["value"] == 0.25 and cells["r1_random"]["n"] == 4
+    assert cells["r1_hard"]["value"] == 0.5 and cells["r1_hard"]["n"] == 2
     cells = r_precision(unit(1, 8), unit(len(pool), 8), Trials.of(pool.take([0]), pool))
     assert cells["r5_hard"] == {"value": None, "n": 0}
 

@@ -40,6 +40,7 @@ def pool():
             ("ten o'clock", 12, known(hour="ten")),
             ("weary cat", 13, known(expression="weary cat")),
             ("crying cat", 14, known(expression="crying cat")),
+            ("infra-red lamp", 15, known(colour="red")),  # no word of its own
         ]
     )
 
@@ -155,9 +156,9 @@ def test_nothing_known_asks_nothing():
 def test_wrong_numbers_are_refused(pool):
     questions = Questions.about(pool, pool)
     texts = np.ones((len(questions.captions), 3))
-    with pytest.raises(ValueError, match="2 rounds of 16"):
-        questions.accuracy(np.ones((16, 3)), texts, repeats=2)
+    with pytest.raises(ValueError, match="2 rounds of 17"):
+        questions.accuracy(np.ones((17, 3)), texts, repeats=2)
     with pytest.raises(ValueError, match="captions"):
-        questions.accuracy(np.ones((16, 3)), texts[1:])
+        questions.accuracy(np.ones((17, 3)), texts[1:])
     with pytest.raises(ValueError, match="finite"):
-        questions.accuracy(np.full((16, 3), np.nan), texts)
+        questions.accuracy(np.full((17, 3), np.nan), texts)

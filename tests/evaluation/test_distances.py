@@ -155,8 +155,16 @@ def test_streamed_statistics_equal_those_of_the_whole():
     np.testing.assert_array_equal(parts[0].mean, x[0])
 
 
-def test_frechet_at_takes_exactly_n_of_each():
+def test_frechet_at_takes_exactly_n_of_each(monkeypatch):
     x, y = normal(90, 4), normal(200, 4, seed=1)
+    with monkeypatch.context() as patch:
+        patch.setattr(distances, "frechet_distance", lambda a, b: (a, b))
+        seen = frechet_at(np.arange(90.0)[:, None], np.arange(90.0)[:, None], 89)
+        assert [s.n for s in seen] == [89, 89]
+        # 89 different ones each, and not the same for both.
+        left_out = [90 * 89 / 2 - 89 * s.mean[0] for s in seen]
+        assert all(0 <= r < 90 and r == pytest.approx(round(r), abs=1e-6) for r in left_out)
+        assert abs(left_out[0] - left_out[1]) > 0.5
     whole = frechet_distance(FeatureStatistics().update(x), FeatureStatistics().update(y[:90]))
     assert frechet_at(x, y[:90], 90) == pytest.approx(whole)
     assert frechet_at(x, y, 40, seed=1) == frechet_at(x, y, 40, seed=1) != frechet_at(x, y, 40, seed=2)

@@ -154,7 +154,7 @@ for package in (keras_t2i.training, keras_t2i.models, keras_t2i.data, keras_t2i.
 for file in {[str(recipe) for recipe in recipes]}:
     spec = importlib.util.spec_from_file_location("recipe", file)
     spec.loader.exec_module(importlib.util.module_from_spec(spec))
-print(sorted(name for name in sys.modules if "evaluator" in name))
+print(sorted(name for name in sys.modules if name.startswith("keras_t2i.") and "evaluator" in name))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False)
     assert done.returncode == 0, done.stderr

@@ -122,9 +122,11 @@ def test_a_missing_package_is_named(monkeypatch):
 
 
 def test_other_input_is_an_error(features):
-    for wrong in (np.zeros((2, 8, 8, 3)), np.zeros((8, 8, 3), "uint8"), np.zeros((2, 8, 8, 1), "uint8")):
+    with pytest.raises(ValueError, match="must be uint8"):
+        features(np.zeros((2, 8, 8, 3)))
+    for shape in ((8, 8, 3), (2, 8, 8, 1), (2, 8, 6, 3), (2, 0, 0, 3)):
         with pytest.raises(ValueError, match="must be uint8"):
-            features(wrong)
+            features(np.zeros(shape, "uint8"))
     with pytest.raises(ValueError, match="at least 32"):
         efficientnet_lite0(16)
     with pytest.raises(ValueError, match="batch_size"):

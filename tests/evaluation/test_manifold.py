@@ -33,15 +33,16 @@ def test_near_copies_far_from_the_origin_are_told_apart():
     exact = np.sqrt(np.square(x.astype("longdouble") - y[:12]).sum(axis=1))
     np.testing.assert_array_equal(indices[0], np.arange(12))
     np.testing.assert_allclose(distances[0], exact.astype("float64"), rtol=1e-14)
+    np.testing.assert_array_equal(nearest(x, y, k=3)[1][0], np.arange(3))
     products = np.square(x).sum() + np.square(y[:12]).sum(axis=1) - 2 * (y[:12] @ x[0])
     assert not np.allclose(products, exact**2, rtol=0.1, atol=0)
 
 
 def test_equal_pictures_are_at_zero_and_the_first_comes_first():
-    y = normal(30, 5)[np.arange(60) % 30]
-    distances, indices = nearest(y[:30], y, k=2)
+    y = normal(30, 5)[np.arange(300) % 30]
+    distances, indices = nearest(y[:30], y, k=10)
     assert (distances == 0).all()
-    np.testing.assert_array_equal(indices, np.stack([np.arange(30), np.arange(30, 60)], axis=1))
+    np.testing.assert_array_equal(indices, np.arange(30)[:, None] + 30 * np.arange(10))
 
 
 def test_precision_recall_density_coverage_counted_by_hand():

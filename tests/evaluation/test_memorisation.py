@@ -139,6 +139,20 @@ def test_control_is_taken_for_copies_as_rarely_as_asked():
     assert np.mean(rates) == pytest.approx(0.1, abs=4 * np.std(rates) / 10) and 0 < np.std(rates) < 0.06
 
 
+@pytest.mark.parametrize(("share", "k"), [(0.05, 1), (0.1, 2), (0.12, 2), (0.5, 10)])
+def test_threshold_is_the_kth_smallest_of_one_half(share, k):
+    numbers = np.random.default_rng(0).permutation(np.arange(1, 39)).astype("uint8")
+    held_out = np.broadcast_to(numbers[:, None, None, None], (38, 8, 8, 3))
+
+    def brightness(pictures):
+        return pictures[:, 0, 0, :1].astype("float64")
+
+    measure = Memorisation(held_out[:1] * 0, held_out, features=brightness, share=share)
+    calibrated = sorted(set(range(1, 39)) - set(measure.control.distances))
+    assert len(calibrated) == 19 and measure.threshold == calibrated[k - 1]  # k = floor(share * 20)
+    assert measure.judge(held_out[numbers == calibrated[k - 1]]).copies.tolist() == [False]
+
+
 def test_groups_are_not_split():
     train, held_out = coloured_shapes()
     twice = held_out.pictures.repeat(2, axis=0)
