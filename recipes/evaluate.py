@@ -36,6 +36,7 @@ from keras_t2i.evaluation.tables import card_section
 from keras_t2i.evaluation.tables import leaderboard
 from keras_t2i.evaluation.tables import replace_between_markers
 from keras_t2i.models import Generator
+from keras_t2i.presets.registry import PACKAGED as PACKAGED_PRESETS
 from keras_t2i.presets.registry import find_preset
 from keras_t2i.training.options import HelpFormatter
 
@@ -48,7 +49,8 @@ class Candidate:
     kind = "generator"
 
     def __init__(self, preset):
-        self.name, self.folder = str(preset), Path(find_preset(preset, Generator))
+        self.name, found = str(preset), find_preset(preset, Generator)
+        self.folder = PACKAGED_PRESETS / found if (PACKAGED_PRESETS / found).is_dir() else Path(found)
         self.generator = Generator.from_preset(preset)
         self.generate = self.generator.generate
         self.text = type(self.generator).__name__ + " preset."
@@ -135,9 +137,10 @@ def main(argv=None):
     page = write_report(report, pictures, args.output)
     if not (args.no_cards or args.smoke):
         fill_cards(report, candidates)
+    board = leaderboard(report, metrics=columns(sets))
     if args.leaderboard is not None:
-        replace_between_markers(args.leaderboard, "leaderboard", leaderboard(report))
-    print(leaderboard(report))
+        replace_between_markers(args.leaderboard, "leaderboard", board)
+    print(board)
     print(f"\nReport: {page}")
     return page
 
@@ -147,6 +150,13 @@ def main_figures(entry):
     first = next(iter(METRICS))
     figures = (f"{cells[first]['value']:.2f} on {name}" for name, cells in entry["scores"].items())
     return f"{METRICS[first]['name']} {', '.join(figures)}"
+
+
+def columns(sets):
+    """The leaderboard's: a copy, or an attribute, says most where training has not seen what is asked."""
+    unseen = next(s.name for s in sets if not s.trained)
+    of_unseen = [(key, unseen) for key in ("r1_hard", "attributes", "copies")]
+    return [*of_unseen, "kid", "precision", "recall", "megabytes"]
 
 
 def fill_cards(report, candidates):

@@ -42,7 +42,7 @@ tags: [keras_t2i]
 ---
 # {name}
 
-A judge of text-to-image pictures at 32 pixels: a {architecture} pair of text and image towers ({parameters:,}
+A judge of text-to-image pictures at 32 pixels: text and image towers, {architecture} ({parameters:,}
 parameters), trained by contrast on half {half} of the pictures (`keras_t2i.evaluation.evaluator.half_of`).
 
 It only evaluates: never use it in a loss, in guidance, in ranking, or to choose a checkpoint.

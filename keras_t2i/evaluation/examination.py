@@ -50,11 +50,12 @@ class Examination:
         judges: `Judges`.
         rounds: int, drawings of each prompt.
         references: int, real pictures that quality is measured against; none of them is asked for.
-        image_size: int, at which ImageNet's features are taken.
+        image_size: int, at which ImageNet's features are taken. 128, four times the pictures', is three
+            times as fast as 224.
         progress: bool, whether to show bars.
     """
 
-    def __init__(self, sets, train, judges, rounds=4, references=2000, image_size=224, progress=True):
+    def __init__(self, sets, train, judges, rounds=4, references=2000, image_size=128, progress=True):
         self.sets, self.train, self.judges, self.rounds = sets, train, judges, rounds
         self.progress = progress
         self.size = train.pictures.shape[1]

@@ -65,7 +65,7 @@ METRICS = {
         "lower",
         "Distance of the drawings' ImageNet features from those of real pictures that were not asked for; "
         "0 is the same distribution, whatever the number of pictures.",
-        "Binkowski et al. 2018, arXiv 1801.01401; EfficientNet-Lite0",
+        "Binkowski et al. 2018, arXiv 1801.01401; EfficientNet-Lite0 at 128 pixels",
         "{:.1f}",
         1000,
     ),
