@@ -28,5 +28,9 @@ def curves(examination, candidate, sweeps):
                 scores[key].append(cells[key]["value"])
             drawn = examination.draw(candidate, trained, 1, **{setting: value})
             scores["kid"].append(kid(drawn.features, examination.reference_features).value)
-        found[setting] = {"values": list(values), "set": asked.name, "scores": scores}
+        found[setting] = {
+            "values": list(values),
+            "set": f"{asked.name}, KID on {trained.name}",
+            "scores": scores,
+        }
     return found
