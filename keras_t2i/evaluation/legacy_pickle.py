@@ -95,7 +95,8 @@ def _read(stream):
     numbers = {}
     for key in _Unpickler(stream).load():
         storage = storages[key]
-        if int.from_bytes(stream.read(8), "little") != storage.count:
+        count = stream.read(8)
+        if len(count) < 8 or int.from_bytes(count, "little") != storage.count:
             raise ValueError(f"it ends, or is damaged, before storage {key}")
         raw = stream.read(storage.count * storage.dtype.itemsize)
         if len(raw) != storage.count * storage.dtype.itemsize:
