@@ -1,19 +1,41 @@
+from keras_t2i.layers.attention import TextAttention
+from keras_t2i.layers.conditioning import AppendTokens
+from keras_t2i.layers.conditioning import NullCode
+from keras_t2i.layers.conditioning import NullTokens
+from keras_t2i.layers.conditioning import TokenWhitening
+from keras_t2i.layers.conditioning import conditions
 from keras_t2i.layers.convolution import TransposedConvolution
 from keras_t2i.layers.convolution import halved
 from keras_t2i.layers.convolution import normalised_convolution
 from keras_t2i.layers.convolution import residual_block
 from keras_t2i.layers.differentiable_augmentation import DifferentiableAugmentation
+from keras_t2i.layers.modulation import ModulatedGroupNormalization
+from keras_t2i.layers.modulation import modulated_block
 from keras_t2i.layers.normalization import GroupNormalization
 from keras_t2i.layers.normalization import Standardization
 from keras_t2i.layers.normalization import Whitening
+from keras_t2i.layers.space_to_depth import DepthToSpace
+from keras_t2i.layers.space_to_depth import SpaceToDepth
+from keras_t2i.layers.time_embedding import FourierFeatures
 
 __all__ = [
+    "AppendTokens",
+    "DepthToSpace",
     "DifferentiableAugmentation",
+    "FourierFeatures",
     "GroupNormalization",
+    "ModulatedGroupNormalization",
+    "NullCode",
+    "NullTokens",
+    "SpaceToDepth",
     "Standardization",
+    "TextAttention",
+    "TokenWhitening",
     "TransposedConvolution",
     "Whitening",
+    "conditions",
     "halved",
+    "modulated_block",
     "normalised_convolution",
     "residual_block",
 ]

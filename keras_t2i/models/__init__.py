@@ -9,7 +9,9 @@ from keras_t2i.models.generator_backbone import GeneratorBackbone
 from keras_t2i.models.image_tower import ImageTower
 from keras_t2i.models.preprocessor import TextToImagePreprocessor
 from keras_t2i.models.text_encoder import CNNTextEncoder
+from keras_t2i.models.text_encoder import token_features
 from keras_t2i.models.tokenizer import CaptionTokenizer
+from keras_t2i.models.unet import DiffusionUNet
 
 __all__ = [
     "Backbone",
@@ -17,6 +19,7 @@ __all__ = [
     "CaptionTokenizer",
     "ConceptDecoder",
     "ConvAutoencoder",
+    "DiffusionUNet",
     "DualEncoder",
     "Generator",
     "GeneratorBackbone",
@@ -24,4 +27,5 @@ __all__ = [
     "ImageEncoder",
     "ImageTower",
     "TextToImagePreprocessor",
+    "token_features",
 ]

@@ -33,6 +33,17 @@ class MaskedPooling(layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="keras_t2i")
+class TokenMask(layers.Layer):
+    """Where a token is not padding (id 0). Call: int `(n, l)` to bool `(n, l)`."""
+
+    def call(self, token_ids):
+        return token_ids != 0
+
+    def compute_output_spec(self, token_ids):
+        return keras.KerasTensor(token_ids.shape, dtype="bool")
+
+
+@keras.saving.register_keras_serializable(package="keras_t2i")
 class CNNTextEncoder(Backbone):
     """Caption to code: convolutions over word pieces (Kim 2014, arXiv 1408.5882), pooled, and a dense
     head of two layers that projects to the concept space.
@@ -102,3 +113,27 @@ class CNNTextEncoder(Backbone):
             "hidden_dim": self.hidden_dim,
             "code_dim": self.code_dim,
         }
+
+
+def token_features(text_encoder):
+    """What a diffusion network hears of a caption: its concept, and features of each token before pooling.
+
+    Args:
+        text_encoder: `CNNTextEncoder`, whose weights are shared.
+
+    Returns:
+        `keras.Model`, int32 `(n, l)` token ids to `{"text_code": float32 (n, code_dim) of length 1,
+        "text_tokens": float32 (n, l, filters), "text_mask": bool (n, l), True where a token is real}`,
+        l the encoder's `sequence_length`.
+    """
+    token_ids = text_encoder.input
+    tokens = text_encoder.get_layer("pool_norm").output
+    return keras.Model(
+        inputs=token_ids,
+        outputs={
+            "text_code": layers.UnitNormalization(dtype="float32", name="concept")(text_encoder.output),
+            "text_tokens": layers.Activation("linear", dtype="float32", name="tokens")(tokens),
+            "text_mask": TokenMask(name="mask")(token_ids),
+        },
+        name="token_features",
+    )

@@ -1,0 +1,69 @@
+"""Attention of a picture's places to each other and to words."""
+
+import keras
+from keras import layers
+from keras import ops
+
+from keras_t2i.layers.normalization import GroupNormalization
+
+
+@keras.saving.register_keras_serializable(package="keras_t2i")
+class TextAttention(layers.Layer):
+    """Each place of a grid looks at all places and all words at once (GLIDE, arXiv 2112.10741).
+
+    Self-attention and cross-attention in one softmax: words are extra keys and values. Queries and keys
+    are brought to one size (QK RMS normalisation, arXiv 2302.05442), which keeps low precision stable.
+    The output projection starts at zero, and what comes out is added to what came in.
+
+    Args:
+        head_dim: int, channels per head; divides the grid's channels.
+
+    Call: float `(n, h, w, c)`, tokens float `(n, l, d)`, float or bool `(n, l)` (which tokens are
+    present), to
+    `(n, h, w, c)`.
+    """
+
+    def __init__(self, head_dim=32, **kwargs):
+        super().__init__(**kwargs)
+        self.head_dim = head_dim
+
+    def build(self, x_shape, tokens_shape, present_shape):
+        channels = x_shape[-1]
+        if channels % self.head_dim:
+            raise ValueError(f"{channels} channels cannot be split into heads of {self.head_dim}")
+
+        def dense(units, shape, name, **kwargs):
+            layer = layers.Dense(units, use_bias=False, dtype=self.dtype_policy, name=name, **kwargs)
+            layer.build(shape)
+            return layer
+
+        self.norm = GroupNormalization(dtype=self.dtype_policy, name="norm")
+        self.norm.build(x_shape)
+        self.places = dense(3 * channels, x_shape, "places")
+        self.words = dense(2 * channels, tokens_shape, "words")
+        self.output_projection = dense(channels, x_shape, "output", kernel_initializer="zeros")
+        self.query_scale = self.add_weight(shape=(self.head_dim,), initializer="ones", name="query_scale")
+        self.key_scale = self.add_weight(shape=(self.head_dim,), initializer="ones", name="key_scale")
+
+    def call(self, x, tokens, present):
+        h, w, c = x.shape[1:]
+        heads = c // self.head_dim
+
+        def split(y, parts):
+            return ops.split(ops.reshape(y, (ops.shape(y)[0], -1, parts * heads, self.head_dim)), parts, 2)
+
+        query, key, value = split(self.places(self.norm(x)), 3)
+        word_key, word_value = split(self.words(tokens), 2)
+        query = ops.rms_normalization(query, self.query_scale)
+        key = ops.rms_normalization(ops.concatenate([key, word_key], 1), self.key_scale)
+        value = ops.concatenate([value, word_value], 1)
+        present = ops.cast(present, "bool")
+        mask = ops.concatenate([ops.ones((ops.shape(present)[0], h * w), "bool"), present], 1)
+        y = ops.dot_product_attention(query, key, value, mask=mask[:, None, None])
+        return x + self.output_projection(ops.reshape(y, (-1, h, w, c)))
+
+    def compute_output_spec(self, x, tokens, present):
+        return keras.KerasTensor(x.shape, dtype=self.compute_dtype)
+
+    def get_config(self):
+        return {**super().get_config(), "head_dim": self.head_dim}

@@ -1,0 +1,112 @@
+"""What a network is told beside its picture, and what stands in for it where it is not given: a learned
+null, so that one network draws with and without words."""
+
+import keras
+from keras import layers
+from keras import ops
+
+from keras_t2i.layers.normalization import Whitening
+from keras_t2i.layers.time_embedding import FourierFeatures
+
+IMAGE_TOKENS = 4  # an image code is also that many tokens, as in DALL-E 2
+
+
+@keras.saving.register_keras_serializable(package="keras_t2i")
+class TokenWhitening(Whitening):
+    """`Whitening` of every token of a caption. Call: float `(n, l, d)` to float32 `(n, l, dim)`."""
+
+    def compute_output_spec(self, x):
+        return keras.KerasTensor((*x.shape[:-1], self.dim), dtype="float32")
+
+
+@keras.saving.register_keras_serializable(package="keras_t2i")
+class NullCode(layers.Layer):
+    """A learned code wherever none is given (classifier-free guidance, arXiv 2207.12598).
+
+    Call: float `(n, d)` codes, float or bool `(n,)` given (1 where the code counts, 0 where it is ignored,
+    whatever it holds), to `(n, d)`.
+    """
+
+    def build(self, codes_shape, given_shape):
+        self.null = self.add_weight(shape=(codes_shape[-1],), initializer="zeros", name="null")
+
+    def call(self, codes, given):
+        given = ops.expand_dims(ops.cast(given, "float32") > 0.5, -1)
+        return ops.where(given, codes, ops.cast(self.null, codes.dtype))
+
+    def compute_output_spec(self, codes, given):
+        return keras.KerasTensor(codes.shape, dtype=self.compute_dtype)
+
+
+@keras.saving.register_keras_serializable(package="keras_t2i")
+class NullTokens(layers.Layer):
+    """One learned token in place of a caption's tokens wherever none are given.
+
+    Call: float `(n, l, d)` tokens, float or bool `(n, l)` present (1: a token, 0: padding), float or bool
+    `(n,)` given, to the tokens and bool `(n, l)`, which of them are present.
+    """
+
+    def build(self, tokens_shape, present_shape, given_shape):
+        self.null = self.add_weight(shape=(tokens_shape[-1],), initializer="random_normal", name="null")
+
+    def call(self, tokens, present, given):
+        given = ops.expand_dims(ops.cast(given, "float32") > 0.5, -1)
+        first = ops.arange(ops.shape(present)[1], dtype="int32") == 0
+        present = ops.where(given, ops.cast(present, "float32") > 0.5, first)
+        tokens = ops.where(ops.expand_dims(given, -1), tokens, ops.cast(self.null, tokens.dtype))
+        # Padding may hold anything, even what is not a number: attention would multiply it by zero.
+        return ops.where(ops.expand_dims(present, -1), tokens, ops.zeros_like(tokens)), present
+
+    def compute_output_spec(self, tokens, present, given):
+        return (
+            keras.KerasTensor(tokens.shape, dtype=self.compute_dtype),
+            keras.KerasTensor(present.shape, dtype="bool"),
+        )
+
+
+@keras.saving.register_keras_serializable(package="keras_t2i")
+class AppendTokens(layers.Layer):
+    """More tokens behind those of a caption, all present. Call: `(n, l, d)`, bool `(n, l)`, `(n, m, d)` to
+    `(n, l + m, d)`, bool `(n, l + m)`."""
+
+    def call(self, tokens, present, more):
+        there = ops.ones((ops.shape(more)[0], more.shape[1]), "bool")
+        return ops.concatenate([tokens, more], 1), ops.concatenate([present, there], 1)
+
+    def compute_output_spec(self, tokens, present, more):
+        length = None if tokens.shape[1] is None else tokens.shape[1] + more.shape[1]
+        return (
+            keras.KerasTensor((tokens.shape[0], length, tokens.shape[2]), dtype=self.compute_dtype),
+            keras.KerasTensor((tokens.shape[0], length), dtype="bool"),
+        )
+
+
+def conditions(inputs, condition_dim, whitened_dim, dtype):
+    """What steers the network, from its inputs: a vector, float32 `(n, condition_dim)`, tokens `(n, l, d)`,
+    and bool `(n, l)`, which of them are present.
+
+    The vector is float32 at any dtype: it is small, and every block depends on it.
+    """
+    wide = {"dtype": "float32"}
+    x = FourierFeatures(64, name="time")(inputs["log_snr"])
+    x = layers.Dense(condition_dim, activation="silu", **wide, name="time_1")(x)
+    parts = [layers.Dense(condition_dim, **wide, name="time_2")(x)]
+    given = inputs["conditioned"]
+    code_dim, token_dim = inputs["text_code"].shape[-1], inputs["text_tokens"].shape[-1]
+    code = Whitening(min(whitened_dim, code_dim), **wide, name="text_code_whitening")(inputs["text_code"])
+    code = NullCode(**wide, name="text_code_null")(code, given)
+    parts.append(layers.Dense(condition_dim, **wide, name="text_code_dense")(code))
+    token_dim = min(whitened_dim, token_dim)
+    tokens = TokenWhitening(token_dim, **wide, name="text_tokens_whitening")(inputs["text_tokens"])
+    tokens = layers.LayerNormalization(dtype=dtype, name="text_tokens_norm")(tokens)
+    tokens, present = NullTokens(dtype=dtype, name="text_tokens_null")(tokens, inputs["text_mask"], given)
+    if "image_code" in inputs:
+        code = inputs["image_code"]
+        code = Whitening(min(whitened_dim, code_dim), **wide, name="image_code_whitening")(code)
+        code = NullCode(**wide, name="image_code_null")(code, inputs["image_conditioned"])
+        parts.append(layers.Dense(condition_dim, **wide, name="image_code_dense")(code))
+        more = layers.Dense(IMAGE_TOKENS * token_dim, dtype=dtype, name="image_tokens")(code)
+        more = layers.Reshape((IMAGE_TOKENS, token_dim), dtype=dtype, name="image_tokens_split")(more)
+        tokens, present = AppendTokens(dtype=dtype, name="tokens")(tokens, present, more)
+    x = layers.Add(**wide, name="condition_sum")(parts)
+    return layers.Activation("silu", **wide, name="condition")(x), tokens, present

@@ -1,0 +1,66 @@
+"""Pixels into channels and back: a picture as a smaller grid with more numbers in each cell."""
+
+import keras
+from keras import layers
+from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="keras_t2i")
+class SpaceToDepth(layers.Layer):
+    """Each block of pixels becomes one, its channels side by side (pixel unshuffle).
+
+    Args:
+        block_size: int, width and height of a block. 1: nothing changes.
+
+    Call: `(n, h, w, c)`, h and w multiples of `block_size`, to `(n, h / b, w / b, b * b * c)`. A pixel's
+    channels stay together, in the order top left, top right, bottom left, bottom right.
+    """
+
+    def __init__(self, block_size, **kwargs):
+        super().__init__(**kwargs)
+        if block_size < 1:
+            raise ValueError(f"block_size must be 1 or more, got {block_size}")
+        self.block_size = block_size
+
+    def call(self, x):
+        return x if self.block_size == 1 else ops.space_to_depth(x, self.block_size)
+
+    def compute_output_spec(self, x):
+        b = self.block_size
+        n, h, w, c = x.shape
+        if h % b or w % b:
+            raise ValueError(f"a grid of {h}x{w} cannot be cut into blocks of {b}x{b}")
+        return keras.KerasTensor((n, h // b, w // b, b * b * c), dtype=self.compute_dtype)
+
+    def get_config(self):
+        return {**super().get_config(), "block_size": self.block_size}
+
+
+@keras.saving.register_keras_serializable(package="keras_t2i")
+class DepthToSpace(layers.Layer):
+    """The inverse of `SpaceToDepth`: pixel shuffle (Shi et al. 2016, arXiv 1609.05158).
+
+    Args:
+        block_size: int, width and height of the block that each pixel becomes.
+
+    Call: `(n, h, w, b * b * c)` to `(n, b * h, b * w, c)`.
+    """
+
+    def __init__(self, block_size, **kwargs):
+        super().__init__(**kwargs)
+        if block_size < 1:
+            raise ValueError(f"block_size must be 1 or more, got {block_size}")
+        self.block_size = block_size
+
+    def call(self, x):
+        return x if self.block_size == 1 else ops.depth_to_space(x, self.block_size)
+
+    def compute_output_spec(self, x):
+        b = self.block_size
+        n, h, w, c = x.shape
+        if c % (b * b):
+            raise ValueError(f"{c} channels do not fill blocks of {b}x{b} pixels")
+        return keras.KerasTensor((n, b * h, b * w, c // (b * b)), dtype=self.compute_dtype)
+
+    def get_config(self):
+        return {**super().get_config(), "block_size": self.block_size}
