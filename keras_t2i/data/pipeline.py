@@ -36,6 +36,8 @@ class Pipeline(keras.utils.PyDataset):
         augmentations: functions `(images, rng) -> images` on uint8 batches, applied in order.
         larger: the same pictures at larger sizes, each uint8 `(n, s2, s2, 3)`, for windows of them.
         window_probability: 0 to 1: how often a picture is replaced by a random window of a larger one.
+        beside: dict of arrays with a row for each picture, such as its latent; their rows join the batches
+            under these names, whatever augmentations do to the picture.
         fixed: for validation: in the data's order, each picture once per epoch with its first phrasing
             and as it is, the last batch perhaps smaller, the same in every epoch.
 
@@ -53,6 +55,7 @@ class Pipeline(keras.utils.PyDataset):
         augmentations=(),
         larger=(),
         window_probability=0.5,
+        beside=None,
         fixed=False,
     ):
         super().__init__()
@@ -62,6 +65,7 @@ class Pipeline(keras.utils.PyDataset):
         self.augmentations = tuple(augmentations)
         self.larger = tuple(larger)
         self.window_probability = window_probability
+        self.beside = dict(beside or {})
         self.fixed = fixed
         self._check(steps_per_epoch)
         one_pass = math.ceil(len(data) / self.batch_size)
@@ -99,6 +103,13 @@ class Pipeline(keras.utils.PyDataset):
                     f"received {raster.dtype} {raster.shape}"
                 )
 
+        for name, rows in self.beside.items():
+            if len(rows) != len(data) or name in ("images", "groups", "token_ids"):
+                raise ValueError(
+                    f"`beside` must hold a row for each of the {len(data)} pictures, under a name that "
+                    f"batches do not have, received {len(rows)} rows of {name!r}"
+                )
+
     def _tokenize(self, preprocessor):
         captions = list(itertools.chain.from_iterable(self.data.captions))
         distinct = list(dict.fromkeys(captions))
@@ -124,7 +135,7 @@ class Pipeline(keras.utils.PyDataset):
 
         Returns:
             A dict of NumPy arrays: `images`, uint8 `(b, s, s, 3)`; `groups`, int32 `(b,)`, equal where
-            pictures are equal; with a preprocessor `token_ids`, int32 `(b, length)`.
+            pictures are equal; with a preprocessor `token_ids`, int32 `(b, length)`; rows of `beside`.
         """
         step = int(step)
         indices = self.indices(step)
@@ -137,6 +148,7 @@ class Pipeline(keras.utils.PyDataset):
             for augment in self.augmentations:
                 images = augment(images, rng)
         batch = {"images": images, "groups": self.groups[indices]}
+        batch |= {name: rows[indices] for name, rows in self.beside.items()}
         if self.token_table is not None:
             phrasings = self.first_phrasings[indices]
             if not self.fixed:

@@ -3,6 +3,8 @@ from keras_t2i.models.autoencoder import ImageDecoder
 from keras_t2i.models.autoencoder import ImageEncoder
 from keras_t2i.models.backbone import Backbone
 from keras_t2i.models.concept_decoder import ConceptDecoder
+from keras_t2i.models.diffusion_backbone import DiffusionBackbone
+from keras_t2i.models.diffusion_generator import DiffusionGenerator
 from keras_t2i.models.dual_encoder import DualEncoder
 from keras_t2i.models.generator import Generator
 from keras_t2i.models.generator_backbone import GeneratorBackbone
@@ -19,6 +21,8 @@ __all__ = [
     "CaptionTokenizer",
     "ConceptDecoder",
     "ConvAutoencoder",
+    "DiffusionBackbone",
+    "DiffusionGenerator",
     "DiffusionUNet",
     "DualEncoder",
     "Generator",

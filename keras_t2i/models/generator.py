@@ -1,7 +1,6 @@
 """Words to a picture: the Task that a person uses."""
 
 import math
-import operator
 
 import keras
 import keras_hub
@@ -12,6 +11,9 @@ from keras_t2i.models.generator_backbone import GeneratorBackbone
 from keras_t2i.models.prediction import at_least_one
 from keras_t2i.models.prediction import predict_in_batches
 from keras_t2i.models.preprocessor import TextToImagePreprocessor
+from keras_t2i.models.prompts import as_prompts
+from keras_t2i.models.prompts import as_seeds
+from keras_t2i.models.prompts import unwrap
 from keras_t2i.pictures import to_float
 from keras_t2i.pictures import to_uint8
 from keras_t2i.presets.registry import check_options
@@ -130,22 +132,25 @@ class Generator(keras_hub.models.TextToImage):
         if not (math.isfinite(temperature) and temperature >= 0):
             raise ValueError(f"temperature must be 0 or more, got {temperature}")
         num_images, best_of = at_least_one("num_images", num_images), at_least_one("best_of", best_of)
-        prompts = _prompts(inputs)
+        inputs = unwrap(inputs)
+        prompts = as_prompts(inputs["prompts"])
         token_ids = self.preprocessor.generate_preprocess(prompts)
-        seeds = _seeds(seed, len(prompts) * num_images)
+        seeds = as_seeds(seed, len(prompts) * num_images)
 
         owner = np.repeat(np.arange(len(prompts)), num_images * best_of)  # prompt of each candidate
         noise = np.stack([self._noise(s, candidate) for s in seeds for candidate in range(best_of)])
         inputs_of_all = {"token_ids": token_ids[owner], "noise": noise * np.float32(temperature)}
         pictures = to_uint8(predict_in_batches(self.backbone, inputs_of_all, batch_size, progress))
-        if best_of > 1:
-            scores = np.sum(
-                self.encode_image(pictures, batch_size) * self.encode_text(prompts, batch_size)[owner],
-                axis=-1,
-            )
-            best = scores.reshape(-1, best_of).argmax(axis=-1)
-            pictures = pictures[np.arange(len(best)) * best_of + best]
-        return pictures[0] if len(pictures) == 1 and isinstance(_unwrap(inputs), str) else pictures
+        pictures = self._best(pictures, prompts, owner, best_of, batch_size)
+        return pictures[0] if len(pictures) == 1 and isinstance(inputs["prompts"], str) else pictures
+
+    def _best(self, pictures, prompts, owner, best_of, batch_size):
+        """Of each `best_of` candidates in a row the one that `rank` would put first."""
+        if best_of == 1:
+            return pictures
+        seen, asked = self.encode_image(pictures, batch_size), self.encode_text(prompts, batch_size)[owner]
+        best = np.sum(seen * asked, axis=-1).reshape(-1, best_of).argmax(axis=-1)
+        return pictures[np.arange(len(best)) * best_of + best]
 
     def rank(self, pictures, prompt, batch_size=16):
         """Sort pictures by how well they fit a prompt, as the dual encoder sees it.
@@ -166,7 +171,7 @@ class Generator(keras_hub.models.TextToImage):
 
     def encode_text(self, prompts, batch_size=16):
         """Concepts of prompts (a `str` or a list): float32 `(n, code_dim)` of length 1."""
-        token_ids = self.preprocessor.generate_preprocess(_prompts(prompts))
+        token_ids = self.preprocessor.generate_preprocess(as_prompts(unwrap(prompts)["prompts"]))
         return _unit(predict_in_batches(self.backbone.dual_encoder.text_encoder, token_ids, batch_size))
 
     def encode_image(self, pictures, batch_size=16):
@@ -179,9 +184,8 @@ class Generator(keras_hub.models.TextToImage):
             raise ValueError(
                 f"pictures must be uint8 (n, {size}, {size}, 3), got {pictures.dtype} {pictures.shape}"
             )
-        return _unit(
-            predict_in_batches(self.backbone.dual_encoder.image_encoder, to_float(pictures), batch_size)
-        )
+        images = _shrunk(to_float(pictures), self.backbone.dual_encoder.image_size)
+        return _unit(predict_in_batches(self.backbone.dual_encoder.image_encoder, images, batch_size))
 
     def decode(self, concepts, batch_size=16):
         """Pictures of concepts, float `(n, code_dim)` brought to length 1: uint8 `(n, s, s, 3)`.
@@ -193,51 +197,16 @@ class Generator(keras_hub.models.TextToImage):
             raise ValueError(f"concepts must be finite (n, {dim}), got {concepts.shape}")
         return to_uint8(predict_in_batches(self.backbone.decoder, _unit(concepts), batch_size))
 
-    def _noise(self, seed, candidate):
+    def _noise(self, seed, candidate, draw=0):
         shape = self.backbone.latent_shape[1:]
-        return random_generator(seed, "picture", candidate).standard_normal(shape, dtype="float32")
+        return random_generator(seed, "picture", candidate, draw).standard_normal(shape, dtype="float32")
+
+
+def _shrunk(images, size):
+    """Means of blocks of pixels, for encoders of smaller pictures than are drawn."""
+    n, block = len(images), images.shape[1] // size
+    return images.reshape(n, size, block, size, block, 3).mean(axis=(2, 4)) if block > 1 else images
 
 
 def _unit(codes):
     return codes / np.maximum(np.linalg.norm(codes, axis=-1, keepdims=True), 1e-12)
-
-
-def _unwrap(inputs):
-    if not isinstance(inputs, dict):
-        return inputs
-    if set(inputs) != {"prompts"}:
-        raise ValueError(
-            f'The inputs must be {{"prompts": ...}} with no other key, got {sorted(map(str, inputs))}'
-        )
-    return inputs["prompts"]
-
-
-def _prompts(inputs):
-    inputs = _unwrap(inputs)
-    if isinstance(inputs, str):
-        return [inputs]
-    try:
-        prompts = list(inputs)
-    except TypeError:
-        raise TypeError(f"Prompts must be a str or a list of str, got {type(inputs).__name__}") from None
-    if not prompts:
-        raise ValueError("There is no prompt: the list is empty.")
-    return prompts
-
-
-def _seeds(seed, count):
-    if seed is None:
-        seed = int(np.random.SeedSequence().generate_state(1)[0])
-    try:
-        if np.ndim(seed) == 0:
-            first = operator.index(seed)
-            seeds = [first + i for i in range(count)]
-        else:
-            seeds = [operator.index(one) for one in seed]
-    except TypeError:
-        raise TypeError(f"seed must be an int or one int per picture, got {seed!r}") from None
-    if len(seeds) != count:
-        raise ValueError(f"There are {len(seeds)} seeds for {count} pictures: give one for each.")
-    if min(seeds) < 0 or max(seeds) >= 2**64:
-        raise ValueError(f"A seed must be between 0 and 2**64 - 1, got {seed!r}")
-    return seeds

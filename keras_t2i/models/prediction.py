@@ -11,13 +11,13 @@ def predict_in_batches(model, inputs, batch_size, progress=False):
     """`model` on all rows of `inputs`, in batches of one size so that it compiles once.
 
     Args:
-        model: Keras model with one output.
+        model: Keras model with one output, or a structure of them.
         inputs: array, or a structure of arrays, whose first axis counts the rows.
         batch_size: int, at least 1.
         progress: whether to show a bar.
 
     Returns:
-        float32 `(n, ...)`.
+        float32 `(n, ...)`, or the same structure of such arrays.
 
     Raises:
         TypeError, ValueError: batch_size is not an int, or less than 1.
@@ -31,11 +31,13 @@ def predict_in_batches(model, inputs, batch_size, progress=False):
             rows = np.arange(start, start + batch_size)
             rows = np.where(rows < total, rows, 0)
             batch = keras.tree.map_structure(lambda x, rows=rows: x[rows], inputs)
-            outputs.append(np.asarray(model.predict_on_batch(batch), dtype="float32"))
+            outputs.append(model.predict_on_batch(batch))
             bar.update(min(batch_size, total - start))
     if not outputs:
         return np.zeros((0, *model.output_shape[1:]), dtype="float32")
-    return np.concatenate(outputs)[:total]
+    return keras.tree.map_structure(
+        lambda *parts: np.concatenate([np.asarray(p, dtype="float32") for p in parts])[:total], *outputs
+    )
 
 
 def at_least_one(name, value):

@@ -83,10 +83,12 @@ def find_preset(preset, cls, check_class=True):
         return preset
     config = preset_utils.load_json(preset, preset_utils.CONFIG_FILE)
     found = preset_utils.check_config_class(config) if "registered_name" in config else None
-    wanted = getattr(cls, "backbone_cls", None) or cls
-    if not (inspect.isclass(found) and issubclass(found, wanted)):
+    # KerasHub opens a preset of a task's subclass as that subclass.
+    tasks = [cls, *preset_utils.list_subclasses(cls)]
+    wanted = [getattr(task, "backbone_cls", None) or task for task in tasks]
+    if not (inspect.isclass(found) and issubclass(found, tuple(wanted))):
         held = config.get("class_name", "another kind of model")
-        raise ValueError(f"The preset {preset} holds a {held}; {cls.__name__} needs a {wanted.__name__}.")
+        raise ValueError(f"The preset {preset} holds a {held}; {cls.__name__} needs a {wanted[0].__name__}.")
     return preset
 
 

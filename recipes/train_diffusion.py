@@ -1,0 +1,208 @@
+"""Lesson 4: pictures out of noise. The network learns to take noise off, steered by words.
+
+    python recipes/train_diffusion.py                           # pixels, the default data
+    python recipes/train_diffusion.py --space latent            # 8x8x8 codes of lesson 1 instead of pixels
+    python recipes/train_diffusion.py --data my_pictures --dual-encoder runs/concepts/preset
+    python recipes/train_diffusion.py --prediction epsilon --weight none --times uniform    # as in 2020
+
+A picture is mixed with noise, x_t = alpha x_0 + sigma noise, at a random noise level, and the network, told
+the level and the caption (through the text encoder of lesson 2, which stands still), says what the picture
+was. To draw, start from nothing but noise and let it take the noise off step by step. One caption in ten is
+withheld, so the network also learns to draw without; to go from that towards what it draws with the caption,
+and further, is guidance.
+
+Watch "error_noisiest" to "error_clearest": how far the guess of the picture is off, by noise level. Layout
+and colour are decided where it is noisy, edges where it is clear.
+"""
+
+import numpy as np
+
+from keras_t2i.data import Pipeline
+from keras_t2i.diffusion import PROCESSES
+from keras_t2i.diffusion.targets import KINDS
+from keras_t2i.diffusion.times import TRAINING_TIMES
+from keras_t2i.diffusion.weights import WEIGHTS
+from keras_t2i.frames import save_frames
+from keras_t2i.models import ConvAutoencoder
+from keras_t2i.models import DiffusionBackbone
+from keras_t2i.models import DiffusionGenerator
+from keras_t2i.models import DiffusionUNet
+from keras_t2i.models import DualEncoder
+from keras_t2i.models import TextToImagePreprocessor
+from keras_t2i.models import token_features
+from keras_t2i.models.autoencoder import code_grid
+from keras_t2i.models.prediction import predict_in_batches
+from keras_t2i.models.unet import SIZES
+from keras_t2i.pictures import make_grid
+from keras_t2i.pictures import save_png
+from keras_t2i.pictures import to_float
+from keras_t2i.training.denoising import LEVELS
+from keras_t2i.training.denoising import Denoising
+from keras_t2i.training.options import adamw
+from keras_t2i.training.options import load_splits
+from keras_t2i.training.options import prepare
+from keras_t2i.training.options import print_table
+from keras_t2i.training.options import training_parser
+from keras_t2i.training.power_average import SaveSnapshots
+from keras_t2i.training.power_average import reconstruct
+from keras_t2i.training.run import peak_memory
+from keras_t2i.training.run import train
+
+TINIEST = {"filters": (8, 16), "blocks": (1, 1), "attention_size": 8, "head_dim": 8, "condition_dim": 16}
+WIDTHS = (0.05, 0.075, 0.1, 0.15, 0.2)  # of the averages among which validation chooses
+
+
+def parse(argv):
+    parser = training_parser(__doc__, "diffusion", epochs=150, batch_size=64, learning_rate=1e-3)
+    add = parser.add_argument
+    add("--size", default="tiny", choices=list(SIZES), help="of the network: 2, 5 or 14 million parameters")
+    add("--image-size", default=32, type=int, choices=[32, 64], help="width and height of pictures")
+    add("--dual-encoder", default="dual_encoder_openmoji_32", help="preset of lesson 2: name or folder")
+    add("--space", default="pixel", choices=["pixel", "latent"], help="what noise is put on")
+    add("--autoencoder", default="autoencoder_openmoji_32", help="preset of lesson 1, for --space latent")
+    paths = sorted(name for name, process in PROCESSES.items() if process.gaussian)
+    add("--process", default="straight", choices=paths, help="how picture and noise are mixed over time")
+    add("--prediction", default="x0", choices=KINDS, help="what the network says")
+    add("--weight", default="velocity", choices=list(WEIGHTS), help="how much each noise level counts")
+    add("--times", default="logit_normal", choices=list(TRAINING_TIMES), help="how often each is trained")
+    add("--caption-dropout", default=0.1, type=float, help="how often a caption is withheld")
+    add("--guidance", default=2.0, type=float, help="guidance scale of drawings, and of the preset")
+    add("--num-steps", default=8, type=int, help="steps of drawings while training")
+    add(
+        "--guide-at",
+        default=0.0,
+        type=float,
+        help="autoguidance: keep the network as it was after this share of training as a guide; 0: none",
+    )
+    args = parser.parse_args(argv)
+    if not 0 <= args.guide_at < 1:
+        parser.error("--guide-at must be at least 0 and below 1")
+    return parser, args
+
+
+def main(argv=None):
+    parser, args = parse(argv)
+    settings = prepare(args)
+    dual_encoder = DualEncoder.from_preset(args.dual_encoder)
+    preprocessor = TextToImagePreprocessor.from_preset(args.dual_encoder)
+    pictures, unseen = load_splits(args, args.image_size)
+    autoencoder, side, channels, tables = None, args.image_size, 3, [{}, {}]
+    if args.space == "latent":
+        autoencoder = ConvAutoencoder.from_preset(args.autoencoder)
+        encoder = autoencoder.encoder
+        if encoder.image_size != args.image_size:
+            parser.error(f"{args.autoencoder} is for --image-size {encoder.image_size}")
+        side, channels = code_grid(encoder.image_size, encoder.filters, encoder.code_dim)
+        tables = [{"latents": latents(encoder, data, side)} for data in (pictures, unseen)]
+
+    pipeline = Pipeline(pictures, preprocessor, args.batch_size, seed=args.seed, beside=tables[0])
+    validation = Pipeline(unseen, preprocessor, args.batch_size, beside=tables[1], fixed=True)
+    text_encoder = dual_encoder.text_encoder
+    unet = DiffusionUNet.from_size(
+        args.size,
+        side,
+        channels=channels,
+        code_dim=text_encoder.code_dim,
+        token_dim=text_encoder.filters,
+        dtype=args.precision,
+        **(TINIEST if args.smoke else {}),
+    )
+    whiten(unet, text_encoder, pipeline.token_table)
+    examples = tables[0].get("latents", pictures.pictures)[:2048]
+    examples = to_float(examples) if examples.dtype == "uint8" else examples
+    objective = Denoising(
+        unet,
+        text_encoder,
+        process=args.process,
+        prediction=args.prediction,
+        weight=args.weight,
+        times=args.times,
+        caption_dropout=args.caption_dropout,
+        data_std=float(np.sqrt(np.mean(np.square(examples)))),
+        seed=args.seed,
+    )
+    objective.compile(optimizer=adamw(args, args.epochs * len(pipeline)))
+
+    def generator_of(network, guide=None):
+        backbone = DiffusionBackbone(
+            dual_encoder,
+            network,
+            guide,
+            autoencoder,
+            process=objective.process.get_config(),
+            prediction=args.prediction,
+            data_std=objective.data_std,
+            guidance_scale=args.guidance,
+        )
+        return DiffusionGenerator(backbone, preprocessor)
+
+    shown = pictures.take(np.linspace(0, len(pictures) - 1, min(12, len(pictures))))
+    captions = [phrasings[0] for phrasings in shown.captions]
+    drawer = generator_of(objective.average)
+
+    def draw(objective):  # true pictures over drawn ones
+        drawn = drawer.generate(captions, seed=0, num_steps=args.num_steps)
+        return make_grid(np.concatenate([shown.pictures, drawn]), columns=len(drawn), scale=3)
+
+    every = max(1, args.epochs // 10)
+    logs = train(
+        objective,
+        pipeline,
+        args.epochs,
+        args.output,
+        validation=validation,
+        draw=draw,
+        settings=settings,
+        restart=args.restart,
+        callbacks=[SaveSnapshots(args.output / "snapshots", every, args.epochs)],
+    )
+
+    # The averages stored on the way make averages of any length: validation chooses.
+    losses = {}
+    for width in WIDTHS:
+        objective.average.set_weights(reconstruct(args.output / "snapshots", width))
+        losses[width] = objective.evaluate(validation, verbose=0, return_dict=True)
+    best = min(losses, key=lambda width: losses[width]["loss"])
+    objective.average.set_weights(reconstruct(args.output / "snapshots", best))
+    guide = None
+    if args.guide_at:
+        step = max(every, int(args.guide_at * args.epochs)) * len(pipeline)
+        guide = type(unet).from_config({**objective.average.get_config(), "name": "guide"})
+        guide.set_weights(reconstruct(args.output / "snapshots", best, step))
+
+    generator = generator_of(objective.average, guide)
+    generator.save_to_preset(args.output / "preset", weights_dtype="float16")
+    drawn = generator.generate(captions, seed=0)
+    save_png(make_grid(np.concatenate([shown.pictures, drawn]), len(drawn), 3), args.output / "drawings.png")
+    save_frames(generator.generate_frames(captions[0], seed=0), args.output / "evolution.gif")
+    print_table(
+        [
+            *((f"validation loss, average of width {w}", losses[w]["loss"]) for w in WIDTHS),
+            *((f"validation error, {level}", losses[best][f"error_{level}"]) for level in LEVELS),
+            ("minutes", logs["seconds"] / 60),
+            ("peak memory, MiB", peak_memory()),
+            ("picture: true over drawn", args.output / "drawings.png"),
+            ("a picture as it evolves", args.output / "evolution.gif"),
+            (f"preset (average of width {best})", args.output / "preset"),
+            ("logs (tensorboard --logdir)", args.output / "logs"),
+        ]
+    )
+    print(f'\nTry: python recipes/generate.py "a red apple" --preset {args.output / "preset"}')
+
+
+def latents(encoder, data, side):
+    """Codes of all pictures as small pictures, float32 `(n, side, side, channels)`, computed once."""
+    parts = [data.pictures[start : start + 256] for start in range(0, len(data), 256)]
+    codes = [predict_in_batches(encoder, to_float(part), 64) for part in parts]
+    return np.concatenate(codes).reshape(len(data), side, side, -1)
+
+
+def whiten(unet, text_encoder, token_table):
+    """Show the network the captions, for the directions in which they differ."""
+    some = token_table[np.linspace(0, len(token_table) - 1, min(4096, len(token_table))).astype(int)]
+    features = predict_in_batches(token_features(text_encoder), some, 256)
+    unet.whiten(features["text_code"], features["text_tokens"][features["text_mask"] > 0])
+
+
+if __name__ == "__main__":
+    main()
