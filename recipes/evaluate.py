@@ -111,7 +111,9 @@ def main(argv=None):
         entry, of_entry, of_sets = examination.examine(candidate)
         entry |= getattr(candidate, "facts", {})
         if candidate.kind == "generator" and not args.no_curves:
-            sweeps = {k: v[:2] for k, v in Generator.sweeps.items()} if args.smoke else Generator.sweeps
+            sweeps = candidate.generator.sweeps
+            if args.smoke:
+                sweeps = {setting: values[:2] for setting, values in sweeps.items()}
             entry["curves"] = curves(examination, candidate, sweeps)
         entries.append(entry)
         pictures |= of_entry

@@ -45,7 +45,27 @@ def parse(argv=None):
         default=1.0,
         type=float,
         metavar="T",
-        help="how far pictures of a prompt differ; 0: not at all",
+        help="how far pictures of a prompt differ; 0: not at all; of a preset that takes no steps",
+    )
+    parser.add_argument(
+        "--num-steps",
+        default=None,
+        type=at_least_one,
+        metavar="N",
+        help="steps from noise to picture, of a preset that takes steps; None: the preset's",
+    )
+    parser.add_argument(
+        "--guidance-scale",
+        default=None,
+        type=float,
+        metavar="G",
+        help="how strictly such a preset follows the words, 1 or more; None: the preset's",
+    )
+    parser.add_argument(
+        "--frames",
+        default=None,
+        metavar="FILE.gif",
+        help="such a preset also shows how its first picture evolves: a moving GIF, or a strip as FILE.png",
     )
     parser.add_argument(
         "--scale", default=8, type=at_least_one, help="how many times larger the PNG shows a pixel"
@@ -86,6 +106,7 @@ def main(argv=None):
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # hides what TensorFlow says about the machine
     start = time.monotonic()
     print("[1/3] Loading Keras and the preset", options.preset, flush=True)
+    from keras_t2i.frames import save_frames
     from keras_t2i.models.generator import Generator
     from keras_t2i.pictures import make_grid
     from keras_t2i.pictures import save_png
@@ -97,19 +118,29 @@ def main(argv=None):
             first = int.from_bytes(os.urandom(4), "little")
         count = len(options.prompts) * options.num_images
         print(f"[2/3] Making {count} picture{'s' * (count > 1)}, seed {first}", flush=True)
+        settings = {
+            name: getattr(options, name)
+            for name in ("num_steps", "guidance_scale", "temperature")
+            if getattr(options, name) != parser.get_default(name)
+        }
+        if options.frames is not None and not hasattr(generator, "generate_frames"):
+            raise ValueError(f"--frames: {options.preset} makes a picture in one step")
         pictures = generator.generate(
             options.prompts,
             seed=first,
             num_images=options.num_images,
-            temperature=options.temperature,
             best_of=options.best_of,
             progress=True,
+            **settings,
         )
         # One row a prompt; one picture of each prompt fills a square instead.
         columns = options.num_images if options.num_images > 1 else None
         grid = make_grid(pictures, columns, options.scale)
         file = free_name(options.prompts[0]) if options.output == OUTPUT else options.output
         file = save_png(grid, file)
+        if options.frames is not None:
+            frames = generator.generate_frames(options.prompts[0], seed=first, **settings)
+            print(f"      {save_frames(frames, options.frames, options.scale)}")
     except (ValueError, TypeError, OSError, ImportError) as error:
         parser.exit(2, f"{parser.prog}: error: {' '.join(str(error).split())}\n")
     print(f"[3/3] {file} ({grid.shape[1]} x {grid.shape[0]} pixels, {time.monotonic() - start:.0f} s)")

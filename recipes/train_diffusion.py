@@ -108,8 +108,7 @@ def main(argv=None):
         **(TINIEST if args.smoke else {}),
     )
     whiten(unet, text_encoder, pipeline.token_table)
-    examples = tables[0].get("latents", pictures.pictures)[:2048]
-    examples = to_float(examples) if examples.dtype == "uint8" else examples
+    examples = to_float(pictures.pictures[:2048]) if autoencoder is None else tables[0]["latents"]
     objective = Denoising(
         unet,
         text_encoder,
@@ -157,13 +156,8 @@ def main(argv=None):
         callbacks=[SaveSnapshots(args.output / "snapshots", every, args.epochs)],
     )
 
-    # The averages stored on the way make averages of any length: validation chooses.
-    losses = {}
-    for width in WIDTHS:
-        objective.average.set_weights(reconstruct(args.output / "snapshots", width))
-        losses[width] = objective.evaluate(validation, verbose=0, return_dict=True)
+    losses = choose_average(objective, validation, args.output / "snapshots")
     best = min(losses, key=lambda width: losses[width]["loss"])
-    objective.average.set_weights(reconstruct(args.output / "snapshots", best))
     guide = None
     if args.guide_at:
         step = max(every, int(args.guide_at * args.epochs)) * len(pipeline)
@@ -188,6 +182,20 @@ def main(argv=None):
         ]
     )
     print(f'\nTry: python recipes/generate.py "a red apple" --preset {args.output / "preset"}')
+
+
+def choose_average(objective, validation, folder):
+    """The averages stored on the way make averages of any length: validation chooses.
+
+    Returns the metrics of each width; the network of the lowest loss is left in `objective.average`.
+    """
+    losses = {}
+    for width in WIDTHS:
+        objective.average.set_weights(reconstruct(folder, width))
+        losses[width] = objective.evaluate(validation, verbose=0, return_dict=True)
+    best = min(losses, key=lambda width: losses[width]["loss"])
+    objective.average.set_weights(reconstruct(folder, best))
+    return losses
 
 
 def latents(encoder, data, side):

@@ -8,7 +8,8 @@ from keras_t2i.data.splits import COLOURS
 from keras_t2i.data.splits import bucket
 
 MOST_PHRASINGS = 12
-BLACK_LINE = "black line"  # the one style that every caption names: its pictures are never the first thought
+OPENMOJI = "openmoji"  # what a caption means that names no style
+BLACK_LINE = "black line"  # every caption names it: its pictures are never the first thought
 FRAMES = (
     "a picture of {}",
     "{} emoji",
@@ -62,7 +63,7 @@ def compose_captions(concept, style, name_style=False, tags=()):
     Args:
         concept: `Concept`.
         style: str, the style word, such as `"openmoji"` or `"black line"`.
-        name_style: bool; whether every plain caption names the style. Black line always does.
+        name_style: bool; whether every caption names the style. Black line always does.
         tags: sequence of str, words that go with the concept, such as `("fruit", "sweet")`.
 
     Returns:
@@ -94,7 +95,10 @@ def compose_captions(concept, style, name_style=False, tags=()):
     others = rotated(others, "phrasing", concept.code_point)[: MOST_PHRASINGS - len(always) - len(frames)]
     articled = phrasings[1]
     dressed = [frame.format(articled if frame.endswith("of {}") else front, style=style) for frame in frames]
-    return distinct([always[0] if name_style else plain, *always, *others, *dressed])
+    if not name_style:
+        return distinct([plain, *always, *others, *dressed])
+    named = [caption if style in caption else f"{caption}, {style}" for caption in [*others, *dressed]]
+    return distinct([*always[:1], f"{always[2]}, {style}", *named])
 
 
 def distinct(captions):

@@ -7,6 +7,7 @@ import tensorflow_datasets as tfds
 
 from keras_t2i.data import emoji_designs
 from keras_t2i.data import splits
+from keras_t2i.data.captions import OPENMOJI
 from keras_t2i.data.captions import compose_captions
 from keras_t2i.data.concepts import attributes_of
 from keras_t2i.data.concepts import concept_of
@@ -39,8 +40,8 @@ class EmojiDesigns(EmojiBuilder):
     """
 
     name = "emoji"
-    VERSION = tfds.core.Version("1.0.0")
-    RELEASE_NOTES = {"1.0.0": "Six styles."}
+    VERSION = tfds.core.Version("1.1.0")
+    RELEASE_NOTES = {"1.0.0": "Six styles.", "1.1.0": "A caption that names no style is of OpenMoji."}
 
     @property
     def attribution(self):
@@ -66,4 +67,5 @@ class EmojiDesigns(EmojiBuilder):
         attributes.update({key: about[key] for key in ("group", "subgroup") if about.get(key)})
         # What is held out is asked for in words that training has seen, so it gets no tags of its own.
         tags = () if held_out else about.get("tags", ())
-        return compose_captions(concept, drawing.style, name_style=True, tags=tags), attributes
+        named = drawing.style != OPENMOJI
+        return compose_captions(concept, drawing.style, name_style=named, tags=tags), attributes

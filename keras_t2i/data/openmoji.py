@@ -13,6 +13,7 @@ import numpy as np
 
 from keras_t2i.data.captioned_pictures import CaptionedPictures
 from keras_t2i.data.captions import BLACK_LINE
+from keras_t2i.data.captions import OPENMOJI
 from keras_t2i.data.concepts import concept_of
 from keras_t2i.data.concepts import is_country
 from keras_t2i.data.rasterise import decode_on_white
@@ -22,7 +23,7 @@ from keras_t2i.data.splits import SPLITS
 from keras_t2i.data.splits import normalise
 from keras_t2i.data.splits import skin_tones
 
-STYLES = ("openmoji", BLACK_LINE)
+STYLES = (OPENMOJI, BLACK_LINE)
 
 
 class Drawing(NamedTuple):
@@ -149,7 +150,7 @@ def drawings(limit=0):
 def drawing(code_point, style):
     """The SVG of a code point in a style, or None where the style has none."""
     svg = svg_files()[code_point].read_text(encoding="utf-8")
-    return svg if style == "openmoji" else line_drawing(code_point, svg)
+    return svg if style == OPENMOJI else line_drawing(code_point, svg)
 
 
 def line_drawing(code_point, svg):

@@ -33,7 +33,7 @@ def negative_prompt(conditional, negative, scale):
 
 def autoguidance(strong, weak, scale):
     """`classifier_free`, away from a weaker model (smaller, or trained less) with the same caption (Karras et
-    al. 2024, arXiv 2406.02507, eq. 4).
+    al. 2024, arXiv 2406.02507).
 
     Args:
         strong, weak: float `(n, ...)`, estimates of the two models.
@@ -44,7 +44,7 @@ def autoguidance(strong, weak, scale):
 
 def within_interval(scale, log_snr, lowest, highest):
     """`scale` where lowest <= logSNR < highest, 1 (no guidance) elsewhere (Kynkäänniemi et al. 2024, arXiv
-    2404.07724, eq. 5: sigma in (sigma_lo, sigma_hi], where logSNR is -2 log sigma).
+    2404.07724: sigma in (sigma_lo, sigma_hi], where logSNR is -2 log sigma).
 
     Args:
         scale: number, or `(n,)`.

@@ -17,7 +17,7 @@ NEAREST = 1e-5
 
 def stratified(uniform, n):
     """n uniform numbers from one, each in its own n-th of [0, 1): a batch covers all levels (Kingma et al.
-    2021, arXiv 2107.00630, appendix I.1).
+    2021, arXiv 2107.00630).
 
     Args:
         uniform: float in [0, 1).

@@ -18,9 +18,8 @@ class TextAttention(layers.Layer):
     Args:
         head_dim: int, channels per head; divides the grid's channels.
 
-    Call: float `(n, h, w, c)`, tokens float `(n, l, d)`, float or bool `(n, l)` (which tokens are
-    present), to
-    `(n, h, w, c)`.
+    Call: float `(n, h, w, c)`, tokens float `(n, l, d)`, float or bool `(n, l)`, which tokens are
+    present (1) and which padding (0), to `(n, h, w, c)`.
     """
 
     def __init__(self, head_dim=32, **kwargs):

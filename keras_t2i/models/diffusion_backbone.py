@@ -109,7 +109,7 @@ class DiffusionBackbone(Backbone):
     def get_config(self):
         return {
             **super().get_config(),
-            "process": self.process,
+            "process": dict(self.process),
             "prediction": self.prediction,
             "data_std": self.data_std,
             "num_steps": self.num_steps,

@@ -76,7 +76,8 @@ def test_phrasings_of_judges():
 
 def test_tags_are_added():
     captions = compose_captions(concept_of("1F34E"), "noto", name_style=True, tags=("apple", "fruit"))
-    assert "red apple, fruit" in captions and captions[0] == "red apple, noto"
+    assert "red apple, fruit, noto" in captions and captions[0] == "red apple, noto"
+    assert all("noto" in caption for caption in captions)
     drawn = compose_captions(concept_of("1F34E"), "black line", tags=("fruit",))
     assert "red apple, fruit, black line" in drawn
 

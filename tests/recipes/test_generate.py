@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from tiny import tiny_generator
+from tiny_diffusion import tiny_diffusion_generator
 
 from keras_t2i.pictures import make_grid
 
@@ -63,6 +64,25 @@ def test_grid_and_output(recipe, preset, generator):
     assert np.asarray(Image.open(file)).shape == (8 * 8, 2 * 8 * 8 + 2, 3)
 
 
+def test_diffusion(recipe, tmp_path, capsys):
+    generator = tiny_diffusion_generator()
+    generator.save_to_preset(tmp_path / "diffusion")
+    command = ["a red apple", "a car", "--preset", str(tmp_path / "diffusion"), "--seed", "3", "--scale", "1"]
+    settings = ["--num-steps", "4", "--guidance-scale", "1.5", "--frames", "new/a.png"]
+    file = recipe.main([*command, *settings])
+    options = {"num_steps": 4, "guidance_scale": 1.5}
+    pictures = generator.generate(["a red apple", "a car"], seed=3, **options)
+    found = np.asarray(Image.open(file)).astype(int)
+    assert np.abs(found - make_grid(pictures)).max() <= 1
+    strip = np.asarray(Image.open("new/a.png")).astype(int)
+    expected = make_grid(generator.generate_frames("a red apple", seed=3, **options), columns=4)
+    assert np.abs(strip - expected).max() <= 1
+    assert str(Path("new/a.png").absolute()) in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        recipe.main([*command, "--temperature", "2"])
+    assert "temperature" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "arguments, message",
     [
@@ -75,6 +95,9 @@ def test_grid_and_output(recipe, preset, generator):
         (["a", "--seed", "-1"], "seed"),
         (["a", "--output", "picture.jpg"], ".png"),
         (["a", "--size", "64"], "--size"),
+        (["a", "--num-steps", "4"], "one step"),
+        (["a", "--guidance-scale", "2"], "guidance_scale"),
+        (["a", "--frames", "a.gif"], "one step"),
     ],
 )
 def test_errors_are_one_line_and_code_2(recipe, preset, capsys, arguments, message):

@@ -1,4 +1,4 @@
-"""The three lessons one after the other, on a person's own folder, as tiny as `--smoke` makes them."""
+"""The lessons one after the other, on a person's own folder, as tiny as `--smoke` makes them."""
 
 import importlib.util
 import itertools
@@ -12,11 +12,13 @@ import pytest
 from PIL import Image
 
 from keras_t2i.models import ConvAutoencoder
+from keras_t2i.models import DiffusionGenerator
 from keras_t2i.models import DualEncoder
 from keras_t2i.models import Generator
 from keras_t2i.pictures import to_float
 
 RECIPES = Path(__file__).parents[2] / "recipes"
+TRAINING = ["train_autoencoder", "train_concepts", "train_decoder", "train_diffusion"]
 # The variants differ in no line that a backend runs in its own way.
 once = pytest.mark.skipif(
     keras.config.backend() != "torch", reason="run on the backend that compiles nothing"
@@ -108,6 +110,42 @@ def test_decoder_and_generator(decoder, tmp_path):
     np.testing.assert_array_equal(np.asarray(Image.open(file)), pictures[0])
 
 
+def check_diffusion(output):
+    written = {"logs", "pictures", "state", "preset", "snapshots", "drawings.png", "evolution.gif"}
+    assert {p.name for p in output.iterdir()} == written
+    assert len(list((output / "pictures").iterdir())) == 2
+    assert len(list((output / "snapshots").iterdir())) == 4
+    with Image.open(output / "evolution.gif") as gif:
+        assert gif.n_frames == 16
+    generator = Generator.from_preset(output / "preset")
+    assert type(generator) is DiffusionGenerator
+    pictures = generator.generate(["a red disc", "a blue bar"], seed=0, num_steps=2)
+    assert pictures.shape == (2, 32, 32, 3)
+    return generator.backbone
+
+
+def test_diffusion(run, presets):
+    backbone = check_diffusion(run("train_diffusion", "--dual-encoder", presets[1]))
+    assert backbone.autoencoder is None and backbone.guide is None
+    assert backbone.process == {"name": "straight"} and backbone.prediction == "x0"
+    assert backbone.guidance_scale == 2.0
+
+
+@once
+def test_latent_diffusion_in_another_form(run, presets):
+    options = ["--space", "latent", "--autoencoder", presets[0], "--dual-encoder", presets[1]]
+    form = ["--process", "cosine", "--prediction", "v", "--weight", "min_snr", "--times", "uniform"]
+    half = ["--precision", "mixed_bfloat16"]
+    output = run("train_diffusion", *options, *form, "--guide-at", "0.5", "--guidance", "1.5", *half)
+    backbone = check_diffusion(output)
+    assert backbone.latent_shape == (None, 8, 8, 8) and backbone.image_size == 32
+    assert backbone.process == {"name": "cosine", "offset": 0.008} and backbone.prediction == "v"
+    assert backbone.guidance_scale == 1.5
+    weights = zip(backbone.unet.get_weights(), backbone.guide.get_weights(), strict=True)
+    assert max(np.abs(strong - weak).max() for strong, weak in weights) > 1e-4
+    assert 0.3 < backbone.data_std < 3
+
+
 @once
 def test_a_finished_run_is_not_run_again(presets, decoder, folder, capsys, monkeypatch):
     monkeypatch.setenv("KERAS_T2I_CACHE", str(decoder.parent / "cache"))
@@ -154,7 +192,7 @@ def test_micro_batches_must_divide_the_batch(capsys):
     assert "--micro-batches 5 must divide --batch-size 32" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", ["train_autoencoder", "train_concepts", "train_decoder", "prepare_data"])
+@pytest.mark.parametrize("name", [*TRAINING, "prepare_data"])
 def test_help_names_every_default(name, capsys):
     with pytest.raises(SystemExit):
         recipe(name)(["--help"])

@@ -51,7 +51,7 @@ def test_log_snr_and_its_inverse(process):
 
 @every_gaussian
 def test_the_sde_moves_mean_and_variance_as_alpha_and_sigma_say(process):
-    # d mean / dt = f mean and d variance / dt = 2 f variance + g^2 (Saerkkae and Solin 2019, eq. 5.50).
+    # d mean / dt = f mean and d variance / dt = 2 f variance + g^2.
     f, g2, h = process.drift(INSIDE), process.diffusion_squared(INSIDE), 1e-6
     mean, variance = process.alpha(INSIDE), process.sigma(INSIDE) ** 2
     of_mean = (process.alpha(INSIDE + h) - process.alpha(INSIDE - h)) / (2 * h)

@@ -110,18 +110,19 @@ def test_the_predictor_corrector_as_printed():
     np.testing.assert_allclose(found, x, rtol=1e-8)
 
 
-def test_annealed_langevin_as_printed():
-    # Song and Ermon 2019, algorithm 1: step sizes e sigma_i^2 / sigma_L^2, and half of one is ours.
-    mixture, process, noise = plane_mixture(), VarianceExploding(), noise_of((5, 2))
-    times = [0.8, 0.7, 0.6]
-    sigmas = process.sigma(np.array(times))
-    start = x = process.start(noise(99), times[0])
-    draw, smallest = 0, 0.2 * sigmas[1] ** 2
+@pytest.mark.parametrize("process", [VarianceExploding(), StraightPath()], ids=lambda p: p.name)
+def test_annealed_langevin_as_printed(process):
+    # Song and Ermon 2019, algorithm 1, on x / alpha: step sizes e sigma_i^2 / sigma_L^2, half of one is ours.
+    mixture, noise, times = plane_mixture(), noise_of((5, 2)), [0.8, 0.7, 0.6]
+    alphas = process.alpha(np.array(times))
+    sigmas = process.sigma(np.array(times)) / alphas
+    start = process.start(noise(99), times[0])
+    y, draw, smallest = start / alphas[0], 0, 0.2 * sigmas[1] ** 2
     for sigma in sigmas[:2]:
         size = smallest * sigma**2 / sigmas[1] ** 2
         for _ in range(3):
-            x = x + 0.5 * size * mixture.score(x, 1.0, sigma) + np.sqrt(size) * noise(draw)
+            y = y + 0.5 * size * mixture.score(y, 1.0, sigma) + np.sqrt(size) * noise(draw)
             draw += 1
     options = {"noise": noise, "steps_per_level": 3, "rate": 0.1}
     found = annealed_langevin(mixture.denoiser(process), start, times, process, **options)
-    np.testing.assert_allclose(found, x, rtol=1e-8)
+    np.testing.assert_allclose(found, alphas[-1] * y, rtol=1e-8)
