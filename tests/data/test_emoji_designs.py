@@ -84,7 +84,7 @@ def test_prepare_and_load(packages, tmp_path, monkeypatch):
     captions, attributes, group = every["1F34E twemoji"]
     assert captions[0] == "red apple, twemoji"
     assert attributes["group"] == "food-drink" and attributes["style"] == "twemoji"
-    assert attributes["held_out"] or "red apple, fruit" in captions
+    assert attributes["held_out"] or "red apple, fruit, twemoji" in captions
     assert every["00A9 twemoji"][2] == group  # the same picture under another name
     assert "Apache-2.0" in sets["train"].source and "CC BY-SA" in sets["train"].source
 
