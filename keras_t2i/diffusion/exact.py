@@ -121,7 +121,9 @@ class EmpiricalDenoiser:
         process: `Process`.
         block: int, how many pictures are looked at at a time: memory is that of a block.
 
-    Call: x `(n, ...)` and t, number or `(n,)`, to the estimate of x_0, in the dtype of x.
+    Call: x `(n, ...)`, t, number or `(n,)`, and `log_weights`, broadcast to `(n, m)`: logarithms, up to a
+    constant, of how often each picture comes; to the estimate of x_0, in the dtype of x. With x and pictures
+    in float32, so are their products.
     """
 
     def __init__(self, pictures, process, block=1024):
@@ -130,25 +132,30 @@ class EmpiricalDenoiser:
             raise ValueError("Pass one picture or more, as floats in [-1, 1].")
         self.shape, self.process, self.block = pictures.shape[1:], process, block
         self.pictures = pictures.reshape(len(pictures), -1)
+        # Half of |p|^2: what of |x - alpha p|^2 / 2 depends on the picture alone.
+        self._half_squares = 0.5 * np.einsum("md,md->m", self.pictures, self.pictures, dtype="float64")
 
-    def __call__(self, x, t):
+    def __call__(self, x, t, log_weights=0.0):
         if tuple(x.shape[1:]) != self.shape:
             raise ValueError(f"x must be {('n', *self.shape)}, received {tuple(x.shape)}")
-        flat = np.asarray(x, "float64").reshape(len(x), -1)
+        flat, count = np.asarray(x).reshape(len(x), -1), len(self.pictures)
         alpha, sigma = (np.reshape(v, (-1, 1)) for v in (self.process.alpha(t), self.process.sigma(t)))
         if not np.all(sigma):
             raise ValueError("At t = 0 there is no noise to remove.")
+        log_weights = np.broadcast_to(np.asarray(log_weights, "float64"), (len(flat), count))
         # A softmax over all pictures, a block at a time: sums are kept relative to the highest term so far.
         highest = np.full((len(flat), 1), -np.inf)
-        total, mean = np.zeros((len(flat), 1)), np.zeros_like(flat)
-        for start in range(0, len(self.pictures), self.block):
-            pictures = self.pictures[start : start + self.block].astype("float64")
-            # -|x - alpha p|^2 / (2 sigma^2) without what all p share.
-            half_square = 0.5 * (pictures**2).sum(1)
-            logarithms = alpha * (flat @ pictures.T - alpha * half_square) / sigma**2
+        total, mean = np.zeros((len(flat), 1)), np.zeros(flat.shape)
+        for start in range(0, count, self.block):
+            rows = slice(start, start + self.block)
+            products = flat @ self.pictures[rows].T
+            logarithms = (
+                alpha * (products - alpha * self._half_squares[rows]) / sigma**2 + log_weights[:, rows]
+            )
             higher = np.maximum(highest, logarithms.max(1, keepdims=True))
             kept, terms = np.exp(highest - higher), np.exp(logarithms - higher)
+            near = np.flatnonzero(terms.max(0) > 1e-20)  # with little noise only a few count
             total = total * kept + terms.sum(1, keepdims=True)
-            mean = mean * kept + terms @ pictures
+            mean = mean * kept + terms[:, near] @ self.pictures[rows][near]
             highest = higher
         return (mean / total).reshape(x.shape).astype(x.dtype)

@@ -1,11 +1,9 @@
 import numpy as np
 import pytest
 from coloured_shapes import coloured_shapes
-from scipy.special import softmax
 
 from keras_t2i.data import CaptionedPictures
 from keras_t2i.evaluation.empirical_denoiser import EmpiricalDenoiser
-from keras_t2i.pictures import to_float
 
 
 def few(*values):
@@ -13,33 +11,6 @@ def few(*values):
     pictures = np.array(values, "uint8").reshape(-1, 1, 1, 1).repeat(3, axis=-1)
     n = len(pictures)
     return CaptionedPictures(pictures, [[str(i)] for i in range(n)], [str(i) for i in range(n)], np.arange(n))
-
-
-@pytest.mark.parametrize("block", [8192, 50])
-@pytest.mark.parametrize("sigma", [30.0, 1.0, 0.2])
-def test_denoiser_is_the_posterior_mean(sigma, block):
-    train, _ = coloured_shapes()
-    y = to_float(train.pictures).reshape(len(train), -1).astype("float64")
-    rng = np.random.default_rng(0)
-    x = y[:6] + sigma * rng.standard_normal((6, y.shape[1]))
-    log_prior = rng.standard_normal((6, len(y)))
-    weights = softmax(log_prior - np.square(x[:, None] - y).sum(axis=-1) / (2 * sigma**2), axis=1)
-    found = EmpiricalDenoiser(train, block=block).denoise(x, sigma, log_prior)
-    np.testing.assert_allclose(found, weights @ y, atol=2e-4)
-
-
-def test_two_pictures_in_closed_form():
-    # Between -1 and 1 in each of three channels: tanh of the likelihood ratio.
-    x = np.array([[0.1, 0.2, -0.5], [1.0, -2.0, 0.3]])
-    found = EmpiricalDenoiser(few(0, 255)).denoise(x, 0.8)
-    np.testing.assert_allclose(found, np.tanh(x.sum(1, keepdims=True) / 0.64).repeat(3, 1), atol=1e-6)
-
-
-def test_ladder_is_that_of_the_paper():
-    sigmas = EmpiricalDenoiser(few(0, 255), num_steps=5).sigmas
-    i = np.arange(5)
-    expected = (80 ** (1 / 7) + i / 4 * (0.002 ** (1 / 7) - 80 ** (1 / 7))) ** 7
-    np.testing.assert_allclose(sigmas, [*expected, 0])
 
 
 def test_drawings_are_training_pictures_to_a_grey_level():

@@ -3,6 +3,7 @@ import pytest
 from theory_cases import every_gaussian
 from theory_cases import noise_of
 
+from keras_t2i.diffusion import EDM
 from keras_t2i.diffusion import SAMPLERS
 from keras_t2i.diffusion import CosineSchedule
 from keras_t2i.diffusion import EmpiricalDenoiser
@@ -53,6 +54,25 @@ def test_blocks_and_batches_of_times_do_not_matter():
             EmpiricalDenoiser(pictures, process)(x[i : i + 1], each)[0], whole[i], atol=1e-6
         )
     np.testing.assert_allclose(whole[-1], pictures.mean(0), atol=1e-6)  # where alpha is 0
+
+
+@every_gaussian
+def test_pictures_that_come_more_often_weigh_more(process):
+    pictures, weights = training_pictures(7), np.arange(1.0, 8.0)
+    mixture = GaussianMixture(weights, pictures.reshape(7, -1), scales=0.0)
+    x = process.diffuse(pictures[:3].astype("float64"), noise_of((3, 4, 4, 3))(0), 0.7)
+    wanted = mixture.denoise(x.reshape(3, -1), process.alpha(0.7), process.sigma(0.7))
+    log_weights = np.log(weights) + np.array([[0.0], [5.0], [-3.0]])  # up to a constant
+    for block in (3, 7):
+        found = EmpiricalDenoiser(pictures, process, block)(x, 0.7, log_weights)
+        np.testing.assert_allclose(found.reshape(3, -1), wanted, atol=1e-9)
+
+
+def test_two_pictures_in_closed_form():
+    # Between -1 and 1 in each of three channels: tanh of the likelihood ratio.
+    x = np.array([[0.1, 0.2, -0.5], [1.0, -2.0, 0.3]])
+    found = EmpiricalDenoiser(np.array([[-1.0] * 3, [1.0] * 3]), EDM(sigma_max=1.0))(x, 0.8)
+    np.testing.assert_allclose(found, np.tanh(x.sum(1, keepdims=True) / 0.64).repeat(3, 1), atol=1e-12)
 
 
 def test_next_to_no_noise_means_the_nearest_picture():
