@@ -4,6 +4,7 @@ import keras
 from keras import layers
 from keras import ops
 
+from keras_t2i.layers.convolution import Conv2D
 from keras_t2i.layers.native import group_normalization
 from keras_t2i.layers.normalization import GroupNormalization
 
@@ -66,11 +67,11 @@ def modulated_block(x, condition, filters, dropout=0.0, dtype=None, name=None):
         shortcut = layers.Dense(filters, dtype=dtype, name=f"{name}_shortcut")(x)
     x = ModulatedGroupNormalization(dtype=dtype, name=f"{name}_modulation")(x, condition)
     x = layers.Activation("silu", dtype=dtype, name=f"{name}_1_silu")(x)
-    x = layers.Conv2D(filters, 3, padding="same", dtype=dtype, name=f"{name}_1_conv")(x)
+    x = Conv2D(filters, 3, padding="same", dtype=dtype, name=f"{name}_1_conv")(x)
     x = GroupNormalization(dtype=dtype, name=f"{name}_2_norm")(x)
     x = layers.Activation("silu", dtype=dtype, name=f"{name}_2_silu")(x)
     if dropout:
         x = layers.Dropout(dropout, seed=0, dtype=dtype, name=f"{name}_2_dropout")(x)
     last = {"kernel_initializer": "zeros", "dtype": dtype, "name": f"{name}_2_conv"}
-    x = layers.Conv2D(filters, 3, padding="same", **last)(x)
+    x = Conv2D(filters, 3, padding="same", **last)(x)
     return layers.Add(dtype=dtype, name=name)([shortcut, x])

@@ -48,6 +48,47 @@ def transposed_convolution(x, kernel):
     return form(x, kernel)
 
 
+def convolution_plain(x, kernel, bias, strides=1, padding="same"):
+    """Keras' own convolution, and its bias.
+
+    Args:
+        x: float tensor `(n, h, w, c)`.
+        kernel: float tensor `(a, b, c, out)`.
+        bias: float tensor `(out,)`, or None.
+        strides: int, or two.
+        padding: "same" or "valid".
+
+    Returns:
+        Float tensor `(n, h', w', out)`.
+    """
+    x = ops.conv(x, kernel, strides=strides, padding=padding, data_format="channels_last")
+    return x if bias is None else ops.add(x, bias)
+
+
+def convolution_torch(x, kernel, bias, strides=1, padding="same"):
+    """The same without Keras' two copies of the picture: torch reads and writes channels last as they lie."""
+    import torch
+
+    strides = (strides, strides) if isinstance(strides, int) else tuple(strides)
+    margins = [0, 0]
+    if padding == "same":
+        sizes = zip(x.shape[1:3], kernel.shape[:2], strides, strict=True)
+        missing = [max((-(-n // stride) - 1) * stride + width - n, 0) for n, width, stride in sizes]
+        margins = [pixels // 2 for pixels in missing]
+        if any(pixels % 2 for pixels in missing):  # the odd one goes below and to the right
+            x = torch.nn.functional.pad(x, (0, 0, 0, missing[1] % 2, 0, missing[0] % 2))
+    y = torch.nn.functional.conv2d(
+        torch.movedim(x, -1, 1), torch.permute(kernel, (3, 2, 0, 1)), bias, strides, margins
+    )
+    return torch.movedim(y, 1, -1)
+
+
+def convolution(x, kernel, bias, strides=1, padding="same"):
+    """The faster of the two forms on the current backend. Shapes as above."""
+    form = convolution_torch if keras.config.backend() == "torch" else convolution_plain
+    return form(x, kernel, bias, strides, padding)
+
+
 def group_normalization_plain(x, scale, shift, groups, epsilon):
     """Group normalisation, then a scale and a shift of each channel, as one multiply-add.
 
