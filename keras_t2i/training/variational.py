@@ -75,12 +75,12 @@ class Variational(Objective):
         beta: float, 0 or more, factor of the divergence (beta-VAE, Higgins et al. 2017).
         warm_up: int, steps in which it rises from 0 to `beta`.
         free_bits: float, 0 or more: nats that each latent number may cost, on average over the batch, before
-            it counts (Kingma et al. 2016, arXiv 1606.04934, section 2.3).
+            it counts (Kingma et al. 2016, arXiv 1606.04934).
         pixel_deviation: float, standard deviation of a pixel about what the decoder says; `None`: fitted to
             each batch, see `negative_log_likelihood`.
         equivariance: float, 0 or more, weight of what comes out where latents are shrunk to a half and a
-            quarter or turned, and should be the picture so changed (EQ-VAE, arXiv 2502.09509, eq. 6): makes
-            latents smooth, which diffusion likes.
+            quarter or turned, and should be the picture so changed (EQ-VAE, arXiv 2502.09509): it makes latents
+            smooth, so that diffusion learns them sooner.
         Others as of `Objective`.
 
     Batches: `{"images": uint8 (n, s, s, 3)}`, of a conditional VAE also `"token_ids": int32 (n, l)`.
@@ -149,11 +149,9 @@ class Variational(Objective):
         active = ops.mean(ops.cast(kl > ACTIVE, "float32"))
         values = [cost * numbers, ops.sum(kl), active, ops.mean(psnr(true, drawn))]
         if self.equivariance:
-            changed = self.changed(true, predicted["latents"], training)
-            loss = loss + self.equivariance * sum(ops.mean(self.cost(*pair)) for pair in changed) / len(
-                changed
-            )
-            values.append(sum(ops.mean(psnr(*pair)) for pair in changed) / len(changed))
+            pairs = self.changed(true, predicted["latents"], training)
+            loss = loss + self.equivariance * sum(ops.mean(self.cost(*pair)) for pair in pairs) / len(pairs)
+            values.append(sum(ops.mean(psnr(*pair)) for pair in pairs) / len(pairs))
         for metric, value in zip(self.watched, values, strict=True):
             metric.update_state(ops.stop_gradient(value))
         return loss
