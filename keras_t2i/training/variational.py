@@ -79,8 +79,9 @@ class Variational(Objective):
         pixel_deviation: float, standard deviation of a pixel about what the decoder says; `None`: fitted to
             each batch, see `negative_log_likelihood`.
         equivariance: float, 0 or more, weight of what comes out where latents are shrunk to a half and a
-            quarter or turned, and should be the picture so changed (EQ-VAE, arXiv 2502.09509): it makes latents
-            smooth, so that diffusion learns them sooner.
+            quarter or turned, and should be the picture so changed. Smooth latents are easier for diffusion
+            (EQ-VAE, arXiv 2502.09509; there the changed picture takes the place of the plain one at times,
+            here it comes beside it).
         Others as of `Objective`.
 
     Batches: `{"images": uint8 (n, s, s, 3)}`, of a conditional VAE also `"token_ids": int32 (n, l)`.
