@@ -61,7 +61,11 @@ def parse(argv):
     add("--image-size", default=32, type=int, choices=[32, 64], help="width and height of pictures")
     add("--dual-encoder", default="dual_encoder_openmoji_32", help="preset of lesson 2: name or folder")
     add("--space", default="pixel", choices=["pixel", "latent"], help="what noise is put on")
-    add("--autoencoder", default="autoencoder_openmoji_32", help="preset of lesson 1, for --space latent")
+    add(
+        "--autoencoder",
+        default="autoencoder_openmoji_32",
+        help="preset of lesson 1, or a VAE's, for --space latent",
+    )
     paths = sorted(name for name, process in PROCESSES.items() if process.gaussian)
     add("--process", default="straight", choices=paths, help="how picture and noise are mixed over time")
     add("--prediction", default="x0", choices=KINDS, help="what the network says")
@@ -96,11 +100,13 @@ def main(argv=None):
     pictures, unseen = load_splits(args, args.image_size)
     autoencoder, side, channels, tables = None, args.image_size, 3, [{}, {}]
     if args.space == "latent":
-        autoencoder = ConvAutoencoder.from_preset(args.autoencoder)
+        autoencoder = ConvAutoencoder.from_preset(args.autoencoder)  # or a VAE, which is one by its means
         encoder = autoencoder.encoder
         if encoder.image_size != args.image_size:
             parser.error(f"{args.autoencoder} is for --image-size {encoder.image_size}")
         side, channels = code_grid(encoder.image_size, encoder.filters, encoder.code_dim)
+        some = pictures.take(np.linspace(0, len(pictures) - 1, min(2048, len(pictures))).astype(int))
+        autoencoder.standardize(latents(encoder, some, side).reshape(len(some), -1))
         tables = [{"latents": latents(encoder, data, side)} for data in (pictures, unseen)]
 
     pipeline = Pipeline(pictures, preprocessor, args.batch_size, seed=args.seed, beside=tables[0])

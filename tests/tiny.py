@@ -2,6 +2,8 @@
 
 import keras
 
+from keras_t2i.models.autoencoder import ImageDecoder
+from keras_t2i.models.autoencoder import ImageEncoder
 from keras_t2i.models.concept_decoder import ConceptDecoder
 from keras_t2i.models.dual_encoder import DualEncoder
 from keras_t2i.models.generator import Generator
@@ -10,6 +12,7 @@ from keras_t2i.models.image_tower import ImageTower
 from keras_t2i.models.preprocessor import TextToImagePreprocessor
 from keras_t2i.models.text_encoder import CNNTextEncoder
 from keras_t2i.models.tokenizer import CaptionTokenizer
+from keras_t2i.models.vae import VAE
 
 CAPTIONS = ["a red apple", "a green apple", "a red car", "clock face: five-thirty", "clock face: ten-thirty"]
 
@@ -24,6 +27,13 @@ def tiny_dual_encoder(vocabulary_size=300, dtype=None, blocks=1):
         CNNTextEncoder(vocabulary_size, 8, **text, code_dim=32, dtype=dtype),
         ImageTower(8, filters=(8,), blocks=(blocks,), poolings=1, code_dim=32, dtype=dtype),
     )
+
+
+def tiny_vae(concept_dim=None, dtype=None):
+    """Codes of 4x4x2."""
+    picture = {"filters": (8,), "blocks": (1,), "code_dim": 32, "dtype": dtype}
+    of_prior = {"concept_dim": concept_dim, "hidden_dim": 16, "whitened_dim": 16}
+    return VAE(ImageEncoder(8, **picture), ImageDecoder(8, **picture), **of_prior)
 
 
 def tiny_generator():

@@ -14,8 +14,10 @@ from keras_t2i.models.text_encoder import CNNTextEncoder
 from keras_t2i.models.text_encoder import token_features
 from keras_t2i.models.tokenizer import CaptionTokenizer
 from keras_t2i.models.unet import DiffusionUNet
+from keras_t2i.models.vae import VAE
 
 __all__ = [
+    "VAE",
     "Backbone",
     "CNNTextEncoder",
     "CaptionTokenizer",

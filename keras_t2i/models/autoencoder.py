@@ -149,11 +149,17 @@ class ConvAutoencoder(Backbone):
 
         Args:
             codes: float array `(n, code_dim)`, `encoder.predict` of the training pictures.
+
+        Raises: ValueError where all codes are the same.
         """
         into, out_of = (m.get_layer("standardization") for m in (self.encoder, self.decoder))
         old_mean, old_scale = (keras.ops.convert_to_numpy(v) for v in (into.mean, into.scale))
         mean = codes.mean(axis=0)
         scale = (codes - mean).std()
+        if not scale > 0:
+            raise ValueError(
+                "all codes are the same (a posterior that has collapsed: train with a smaller beta)"
+            )
         for layer in (into, out_of):
             layer.mean.assign(old_mean + old_scale * mean)
             layer.scale.assign(old_scale * scale)

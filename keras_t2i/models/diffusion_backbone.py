@@ -20,7 +20,8 @@ class DiffusionBackbone(Backbone):
         unet: `DiffusionUNet`.
         guide: `DiffusionUNet`, a weaker one of the same inputs for autoguidance (arXiv 2406.02507), or
             `None`.
-        autoencoder: `ConvAutoencoder` whose codes, as a grid, are what the U-Net works on, or `None`: pixels.
+        autoencoder: `ConvAutoencoder`, or `VAE` (its posterior means), whose codes, as a grid, are what the
+            U-Net works on, or `None`: pixels.
         process: a name out of `diffusion.PROCESSES`, or what a process's `get_config` gives.
         prediction: what the U-Net says: "x0", "epsilon", "v", "score" or "flow".
         data_std: float, root mean square of pictures as the U-Net gets them.

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from keras_t2i.models import VAE
 from keras_t2i.models import ConvAutoencoder
 from keras_t2i.models import DiffusionGenerator
 from keras_t2i.models import DualEncoder
@@ -18,7 +19,7 @@ from keras_t2i.models import Generator
 from keras_t2i.pictures import to_float
 
 RECIPES = Path(__file__).parents[2] / "recipes"
-TRAINING = ["train_autoencoder", "train_concepts", "train_decoder", "train_diffusion"]
+TRAINING = ["train_autoencoder", "train_concepts", "train_decoder", "train_diffusion", "train_vae"]
 # The variants differ in no line that a backend runs in its own way.
 once = pytest.mark.skipif(
     keras.config.backend() != "torch", reason="run on the backend that compiles nothing"
@@ -110,13 +111,13 @@ def test_decoder_and_generator(decoder, tmp_path):
     np.testing.assert_array_equal(np.asarray(Image.open(file)), pictures[0])
 
 
-def check_diffusion(output):
+def check_diffusion(output, frames=16):
     written = {"logs", "pictures", "state", "preset", "snapshots", "drawings.png", "evolution.gif"}
     assert {p.name for p in output.iterdir()} == written
     assert len(list((output / "pictures").iterdir())) == 2
     assert len(list((output / "snapshots").iterdir())) == 4
     with Image.open(output / "evolution.gif") as gif:
-        assert gif.n_frames == 16
+        assert gif.n_frames == frames or frames is None
     generator = Generator.from_preset(output / "preset")
     assert type(generator) is DiffusionGenerator
     pictures = generator.generate(["a red disc", "a blue bar"], seed=0, num_steps=2)
@@ -144,6 +145,42 @@ def test_latent_diffusion_in_another_form(run, presets):
     weights = zip(backbone.unet.get_weights(), backbone.guide.get_weights(), strict=True)
     assert max(np.abs(strong - weak).max() for strong, weak in weights) > 1e-4
     assert 0.3 < backbone.data_std < 3
+
+
+def test_vae(run):
+    options = ["--equivariance", "1", "--free-bits", "0.05", "--beta", "0.5"]
+    output = run("train_vae", *options)
+    check(output, "pictures.png")
+    rows = np.asarray(Image.open(output / "pictures.png")).shape[0]
+    assert rows == 3 * 3 * 32 + 2 * 2  # three rows of pictures three times as large, and two gaps
+    network = VAE.from_preset(output / "preset")
+    assert network.prior is None and network.sample(2, seed=0).shape == (2, 32, 32, 3)
+
+
+@once
+def test_latent_diffusion_on_a_vae(run, presets):
+    options = ["--equivariance", "1", "--free-bits", "0.05", "--beta", "0.5"]
+    preset = run("train_vae", *options) / "preset"
+    latent = ["--space", "latent", "--autoencoder", str(preset), "--dual-encoder", presets[1]]
+    backbone = check_diffusion(
+        run("train_diffusion", *latent), frames=None
+    )  # GIF joins frames that are alike
+    assert type(backbone.autoencoder) is VAE and backbone.latent_shape == (None, 8, 8, 8)
+    assert backbone.data_std == pytest.approx(1, abs=0.01)  # latents were scaled, and decoding knows
+    pictures = to_float(np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), dtype="uint8"))
+    through = backbone.decode(backbone.encode(pictures))
+    expected = VAE.from_preset(preset).predict(pictures, verbose=0)
+    np.testing.assert_allclose(through, expected, atol=0.01)
+
+
+@once
+def test_a_conditional_vae(run, presets):
+    options = ["--conditional", "--dual-encoder", presets[1], "--precision", "mixed_bfloat16"]
+    output = run("train_vae", *options)
+    check(output, "pictures.png")
+    network = VAE.from_preset(output / "preset")
+    assert network.concept_dim == 512
+    assert network.sample(np.eye(3, 512), seed=0).shape == (3, 32, 32, 3)
 
 
 @once

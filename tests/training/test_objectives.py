@@ -27,6 +27,7 @@ SETTINGS = {  # together they try what every objective can do
     "regression": {"dtype": "mixed_bfloat16"},
     "naive": {"ema_decay": 0},
     "fixed": {"dtype": "mixed_bfloat16"},
+    "variational": {"dtype": "mixed_bfloat16", "equivariance": 1.0},
 }
 VALIDATED = ("reconstruction", "clip", "fixed")
 
@@ -99,6 +100,7 @@ def test_the_loss_falls(trained, name):
         "clip": {"accuracy"},
         "siglip": {"accuracy"},
         "regression": {"cosine"},
+        "variational": {"reconstruction", "kl", "active", "psnr", "equivariance"},
     }.get(name, {"consistency", "pixels", "outside"})
     watched.add("loss")
     assert set(history) == {*watched, *(f"val_{key}" for key in watched if name in VALIDATED)}

@@ -5,6 +5,7 @@ import itertools
 import keras
 import numpy as np
 from tiny import tiny_dual_encoder
+from tiny import tiny_vae
 
 from keras_t2i.data import CaptionedPictures
 from keras_t2i.data import Pipeline
@@ -18,8 +19,9 @@ from keras_t2i.training.code_consistency import CodeConsistency
 from keras_t2i.training.concept_regression import ConceptRegression
 from keras_t2i.training.contrastive import ContrastiveAlignment
 from keras_t2i.training.reconstruction import Reconstruction
+from keras_t2i.training.variational import Variational
 
-OBJECTIVES = ("reconstruction", "clip", "siglip", "regression", "naive", "fixed")
+OBJECTIVES = ("reconstruction", "clip", "siglip", "regression", "naive", "fixed", "variational")
 PICTURE = {"filters": (8,), "blocks": (0,), "code_dim": 32}
 
 
@@ -50,10 +52,15 @@ def tiny_autoencoder(dtype=None):
 
 
 def tiny_objective(name, dtype=None, optimizer=None, **options):
-    """One of `OBJECTIVES`, compiled with `optimizer()`; twice the same for the same arguments."""
+    """One of `OBJECTIVES`, or a "conditional" VAE's, compiled with `optimizer()`; twice the same for the same
+    arguments."""
     keras.utils.set_random_seed(1)
     if name == "reconstruction":
         objective = Reconstruction(tiny_autoencoder(dtype), **options)
+    elif name == "variational":
+        objective = Variational(tiny_vae(dtype=dtype), **options)
+    elif name == "conditional":
+        objective = Variational(tiny_vae(32, dtype), tiny_dual_encoder(8, blocks=0), **options)
     elif name in ("clip", "siglip"):
         objective = ContrastiveAlignment(tiny_dual_encoder(8, dtype, blocks=0), name, **options)
     elif name == "regression":
