@@ -163,7 +163,7 @@ def test_gan_in_another_form_goes_on_from_a_decoder(run, decoder, capsys):
     rates = ["--learning-rate", "1e-9", "--discriminator-rate", "2", "--precision", "mixed_bfloat16"]
     output = run("train_gan", "--start", str(decoder / "preset"), *options, *rates)
     check(output, "drawings.png")
-    assert "thumbnails of 24 captions: coverage" in capsys.readouterr().out
+    assert re.search(r"thumbnails of \d+ captions: coverage", capsys.readouterr().out)
     ours, theirs = (Generator.from_preset(o / "preset").backbone for o in (output, decoder))
     for part in ("decoder", "dual_encoder"):  # at such a rate nothing moves: it did start there
         pairs = zip(getattr(ours, part).get_weights(), getattr(theirs, part).get_weights(), strict=True)

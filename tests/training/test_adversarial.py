@@ -236,11 +236,12 @@ def test_a_discriminator_of_a_generator_that_rests_learns_to_tell():
     weights = {"pixel_weight": 0.0, "r1_weight": 0.0, "r2_weight": 0.0, "loss": "nonsaturating"}
     objective = tiny_gan(optimizers=lambda: optimizers, **weights)
     before = objective.network.get_weights()
-    history = fit(objective, 20)
+    history = fit(objective, 40)
     assert largest_difference(objective.network.get_weights(), before) == 0
-    assert history["discriminator"][0] > 1 and history["discriminator"][-1] < 0.7
-    assert min(history["real_accuracy"][-1], history["fake_accuracy"][-1]) > 0.8
-    assert history["gap"][-1] > 1 and "r1" not in history and "codes" not in history
+    ended = {name: np.mean(values[-10:]) for name, values in history.items()}
+    assert history["discriminator"][0] > 1 and ended["discriminator"] < 0.7
+    assert min(ended["real_accuracy"], ended["fake_accuracy"]) > 0.8
+    assert ended["gap"] > 1 and "r1" not in ended and "codes" not in ended
 
 
 def test_wrong_arguments_are_named():
