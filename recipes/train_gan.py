@@ -160,7 +160,8 @@ def opened(args):
     if not isinstance(start.backbone, GeneratorBackbone):
         raise SystemExit(f"--start {args.start} is no decoder of concepts: give a preset of lesson 3 or 5")
     trained = start.backbone.decoder
-    decoder = type(trained).from_config({**trained.get_config(), "dtype": args.precision})
+    again = {"dtype": args.precision, "trainable": True}
+    decoder = type(trained).from_config({**trained.get_config(), **again})
     decoder.set_weights(trained.get_weights())
     return start.backbone.dual_encoder, start.preprocessor, decoder
 

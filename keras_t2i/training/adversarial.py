@@ -57,7 +57,7 @@ class ConditionalGAN(SteppedObjective):
     rates real pictures; "variety", how much drawings of a batch differ, 1: as real ones do; "pixels"; and,
     where they are used, "r1" and "r2", squared gradients, and "codes".
 
-    Raises: ValueError for a loss or penalty that there is not, or networks whose sizes differ.
+    Raises: ValueError for a loss or penalty that there is not, networks whose sizes differ, or a frozen one.
     """
 
     def __init__(
@@ -82,6 +82,8 @@ class ConditionalGAN(SteppedObjective):
             raise ValueError(f"loss must be one of {sorted(LOSSES)}, received {loss!r}")
         if penalty not in ("finite_difference", "exact"):
             raise ValueError(f'penalty must be "finite_difference" or "exact", received {penalty!r}')
+        if not (network.trainable_variables and discriminator.trainable_variables):
+            raise ValueError("network and discriminator must be trainable: one of them is frozen")
         sees = tuple(discriminator.input[name].shape for name in ("images", "concepts"))
         draws = network.output_shape, network.input_shape
         if sees != draws:

@@ -18,6 +18,7 @@ from keras_t2i.training.adversarial_losses import midpoint
 from keras_t2i.training.adversarial_losses import squared_gradient_estimate
 from keras_t2i.training.adversarial_losses import squared_gradient_norm
 from keras_t2i.training.adversarial_losses import variety
+from keras_t2i.training.objective import freeze
 from keras_t2i.training.step import value_and_gradients
 
 RANDOM = np.random.Generator(np.random.Philox(0))
@@ -253,3 +254,5 @@ def test_wrong_arguments_are_named():
     other = Discriminator(16, filters=(8,), blocks=(0,), code_dim=32)
     with pytest.raises(ValueError, match=r"the discriminator sees .*16, 16, 3.*the network has .*8, 8, 3"):
         ConditionalGAN(parts[0], other, parts[2])
+    with pytest.raises(ValueError, match="must be trainable"):
+        ConditionalGAN(freeze(parts[0]), *parts[1:])
