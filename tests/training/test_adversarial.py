@@ -189,7 +189,7 @@ def test_both_move_as_on_paper(loss, alternate):
         moved = psi - rate / 2 * (by_psi(theta, psi) + (r1 + r2) * psi)  # the penalties are psi^2 each
         theta, psi = theta - rate * by_theta(theta, moved if alternate else psi), moved
         logs = objective.train_on_batch(batch, return_dict=True)
-        assert [float(n) for n in numbers] == pytest.approx([theta, psi], abs=1e-5)
+        assert [float(ops.convert_to_numpy(n)) for n in numbers] == pytest.approx([theta, psi], abs=1e-5)
     assert set(logs) >= {"r1", "r2", "gap"} and logs["r1"] > 0
 
 
