@@ -5,6 +5,7 @@ from keras_t2i.models.backbone import Backbone
 from keras_t2i.models.concept_decoder import ConceptDecoder
 from keras_t2i.models.diffusion_backbone import DiffusionBackbone
 from keras_t2i.models.diffusion_generator import DiffusionGenerator
+from keras_t2i.models.discriminator import Discriminator
 from keras_t2i.models.dual_encoder import DualEncoder
 from keras_t2i.models.generator import Generator
 from keras_t2i.models.generator_backbone import GeneratorBackbone
@@ -26,6 +27,7 @@ __all__ = [
     "DiffusionBackbone",
     "DiffusionGenerator",
     "DiffusionUNet",
+    "Discriminator",
     "DualEncoder",
     "Generator",
     "GeneratorBackbone",

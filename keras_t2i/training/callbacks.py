@@ -181,6 +181,24 @@ class PictureGrid(keras.callbacks.Callback):
                 warnings.warn(f"could not save a picture ({error}); training goes on", stacklevel=2)
 
 
+class Measure(keras.callbacks.Callback):
+    """After an epoch, figures that no batch can tell join the epoch's logs.
+
+    Args:
+        measure: function of the objective to a dict of floats.
+        every: int, epochs between two times; the last epoch always counts.
+        epochs: int, of the whole run.
+    """
+
+    def __init__(self, measure, every=1, epochs=None):
+        super().__init__()
+        self.measure, self.every, self.epochs = measure, every, epochs
+
+    def on_epoch_end(self, epoch, logs=None):
+        if logs is not None and ((epoch + 1) % self.every == 0 or epoch + 1 == self.epochs):
+            logs.update(self.measure(self.model))
+
+
 def all_finite(model):
     return all(np.isfinite(keras.ops.convert_to_numpy(v)).all() for v in model.trainable_variables)
 

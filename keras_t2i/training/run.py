@@ -45,7 +45,7 @@ def train(
         picture_every: int, epochs between two grids.
         settings: dict, JSON-able, that must be the same to resume.
         restart: bool, throw an earlier run in `folder` away.
-        callbacks: further Keras callbacks.
+        callbacks: further Keras callbacks. What they add to an epoch's logs is written and returned.
 
     Returns:
         dict: `seconds` and `seconds_per_step` of this call, and the last epoch's metrics.
@@ -81,10 +81,10 @@ def train(
         verbose=0,
         callbacks=[
             FollowEpochs(pipeline),
+            *callbacks,
             keras.callbacks.TensorBoard(folder / "logs", write_graph=False, update_freq="epoch"),
             ProgressLine(epochs, len(pipeline), done),
             *extra,
-            *callbacks,
             checkpoint,
             StopOnNonFinite(checkpoint),
         ],

@@ -1,5 +1,7 @@
 """One training step written once for TensorFlow, JAX and torch: the only file that knows a backend."""
 
+import contextlib
+
 import keras
 from keras import ops
 
@@ -44,17 +46,17 @@ class SteppedObjective(Objective):
         self._loss_tracker.update_state(self.step(x))
         return self.get_metrics_result()
 
-    def update(self, gradients, variables):
-        """Let the optimizer move `variables` against `gradients`, then the average follow."""
-        if BACKEND == "torch":
-            import torch
-
-            with torch.no_grad():
-                self.optimizer.apply(gradients, variables)
-                self.update_average()
-        else:
-            self.optimizer.apply(gradients, variables)
+    def update(self, gradients, variables, optimizer=None):
+        """Let the optimizer, or one of its parts, move `variables` against `gradients`, then the average
+        follow."""
+        self.move(gradients, variables, optimizer)
+        with without_gradients():
             self.update_average()
+
+    def move(self, gradients, variables, optimizer=None):
+        """`update` without the average, where more than one is made in a step."""
+        with without_gradients():
+            (optimizer or self.optimizer).apply(gradients, variables)
 
     def minimize(self, loss_fn):
         """One step down `loss_fn()`, a float32 scalar, in all trainable variables. Returns the loss."""
@@ -64,7 +66,16 @@ class SteppedObjective(Objective):
         return loss
 
 
-def value_and_gradients(objective, loss_fn, variables, tensors=()):
+def without_gradients():
+    """A context in which torch remembers no way back; the others remember none unless asked."""
+    if BACKEND == "torch":
+        import torch
+
+        return torch.no_grad()
+    return contextlib.nullcontext()
+
+
+def value_and_gradients(objective, loss_fn, variables, tensors=(), differentiable=False):
     """The value of `loss_fn(*tensors)` and its gradients.
 
     Args:
@@ -72,6 +83,8 @@ def value_and_gradients(objective, loss_fn, variables, tensors=()):
         loss_fn: function of as many tensors as are given, to a float32 scalar.
         variables: list of trainable variables.
         tensors: float tensors, with respect to which gradients are wanted too.
+        differentiable: bool, whether another call, around this one, will ask for gradients of these
+            gradients. They are then taken with the tensors held fixed.
 
     Returns:
         `(loss, gradients)`: first those of the variables, then those of the tensors; zeros where the
@@ -94,8 +107,8 @@ def value_and_gradients(objective, loss_fn, variables, tensors=()):
             leaves = [t.detach().requires_grad_() for t in tensors]
             loss = loss_fn(*leaves)
             sources = [v.value for v in variables] + leaves
-            gradients = torch.autograd.grad(loss, sources, allow_unused=True)
-        return loss.detach(), [
+            gradients = torch.autograd.grad(loss, sources, allow_unused=True, create_graph=differentiable)
+        return loss if differentiable else loss.detach(), [
             torch.zeros_like(s) if g is None else g for g, s in zip(gradients, sources, strict=True)
         ]
     import jax

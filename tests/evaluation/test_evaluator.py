@@ -139,7 +139,7 @@ def test_the_packaged_judges_are_small_and_of_different_halves_and_seeds():
     assert [judge.half for judge in judges.judges] == [0, 1]
 
 
-TRAINING = ["train_autoencoder", "train_concepts", "train_decoder", "generate"]
+TRAINING = ["train_autoencoder", "train_concepts", "train_decoder", "train_gan", "generate"]
 
 
 def test_no_training_imports_a_judge():

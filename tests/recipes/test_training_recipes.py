@@ -19,7 +19,14 @@ from keras_t2i.models import Generator
 from keras_t2i.pictures import to_float
 
 RECIPES = Path(__file__).parents[2] / "recipes"
-TRAINING = ["train_autoencoder", "train_concepts", "train_decoder", "train_diffusion", "train_vae"]
+TRAINING = [
+    "train_autoencoder",
+    "train_concepts",
+    "train_decoder",
+    "train_diffusion",
+    "train_vae",
+    "train_gan",
+]
 # The variants differ in no line that a backend runs in its own way.
 once = pytest.mark.skipif(
     keras.config.backend() != "torch", reason="run on the backend that compiles nothing"
@@ -181,6 +188,30 @@ def test_a_conditional_vae(run, presets):
     network = VAE.from_preset(output / "preset")
     assert network.concept_dim == 512
     assert network.sample(np.eye(3, 512), seed=0).shape == (3, 32, 32, 3)
+
+
+def test_gan(run, presets, tmp_path):
+    output = run("train_gan", "--dual-encoder", presets[1])
+    check(output, "drawings.png")
+    generator = Generator.from_preset(output / "preset")
+    pictures = generator.generate(["a red disc", "a blue bar"], seed=0)
+    assert pictures.shape == (2, 32, 32, 3)
+    command = ["a red disc", "--seed", "0", "--scale", "1", "--preset", str(output / "preset")]
+    file = recipe("generate")([*command, "--output", str(tmp_path / "a.png")])
+    np.testing.assert_array_equal(np.asarray(Image.open(file)), pictures[0])
+
+
+@once
+def test_gan_in_another_form_goes_on_from_a_decoder(run, decoder, capsys):
+    options = ["--loss", "hinge", "--alternate", "--penalty", "exact", "--r2", "0", "--code-weight", "0.1"]
+    rates = ["--learning-rate", "1e-9", "--discriminator-rate", "2", "--precision", "mixed_bfloat16"]
+    output = run("train_gan", "--start", str(decoder / "preset"), *options, *rates)
+    check(output, "drawings.png")
+    assert re.search(r"thumbnails of \d+ captions: coverage", capsys.readouterr().out)
+    ours, theirs = (Generator.from_preset(o / "preset").backbone for o in (output, decoder))
+    for part in ("decoder", "dual_encoder"):  # at such a rate nothing moves: it did start there
+        pairs = zip(getattr(ours, part).get_weights(), getattr(theirs, part).get_weights(), strict=True)
+        assert max(np.abs(a - b).max() for a, b in pairs) < 1e-3
 
 
 @once

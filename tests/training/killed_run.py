@@ -5,6 +5,7 @@ import time
 from types import SimpleNamespace
 
 import keras
+from tiny_objectives import tiny_gan
 from tiny_objectives import tiny_objective
 from tiny_objectives import tiny_pipeline
 
@@ -17,9 +18,14 @@ STEPS = 3  # an odd number, so that an epoch ends within an accumulation
 
 def objective_and_pipeline(name):
     settings = SimpleNamespace(accumulate=2, learning_rate=3e-3)
+    pipeline = tiny_pipeline(batch_size=4, steps_per_epoch=STEPS)
+    if name == "gan":
+        names = "generator", "discriminator"
+        both = [adamw(settings, EPOCHS * STEPS, name=name, beta_1=0.5) for name in names]
+        return tiny_gan(optimizers=lambda: both, alternate=True), pipeline
     few = {"critics": (), "outside": None} if name == "fixed" else {}
     objective = tiny_objective(name, optimizer=lambda: adamw(settings, EPOCHS * STEPS), **few)
-    return objective, tiny_pipeline(batch_size=4, steps_per_epoch=STEPS)
+    return objective, pipeline
 
 
 class StopForGood(keras.callbacks.Callback):

@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from keras_t2i.training.callbacks import Checkpoint
+from keras_t2i.training.callbacks import Measure
 from keras_t2i.training.callbacks import PictureGrid
 from keras_t2i.training.callbacks import StopOnNonFinite
 from keras_t2i.training.callbacks import write_atomically
@@ -105,3 +106,12 @@ def test_a_picture_that_cannot_be_written_is_warned_about(tmp_path):
     callback.set_model(None)
     with pytest.warns(UserWarning, match="could not save a picture"):
         callback.on_epoch_end(0)
+
+
+def test_measured_figures_join_the_logs_now_and_then(model):
+    measure = Measure(lambda objective: {"sum": float(objective.weights[0].sum())}, every=2, epochs=5)
+    measure.set_model(model)
+    logs = [{"loss": 1.0} for _ in range(5)]
+    for epoch in range(5):
+        measure.on_epoch_end(epoch, logs[epoch])
+    assert [entry.get("sum") for entry in logs] == [None, 3.0, None, 3.0, 3.0]

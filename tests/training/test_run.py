@@ -106,6 +106,20 @@ def test_a_resumed_run_ends_where_an_uninterrupted_one_does(run, finished, tmp_p
     }  # all is done
 
 
+def test_both_networks_of_a_gan_resume_with_their_optimizers(tmp_path):
+    whole = Run("gan", tmp_path)
+    train(*whole.again(), EPOCHS, tmp_path / "whole")
+    ended = state(whole.objective)
+    sizes = [len(optimizer.variables) for optimizer in whole.objective.optimizer.optimizers]
+    assert min(sizes) > 2 and len(whole.objective.optimizer.variables) > sum(sizes)
+    train(*whole.again(), 1, tmp_path / "resumed")
+    fresh, pipeline = objective_and_pipeline("gan")
+    train(fresh, pipeline, EPOCHS, tmp_path / "resumed")
+    assert int(fresh.steps) == EPOCHS * STEPS
+    assert largest_difference(state(fresh), ended) == 0
+    assert largest_difference(ended, whole.new) > 1e-3
+
+
 def test_a_killed_run_ends_where_an_uninterrupted_one_does(tmp_path):
     """Kill -9 in another process, in the middle of an epoch; this one goes on."""
     tests = Path(__file__).parent

@@ -12,9 +12,11 @@ from keras_t2i.data import Pipeline
 from keras_t2i.models import CNNTextEncoder
 from keras_t2i.models import ConceptDecoder
 from keras_t2i.models import ConvAutoencoder
+from keras_t2i.models import Discriminator
 from keras_t2i.models import ImageDecoder
 from keras_t2i.models import ImageEncoder
 from keras_t2i.models import ImageTower
+from keras_t2i.training.adversarial import ConditionalGAN
 from keras_t2i.training.code_consistency import CodeConsistency
 from keras_t2i.training.concept_regression import ConceptRegression
 from keras_t2i.training.contrastive import ContrastiveAlignment
@@ -77,4 +79,18 @@ def tiny_objective(name, dtype=None, optimizer=None, **options):
             **{**others, **options},
         )
     objective.compile(optimizer=optimizer() if optimizer else keras.optimizers.Adam(3e-3))
+    return objective
+
+
+def tiny_gan(dtype=None, optimizers=None, **options):
+    """A `ConditionalGAN`, compiled with `optimizers()`; twice the same for the same arguments."""
+    keras.utils.set_random_seed(1)
+    objective = ConditionalGAN(
+        ConceptDecoder(8, **PICTURE, dtype=dtype),
+        Discriminator(8, **PICTURE, dtype=dtype),
+        tiny_dual_encoder(8, blocks=0),
+        **options,
+    )
+    names = "generator", "discriminator"
+    objective.compile(*(optimizers() if optimizers else (keras.optimizers.Adam(3e-3, name=n) for n in names)))
     return objective
