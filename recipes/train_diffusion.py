@@ -36,8 +36,8 @@ from keras_t2i.models.unet import SIZES
 from keras_t2i.pictures import make_grid
 from keras_t2i.pictures import save_png
 from keras_t2i.pictures import to_float
-from keras_t2i.training.denoising import LEVELS
 from keras_t2i.training.denoising import Denoising
+from keras_t2i.training.diffusion_objective import LEVELS
 from keras_t2i.training.options import adamw
 from keras_t2i.training.options import load_splits
 from keras_t2i.training.options import prepare

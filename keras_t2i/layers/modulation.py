@@ -1,5 +1,7 @@
 """How a condition (noise level, words) steers convolutions: it scales and shifts each channel."""
 
+import math
+
 import keras
 from keras import layers
 from keras import ops
@@ -19,7 +21,7 @@ class ModulatedGroupNormalization(layers.Layer):
         groups: int, divides the number of channels.
         epsilon: float, added to the variance.
 
-    Call: float `(n, h, w, c)`, float `(n, d)` condition, to `(n, h, w, c)`. Statistics are float32 at any
+    Call: float `(n, ..., c)`, float `(n, d)` condition, to `(n, ..., c)`. Statistics are float32 at any
     dtype.
     """
 
@@ -38,16 +40,18 @@ class ModulatedGroupNormalization(layers.Layer):
 
     def call(self, x, condition):
         channels = x.shape[-1]
-        count = x.shape[1] * x.shape[2] * channels // self.groups
+        axes = tuple(range(1, len(x.shape) - 1))
+        count = math.prod(x.shape[1:-1]) * channels // self.groups
         per_group = (-1, self.groups, channels // self.groups)
         wide = ops.cast(x, "float32")
-        mean = ops.sum(ops.reshape(ops.sum(wide, (1, 2)), per_group), -1, keepdims=True) / count
-        square = ops.sum(ops.reshape(ops.sum(ops.square(wide), (1, 2)), per_group), -1, keepdims=True) / count
+        mean = ops.sum(ops.reshape(ops.sum(wide, axes), per_group), -1, keepdims=True) / count
+        square = ops.sum(ops.reshape(ops.sum(ops.square(wide), axes), per_group), -1, keepdims=True) / count
         inverse = ops.rsqrt(ops.maximum(square - ops.square(mean), 0.0) + self.epsilon)
         scale, shift = ops.split(ops.cast(self.modulation(condition), "float32"), 2, axis=-1)
         scale = (1.0 + ops.reshape(scale, per_group)) * inverse
         shift = ops.reshape(shift, per_group) - mean * scale
-        scale, shift = (ops.cast(ops.reshape(v, (-1, 1, 1, channels)), x.dtype) for v in (scale, shift))
+        shape = (-1, *([1] * len(axes)), channels)
+        scale, shift = (ops.cast(ops.reshape(v, shape), x.dtype) for v in (scale, shift))
         return x * scale + shift
 
     def compute_output_spec(self, x, condition):
@@ -82,4 +86,28 @@ def modulated_block(x, condition, filters, dropout=0.0, dtype=None, name=None):
         x = layers.Dropout(dropout, seed=0, dtype=dtype, name=f"{name}_2_dropout")(x)
     last = {"kernel_initializer": "zeros", "dtype": dtype, "name": f"{name}_2_conv"}
     x = layers.Conv2D(filters, 3, padding="same", **last)(x)
+    return layers.Add(dtype=dtype, name=name)([shortcut, x])
+
+
+def modulated_dense_block(x, condition, hidden_dim, dropout=0.0, dtype=None, name=None):
+    """The residual block of perceptrons, steered by a condition: layer normalisation that the condition
+    scales and shifts (adaLN: DiT, arXiv 2212.09748), and two dense layers with SiLU between them around a
+    shortcut. The second dense layer starts at zero.
+
+    Args:
+        x: float `(n, c)`.
+        condition: float `(n, d)`.
+        hidden_dim: int, width between the dense layers.
+        dropout: float in [0, 1), before the second dense layer.
+
+    Returns:
+        Float `(n, c)`.
+    """
+    shortcut = x
+    x = ModulatedGroupNormalization(1, dtype=dtype, name=f"{name}_modulation")(x, condition)
+    x = layers.Dense(hidden_dim, activation="silu", dtype=dtype, name=f"{name}_1")(x)
+    if dropout:
+        x = layers.Dropout(dropout, seed=0, dtype=dtype, name=f"{name}_dropout")(x)
+    last = {"kernel_initializer": "zeros", "dtype": dtype, "name": f"{name}_2"}
+    x = layers.Dense(shortcut.shape[-1], **last)(x)
     return layers.Add(dtype=dtype, name=name)([shortcut, x])

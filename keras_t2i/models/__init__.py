@@ -10,6 +10,7 @@ from keras_t2i.models.generator import Generator
 from keras_t2i.models.generator_backbone import GeneratorBackbone
 from keras_t2i.models.image_tower import ImageTower
 from keras_t2i.models.preprocessor import TextToImagePreprocessor
+from keras_t2i.models.prior import Prior
 from keras_t2i.models.text_encoder import CNNTextEncoder
 from keras_t2i.models.text_encoder import token_features
 from keras_t2i.models.tokenizer import CaptionTokenizer
@@ -30,6 +31,7 @@ __all__ = [
     "ImageDecoder",
     "ImageEncoder",
     "ImageTower",
+    "Prior",
     "TextToImagePreprocessor",
     "token_features",
 ]

@@ -7,6 +7,8 @@ import keras_hub
 import numpy as np
 
 from keras_t2i.data.randomness import generator as random_generator
+from keras_t2i.models.codes import as_codes
+from keras_t2i.models.codes import unit
 from keras_t2i.models.generator_backbone import GeneratorBackbone
 from keras_t2i.models.prediction import at_least_one
 from keras_t2i.models.prediction import predict_in_batches
@@ -172,7 +174,7 @@ class Generator(keras_hub.models.TextToImage):
     def encode_text(self, prompts, batch_size=16):
         """Concepts of prompts (a `str` or a list): float32 `(n, code_dim)` of length 1."""
         token_ids = self.preprocessor.generate_preprocess(as_prompts(unwrap(prompts)["prompts"]))
-        return _unit(predict_in_batches(self.backbone.dual_encoder.text_encoder, token_ids, batch_size))
+        return unit(predict_in_batches(self.backbone.dual_encoder.text_encoder, token_ids, batch_size))
 
     def encode_image(self, pictures, batch_size=16):
         """Concepts of pictures, uint8 `(n, s, s, 3)`: float32 `(n, code_dim)` of length 1.
@@ -185,17 +187,15 @@ class Generator(keras_hub.models.TextToImage):
                 f"pictures must be uint8 (n, {size}, {size}, 3), got {pictures.dtype} {pictures.shape}"
             )
         images = _shrunk(to_float(pictures), self.backbone.dual_encoder.image_size)
-        return _unit(predict_in_batches(self.backbone.dual_encoder.image_encoder, images, batch_size))
+        return unit(predict_in_batches(self.backbone.dual_encoder.image_encoder, images, batch_size))
 
     def decode(self, concepts, batch_size=16):
         """Pictures of concepts, float `(n, code_dim)` brought to length 1: uint8 `(n, s, s, 3)`.
 
         Raises: ValueError for another shape, or a number that is not finite.
         """
-        concepts, dim = np.asarray(concepts, dtype="float32"), self.backbone.latent_shape[-1]
-        if concepts.ndim != 2 or concepts.shape[-1] != dim or not np.isfinite(concepts).all():
-            raise ValueError(f"concepts must be finite (n, {dim}), got {concepts.shape}")
-        return to_uint8(predict_in_batches(self.backbone.decoder, _unit(concepts), batch_size))
+        concepts = as_codes("concepts", concepts, self.backbone.latent_shape[-1])
+        return to_uint8(predict_in_batches(self.backbone.decoder, unit(concepts), batch_size))
 
     def _noise(self, seed, candidate, draw=0):
         shape = self.backbone.latent_shape[1:]
@@ -206,7 +206,3 @@ def _shrunk(images, size):
     """Means of blocks of pixels, for encoders of smaller pictures than are drawn."""
     n, block = len(images), images.shape[1] // size
     return images.reshape(n, size, block, size, block, 3).mean(axis=(2, 4)) if block > 1 else images
-
-
-def _unit(codes):
-    return codes / np.maximum(np.linalg.norm(codes, axis=-1, keepdims=True), 1e-12)

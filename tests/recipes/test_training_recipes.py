@@ -15,10 +15,11 @@ from keras_t2i.models import ConvAutoencoder
 from keras_t2i.models import DiffusionGenerator
 from keras_t2i.models import DualEncoder
 from keras_t2i.models import Generator
+from keras_t2i.models import Prior
 from keras_t2i.pictures import to_float
 
 RECIPES = Path(__file__).parents[2] / "recipes"
-TRAINING = ["train_autoencoder", "train_concepts", "train_decoder", "train_diffusion"]
+TRAINING = ["train_autoencoder", "train_concepts", "train_decoder", "train_diffusion", "train_prior"]
 # The variants differ in no line that a backend runs in its own way.
 once = pytest.mark.skipif(
     keras.config.backend() != "torch", reason="run on the backend that compiles nothing"
@@ -129,6 +130,19 @@ def test_diffusion(run, presets):
     assert backbone.autoencoder is None and backbone.guide is None
     assert backbone.process == {"name": "straight"} and backbone.prediction == "x0"
     assert backbone.guidance_scale == 2.0
+
+
+def test_prior(run, presets, capsys):
+    output = run("train_prior", "--dual-encoder", presets[1])
+    assert {p.name for p in output.iterdir()} == {"logs", "state", "preset"}
+    table = capsys.readouterr().out
+    for name in ("training captions", "unseen concepts"):
+        for way in ("the text concept", "ridge regression", "the prior", "mean of 8 draws"):
+            cosine, first = re.search(rf"{name}, {way}: .* (-?[\d.]+), ([\d.]+)\n", table).groups()
+            assert -1 <= float(cosine) <= 1 and 0 <= float(first) <= 1
+    prior = Prior.from_preset(output / "preset")
+    assert prior.code_dim == 512 and prior.width == 16
+    assert prior.sample(np.eye(512)[:2], seed=0).shape == (2, 512)
 
 
 @once

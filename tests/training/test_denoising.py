@@ -14,8 +14,8 @@ from keras_t2i.diffusion import Prediction
 from keras_t2i.diffusion import from_config
 from keras_t2i.models import CNNTextEncoder
 from keras_t2i.pictures import to_float
-from keras_t2i.training.denoising import LEVELS
 from keras_t2i.training.denoising import Denoising
+from keras_t2i.training.diffusion_objective import LEVELS
 from keras_t2i.training.power_average import SaveSnapshots
 from keras_t2i.training.power_average import snapshots
 from keras_t2i.training.run import train
