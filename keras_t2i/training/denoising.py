@@ -3,6 +3,7 @@
 from keras import ops
 
 from keras_t2i.models.text_encoder import token_features
+from keras_t2i.pictures import shrunk
 from keras_t2i.pictures import to_float
 from keras_t2i.training.diffusion_objective import DiffusionObjective
 from keras_t2i.training.diffusion_objective import check_dropout
@@ -16,11 +17,18 @@ class Denoising(DiffusionObjective):
     still. To keep its features of all captions would take gigabytes, and to compute them anew costs about a
     hundredth of a step.
 
+    With an image encoder the network is also told the image concept of the very picture: it learns to draw
+    what has that concept (the decoder of DALL-E 2, arXiv 2204.06125, section 2.1).
+
     Args:
         network: `DiffusionUNet`, of pictures or of latents.
         text_encoder: `CNNTextEncoder`.
         caption_dropout: float in [0, 1), how often a caption is withheld in training, so that the network
-            can draw without (classifier-free guidance, arXiv 2207.12598).
+            can draw without (classifier-free guidance, arXiv 2207.12598). With an image encoder it may be 1:
+            no captions at all; 0.5 in the paper.
+        image_encoder: `ImageTower` or other Backbone, pictures to concepts, frozen here; for a network with
+            an `image_code`, and only then. Pictures larger than it sees are shrunk for it.
+        image_dropout: float in [0, 1), how often the image concept is withheld in training.
         data_std: float, root mean square of pictures as the network gets them.
         Others as of `DiffusionObjective`.
 
@@ -40,6 +48,8 @@ class Denoising(DiffusionObjective):
         times="logit_normal",
         caption_dropout=0.1,
         data_std=0.5,
+        image_encoder=None,
+        image_dropout=0.1,
         **kwargs,
     ):
         super().__init__(network, process, prediction, weight, times, data_std, **kwargs)
@@ -48,8 +58,18 @@ class Denoising(DiffusionObjective):
             raise ValueError(
                 f"the text encoder's codes and tokens have {sizes[0]} numbers, the network's {sizes[1]}"
             )
-        check_dropout("caption_dropout", caption_dropout)
-        self.caption_dropout = caption_dropout
+        if network.image_code != (image_encoder is not None):
+            raise ValueError("image_encoder must be given if the network has an image_code, and only then")
+        if image_encoder is None or caption_dropout != 1:
+            check_dropout("caption_dropout", caption_dropout)
+        check_dropout("image_dropout", image_dropout)
+        if image_encoder is not None and image_encoder.code_dim != network.code_dim:
+            raise ValueError(
+                f"the image encoder's codes have {image_encoder.code_dim} numbers, the network's "
+                f"{network.code_dim}"
+            )
+        self.caption_dropout, self.image_dropout = caption_dropout, image_dropout
+        self.image_encoder = None if image_encoder is None else freeze(image_encoder)
         self.features = token_features(freeze(text_encoder))
 
     def call(self, x, training=False):
@@ -62,7 +82,16 @@ class Denoising(DiffusionObjective):
             "conditioned": self.given(x0, self.caption_dropout, training),
             **self.text(x["token_ids"]),
         }
+        if self.image_encoder is not None:
+            inputs["image_code"] = self.image_codes(x["images"])
+            inputs["image_conditioned"] = self.given(x0, self.image_dropout, training)
         return {**seen, "output": self.chosen(training)(inputs, training=training)}
+
+    def image_codes(self, images):
+        """Concepts of pictures, uint8 `(n, s, s, 3)`: float32 `(n, code_dim)` of length 1."""
+        images = shrunk(to_float(images), self.image_encoder.image_size)
+        codes = self.image_encoder(images, training=False)
+        return ops.stop_gradient(ops.normalize(ops.cast(codes, "float32")))
 
     def text(self, token_ids):
         """What the network hears of captions, int32 `(n, l)`: see `token_features`."""

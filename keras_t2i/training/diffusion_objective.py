@@ -95,10 +95,11 @@ class DiffusionObjective(PowerAveraged):
         return {"x0": x0, "noise": noise, "t": t, "log_snr": log_snr, "noisy": noisy, "scaled": scaled}
 
     def given(self, x0, dropout, training):
-        """float32 `(n,)`: 1 where a condition is told, 0 where it is withheld, in training alone."""
+        """float32 `(n,)`: 1 where a condition is told, 0 where it is withheld: in training by chance, else
+        only if it never is told."""
         n = ops.shape(x0)[0]
         if not training:
-            return ops.ones((n,), "float32")
+            return ops.ones((n,), "float32") * float(dropout < 1)
         return ops.cast(keras.random.uniform((n,), seed=self.seed_generator) >= dropout, "float32")
 
     def judge(self, x, predicted, training):
