@@ -14,6 +14,8 @@ from keras_t2i.models.prior import Prior
 from keras_t2i.models.text_encoder import CNNTextEncoder
 from keras_t2i.models.text_encoder import token_features
 from keras_t2i.models.tokenizer import CaptionTokenizer
+from keras_t2i.models.unclip_backbone import UnCLIPBackbone
+from keras_t2i.models.unclip_generator import UnCLIPGenerator
 from keras_t2i.models.unet import DiffusionUNet
 
 __all__ = [
@@ -33,5 +35,7 @@ __all__ = [
     "ImageTower",
     "Prior",
     "TextToImagePreprocessor",
+    "UnCLIPBackbone",
+    "UnCLIPGenerator",
     "token_features",
 ]
