@@ -16,6 +16,7 @@ from keras_t2i.models.preprocessor import TextToImagePreprocessor
 from keras_t2i.models.prompts import as_prompts
 from keras_t2i.models.prompts import as_seeds
 from keras_t2i.models.prompts import unwrap
+from keras_t2i.pictures import shrunk
 from keras_t2i.pictures import to_float
 from keras_t2i.pictures import to_uint8
 from keras_t2i.presets.registry import check_options
@@ -85,6 +86,31 @@ class Generator(keras_hub.models.TextToImage):
         """
         check_options(cls, options, allowed={"dtype", "name"})
         return super().from_preset(find_preset(preset, cls), load_weights, **options)
+
+    @classmethod
+    def from_stages(cls, *, decoder, text_encoder=None, prior=None, upsampler=None, preprocessor=None):
+        """Put a generator together out of stages that were trained apart, or swap one of its stages.
+
+        Each stage is a preset (name, folder, handle), a generator to take it from, or a network. Concepts
+        must have as many numbers at each joint; that they mean the same is for you to see to: a decoder
+        and a prior draw sense only with the encoders that they were trained with.
+
+        Args:
+            decoder: `ConceptDecoder`, or the backbone or preset of any generator.
+            text_encoder: `DualEncoder`; or a `CNNTextEncoder`, which then replaces that of the decoder's
+                dual encoder; or `None`: the decoder's.
+            prior: `Prior`, for a decoder of image concepts (`UnCLIPBackbone`); or `None`: the decoder's.
+            upsampler: `None`.
+            preprocessor: `TextToImagePreprocessor`, where the text encoder is a network without one.
+
+        Returns:
+            The kind of generator that the decoder belongs to.
+
+        Raises: ValueError where sizes do not agree (it names both), or a stage is of another kind.
+        """
+        from keras_t2i.models.stages import from_stages  # which is made of all generators, this one too
+
+        return from_stages(decoder, text_encoder, prior, upsampler, preprocessor)
 
     def save_to_preset(self, preset_dir, max_shard_size=10, *, weights_dtype="float32", card=None):
         """Save all networks and the tokenizer in a folder: see `keras_t2i.presets.saving.save_preset`."""
@@ -186,7 +212,7 @@ class Generator(keras_hub.models.TextToImage):
             raise ValueError(
                 f"pictures must be uint8 (n, {size}, {size}, 3), got {pictures.dtype} {pictures.shape}"
             )
-        images = _shrunk(to_float(pictures), self.backbone.dual_encoder.image_size)
+        images = shrunk(to_float(pictures), self.backbone.dual_encoder.image_size)
         return unit(predict_in_batches(self.backbone.dual_encoder.image_encoder, images, batch_size))
 
     def decode(self, concepts, batch_size=16):
@@ -200,9 +226,3 @@ class Generator(keras_hub.models.TextToImage):
     def _noise(self, seed, candidate, draw=0):
         shape = self.backbone.latent_shape[1:]
         return random_generator(seed, "picture", candidate, draw).standard_normal(shape, dtype="float32")
-
-
-def _shrunk(images, size):
-    """Means of blocks of pixels, for encoders of smaller pictures than are drawn."""
-    n, block = len(images), images.shape[1] // size
-    return images.reshape(n, size, block, size, block, 3).mean(axis=(2, 4)) if block > 1 else images
