@@ -23,6 +23,17 @@ def to_uint8(images):
     return ops.cast(ops.clip(ops.round((ops.cast(images, "float32") + 1.0) * 127.5), 0, 255), "uint8")
 
 
+def shrunk(images, size):
+    """Means of blocks of pixels: float `(n, s, s, c)`, s a multiple of `size`, to `(n, size, size, c)`."""
+    block = images.shape[1] // size
+    if block <= 1:
+        return images
+    shape = (-1, size, block, size, block, images.shape[-1])
+    if isinstance(images, np.ndarray):
+        return images.reshape(shape).mean(axis=(2, 4))
+    return ops.mean(ops.reshape(images, shape), axis=(2, 4))
+
+
 def make_grid(pictures, columns=None, scale=1, gap=2):
     """Pictures in rows on white, enlarged without smoothing.
 

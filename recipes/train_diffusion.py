@@ -2,6 +2,7 @@
 
     python recipes/train_diffusion.py                           # pixels, the default data
     python recipes/train_diffusion.py --space latent            # 8x8x8 codes of lesson 1 instead of pixels
+    python recipes/train_diffusion.py --condition image_code --caption-dropout 0.5   # the decoder of DALL-E 2
     python recipes/train_diffusion.py --data my_pictures --dual-encoder runs/concepts/preset
     python recipes/train_diffusion.py --prediction epsilon --weight none --times uniform    # as in 2020
 
@@ -31,15 +32,19 @@ from keras_t2i.models import DiffusionGenerator
 from keras_t2i.models import DiffusionUNet
 from keras_t2i.models import DualEncoder
 from keras_t2i.models import TextToImagePreprocessor
+from keras_t2i.models import UnCLIPBackbone
+from keras_t2i.models import UnCLIPGenerator
 from keras_t2i.models import token_features
 from keras_t2i.models.autoencoder import code_grid
+from keras_t2i.models.codes import unit
 from keras_t2i.models.prediction import predict_in_batches
 from keras_t2i.models.unet import SIZES
 from keras_t2i.pictures import make_grid
 from keras_t2i.pictures import save_png
+from keras_t2i.pictures import shrunk
 from keras_t2i.pictures import to_float
-from keras_t2i.training.denoising import LEVELS
 from keras_t2i.training.denoising import Denoising
+from keras_t2i.training.diffusion_objective import LEVELS
 from keras_t2i.training.options import adamw
 from keras_t2i.training.options import load_splits
 from keras_t2i.training.options import prepare
@@ -60,6 +65,7 @@ def parse(argv):
     add("--size", default="tiny", choices=list(SIZES), help="of the network: 2, 5 or 14 million parameters")
     add("--image-size", default=32, type=int, choices=[32, 64], help="width and height of pictures")
     add("--dual-encoder", default="dual_encoder_openmoji_32", help="preset of lesson 2: name or folder")
+    add("--condition", default="text", choices=["text", "image_code"], help="what is drawn from")
     add("--space", default="pixel", choices=["pixel", "latent"], help="what noise is put on")
     add(
         "--autoencoder",
@@ -112,17 +118,20 @@ def main(argv=None):
     pipeline = Pipeline(pictures, preprocessor, args.batch_size, seed=args.seed, beside=tables[0])
     validation = Pipeline(unseen, preprocessor, args.batch_size, beside=tables[1], fixed=True)
     text_encoder = dual_encoder.text_encoder
+    from_code = args.condition == "image_code"
     unet = DiffusionUNet.from_size(
         args.size,
         side,
         channels=channels,
         code_dim=text_encoder.code_dim,
         token_dim=text_encoder.filters,
+        image_code=from_code,
         dtype=args.precision,
         **(TINIEST if args.smoke else {}),
     )
+    image_encoder = dual_encoder.image_encoder if from_code else None
     if args.whiten:
-        whiten(unet, text_encoder, pipeline.token_table)
+        whiten(unet, text_encoder, pipeline.token_table, image_encoder, pictures)
     examples = to_float(pictures.pictures[:2048]) if autoencoder is None else tables[0]["latents"]
     objective = Denoising(
         unet,
@@ -133,12 +142,13 @@ def main(argv=None):
         times=args.times,
         caption_dropout=args.caption_dropout,
         data_std=float(np.sqrt(np.mean(np.square(examples)))),
+        image_encoder=image_encoder,
         seed=args.seed,
     )
     objective.compile(optimizer=adamw(args, args.epochs * len(pipeline)))
 
     def generator_of(network, guide=None):
-        backbone = DiffusionBackbone(
+        backbone = (UnCLIPBackbone if from_code else DiffusionBackbone)(
             dual_encoder,
             network,
             guide,
@@ -147,15 +157,21 @@ def main(argv=None):
             prediction=args.prediction,
             data_std=objective.data_std,
             guidance_scale=args.guidance,
+            **({"with_text": args.caption_dropout < 1} if from_code else {}),
         )
-        return DiffusionGenerator(backbone, preprocessor)
+        return (UnCLIPGenerator if from_code else DiffusionGenerator)(backbone, preprocessor)
 
     shown = pictures.take(np.linspace(0, len(pictures) - 1, min(12, len(pictures))))
     captions = [phrasings[0] for phrasings in shown.captions]
     drawer = generator_of(objective.average)
 
+    def drawn_by(generator, **options):  # of image concepts: variations of the true pictures
+        if from_code:
+            return generator.decode(generator.encode_image(shown.pictures), seed=0, **options)
+        return generator.generate(captions, seed=0, **options)
+
     def draw(objective):  # true pictures over drawn ones
-        drawn = drawer.generate(captions, seed=0, num_steps=args.num_steps)
+        drawn = drawn_by(drawer, num_steps=args.num_steps)
         return make_grid(np.concatenate([shown.pictures, drawn]), columns=len(drawn), scale=3)
 
     every = max(1, args.epochs // 10)
@@ -181,7 +197,7 @@ def main(argv=None):
 
     generator = generator_of(objective.average, guide)
     generator.save_to_preset(args.output / "preset", weights_dtype="float16")
-    drawn = generator.generate(captions, seed=0)
+    drawn = drawn_by(generator)
     save_png(make_grid(np.concatenate([shown.pictures, drawn]), len(drawn), 3), args.output / "drawings.png")
     save_frames(generator.generate_frames(captions[0], seed=0), args.output / "evolution.gif")
     print_table(
@@ -213,18 +229,25 @@ def choose_average(objective, validation, folder):
     return losses
 
 
+def codes_of(encoder, data):
+    """Codes of all pictures, float32 `(n, code_dim)`."""
+    parts = [data.pictures[start : start + 256] for start in range(0, len(data), 256)]
+    codes = [predict_in_batches(encoder, shrunk(to_float(p), encoder.image_size), 64) for p in parts]
+    return np.concatenate(codes)
+
+
 def latents(encoder, data, side):
     """Codes of all pictures as small pictures, float32 `(n, side, side, channels)`, computed once."""
-    parts = [data.pictures[start : start + 256] for start in range(0, len(data), 256)]
-    codes = [predict_in_batches(encoder, to_float(part), 64) for part in parts]
-    return np.concatenate(codes).reshape(len(data), side, side, -1)
+    return codes_of(encoder, data).reshape(len(data), side, side, -1)
 
 
-def whiten(unet, text_encoder, token_table):
-    """Show the network the captions, for the directions in which they differ."""
+def whiten(unet, text_encoder, token_table, image_encoder=None, pictures=None):
+    """Show the network the captions and perhaps the pictures' concepts, for the directions in which they
+    differ."""
     some = token_table[np.linspace(0, len(token_table) - 1, min(4096, len(token_table))).astype(int)]
     features = predict_in_batches(token_features(text_encoder), some, 256)
-    unet.whiten(features["text_code"], features["text_tokens"][features["text_mask"] > 0])
+    concepts = None if image_encoder is None else unit(codes_of(image_encoder, pictures))
+    unet.whiten(features["text_code"], features["text_tokens"][features["text_mask"] > 0], concepts)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,9 @@ from keras_t2i.models import DiffusionGenerator
 from keras_t2i.models import DiffusionUNet
 from keras_t2i.models import ImageDecoder
 from keras_t2i.models import ImageEncoder
+from keras_t2i.models import Prior
+from keras_t2i.models import UnCLIPBackbone
+from keras_t2i.models import UnCLIPGenerator
 
 CODE = {"filters": (8,), "blocks": (0,), "code_dim": 32}
 
@@ -30,6 +33,17 @@ def filled(network, seed=1):
         weights.append((noise if weight.ndim > 1 else weight + 0.2 * noise).astype("float32"))
     network.set_weights(weights)
     return network
+
+
+def tiny_unclip_generator(prior=True, **options):
+    keras.utils.set_random_seed(0)
+    preprocessor = tiny_preprocessor()
+    dual_encoder = tiny_dual_encoder(preprocessor.tokenizer.vocabulary_size())
+    if prior:
+        sizes = {"width": 16, "blocks": 1, "condition_dim": 16, "whitened_dim": 8, "num_steps": 2}
+        options["prior"] = filled(Prior(32, **sizes), 3)
+    unet = filled(tiny_unet(image_code=True))
+    return UnCLIPGenerator(UnCLIPBackbone(dual_encoder, unet, **{"num_steps": 3, **options}), preprocessor)
 
 
 def tiny_diffusion_generator(guide=False, latent=False, **options):

@@ -38,6 +38,7 @@ class Pipeline(keras.utils.PyDataset):
         window_probability: 0 to 1: how often a picture is replaced by a random window of a larger one.
         beside: dict of arrays with a row for each picture, such as its latent; their rows join the batches
             under these names, whatever augmentations do to the picture.
+        beside_captions: the same with a row for each phrasing, all of the first picture first.
         fixed: for validation: in the data's order, each picture once per epoch with its first phrasing
             and as it is, the last batch perhaps smaller, the same in every epoch.
 
@@ -56,6 +57,7 @@ class Pipeline(keras.utils.PyDataset):
         larger=(),
         window_probability=0.5,
         beside=None,
+        beside_captions=None,
         fixed=False,
     ):
         super().__init__()
@@ -65,7 +67,7 @@ class Pipeline(keras.utils.PyDataset):
         self.augmentations = tuple(augmentations)
         self.larger = tuple(larger)
         self.window_probability = window_probability
-        self.beside = dict(beside or {})
+        self.beside, self.beside_captions = dict(beside or {}), dict(beside_captions or {})
         self.fixed = fixed
         self._check(steps_per_epoch)
         one_pass = math.ceil(len(data) / self.batch_size)
@@ -103,12 +105,19 @@ class Pipeline(keras.utils.PyDataset):
                     f"received {raster.dtype} {raster.shape}"
                 )
 
-        for name, rows in self.beside.items():
-            if len(rows) != len(data) or name in ("images", "groups", "token_ids"):
-                raise ValueError(
-                    f"`beside` must hold a row for each of the {len(data)} pictures, under a name that "
-                    f"batches do not have, received {len(rows)} rows of {name!r}"
-                )
+        taken = {"images", "groups", "token_ids"}
+        phrasings = sum(len(phrasings) for phrasings in data.captions)
+        for kind, beside, count in (
+            ("pictures", self.beside, len(data)),
+            ("phrasings", self.beside_captions, phrasings),
+        ):
+            for name, rows in beside.items():
+                if len(rows) != count or name in taken:
+                    raise ValueError(
+                        f"What is `beside` must hold a row for each of the {count} {kind}, under a name that "
+                        f"batches do not have, received {len(rows)} rows of {name!r}"
+                    )
+            taken |= set(beside)
 
     def _tokenize(self, preprocessor):
         captions = list(itertools.chain.from_iterable(self.data.captions))
@@ -135,7 +144,8 @@ class Pipeline(keras.utils.PyDataset):
 
         Returns:
             A dict of NumPy arrays: `images`, uint8 `(b, s, s, 3)`; `groups`, int32 `(b,)`, equal where
-            pictures are equal; with a preprocessor `token_ids`, int32 `(b, length)`; rows of `beside`.
+            pictures are equal; with a preprocessor `token_ids`, int32 `(b, length)`; rows of `beside`
+            and `beside_captions`.
         """
         step = int(step)
         indices = self.indices(step)
@@ -149,12 +159,15 @@ class Pipeline(keras.utils.PyDataset):
                 images = augment(images, rng)
         batch = {"images": images, "groups": self.groups[indices]}
         batch |= {name: rows[indices] for name, rows in self.beside.items()}
+        tables = dict(self.beside_captions)
         if self.token_table is not None:
+            tables["token_ids"] = self.token_table
+        if tables:
             phrasings = self.first_phrasings[indices]
             if not self.fixed:
                 draws = generator(self.seed, "phrasing", step).random(len(indices))
                 phrasings = phrasings + (draws * self.phrasing_counts[indices]).astype("int64")
-            batch["token_ids"] = self.token_table[phrasings]
+            batch |= {name: rows[phrasings] for name, rows in tables.items()}
         return batch
 
     def start_at(self, epoch):

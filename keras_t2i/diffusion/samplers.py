@@ -61,6 +61,10 @@ def ddim_inversion(denoiser, x, levels, process, refinements=0):
             found, x0 = (then.alpha / now.alpha) * x, x
         for _ in range(refinements + (0 if now.sigma else 1)):
             x0 = denoiser(found, then.t)
+            if now.sigma and then.alpha < then.sigma:
+                # Among noise the estimate of x_0 hardly moves with x; at alpha = 0 it is all that is known.
+                found = _towards(x, x0, now, then, then.sigma)
+                continue
             epsilon = (found - then.alpha * x0) * (1.0 / then.sigma)
             found = (then.alpha / now.alpha) * (x - now.sigma * epsilon) + then.sigma * epsilon
         x = found

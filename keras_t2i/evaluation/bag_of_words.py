@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from keras_t2i.evaluation.ridge import ridge_regression
+
 
 class BagOfWords:
     """Ridge regression from the counts of word pieces to given codes of pictures.
@@ -15,9 +17,7 @@ class BagOfWords:
 
     def __init__(self, token_ids, picture_codes, vocabulary_size, ridge=1.0):
         self.vocabulary_size = vocabulary_size
-        counts = self._counts(token_ids)
-        gram = counts.T @ counts + ridge * np.eye(counts.shape[1])
-        self.matrix = np.linalg.solve(gram, counts.T @ np.asarray(picture_codes, "float64"))
+        self.matrix = ridge_regression(self._counts(token_ids), picture_codes, ridge)
 
     def __call__(self, token_ids):
         """int `(n, l)` to float32 codes `(n, d)` of length 1."""

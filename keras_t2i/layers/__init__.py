@@ -3,7 +3,10 @@ from keras_t2i.layers.conditioning import AppendTokens
 from keras_t2i.layers.conditioning import NullCode
 from keras_t2i.layers.conditioning import NullTokens
 from keras_t2i.layers.conditioning import TokenWhitening
+from keras_t2i.layers.conditioning import code_condition
+from keras_t2i.layers.conditioning import condition_of
 from keras_t2i.layers.conditioning import conditions
+from keras_t2i.layers.conditioning import time_condition
 from keras_t2i.layers.convolution import Conv2D
 from keras_t2i.layers.convolution import TransposedConvolution
 from keras_t2i.layers.convolution import halved
@@ -12,6 +15,7 @@ from keras_t2i.layers.convolution import residual_block
 from keras_t2i.layers.differentiable_augmentation import DifferentiableAugmentation
 from keras_t2i.layers.modulation import ModulatedGroupNormalization
 from keras_t2i.layers.modulation import modulated_block
+from keras_t2i.layers.modulation import modulated_dense_block
 from keras_t2i.layers.normalization import GroupNormalization
 from keras_t2i.layers.normalization import Standardization
 from keras_t2i.layers.normalization import Whitening
@@ -35,9 +39,13 @@ __all__ = [
     "TokenWhitening",
     "TransposedConvolution",
     "Whitening",
+    "code_condition",
+    "condition_of",
     "conditions",
     "halved",
     "modulated_block",
+    "modulated_dense_block",
     "normalised_convolution",
     "residual_block",
+    "time_condition",
 ]

@@ -9,6 +9,7 @@ from keras_t2i.layers.normalization import Whitening
 from keras_t2i.layers.time_embedding import FourierFeatures
 
 IMAGE_TOKENS = 4  # an image code is also that many tokens, as in DALL-E 2
+WIDE = {"dtype": "float32"}
 
 
 @keras.saving.register_keras_serializable(package="keras_t2i")
@@ -87,26 +88,40 @@ def conditions(inputs, condition_dim, whitened_dim, dtype):
 
     The vector is float32 at any dtype: it is small, and every block depends on it.
     """
-    wide = {"dtype": "float32"}
-    x = FourierFeatures(64, name="time")(inputs["log_snr"])
-    x = layers.Dense(condition_dim, activation="silu", **wide, name="time_1")(x)
-    parts = [layers.Dense(condition_dim, **wide, name="time_2")(x)]
-    given = inputs["conditioned"]
-    code_dim, token_dim = inputs["text_code"].shape[-1], inputs["text_tokens"].shape[-1]
-    code = Whitening(min(whitened_dim, code_dim), **wide, name="text_code_whitening")(inputs["text_code"])
-    code = NullCode(**wide, name="text_code_null")(code, given)
-    parts.append(layers.Dense(condition_dim, **wide, name="text_code_dense")(code))
-    token_dim = min(whitened_dim, token_dim)
-    tokens = TokenWhitening(token_dim, **wide, name="text_tokens_whitening")(inputs["text_tokens"])
+    given, text_code = inputs["conditioned"], inputs["text_code"]
+    parts = [time_condition(inputs["log_snr"], condition_dim)]
+    parts.append(code_condition(text_code, given, condition_dim, whitened_dim, "text_code")[0])
+    token_dim = min(whitened_dim, inputs["text_tokens"].shape[-1])
+    tokens = TokenWhitening(token_dim, **WIDE, name="text_tokens_whitening")(inputs["text_tokens"])
     tokens = layers.LayerNormalization(dtype=dtype, name="text_tokens_norm")(tokens)
     tokens, present = NullTokens(dtype=dtype, name="text_tokens_null")(tokens, inputs["text_mask"], given)
     if "image_code" in inputs:
-        code = inputs["image_code"]
-        code = Whitening(min(whitened_dim, code_dim), **wide, name="image_code_whitening")(code)
-        code = NullCode(**wide, name="image_code_null")(code, inputs["image_conditioned"])
-        parts.append(layers.Dense(condition_dim, **wide, name="image_code_dense")(code))
+        code, given = inputs["image_code"], inputs["image_conditioned"]
+        part, code = code_condition(code, given, condition_dim, whitened_dim, "image_code")
+        parts.append(part)
         more = layers.Dense(IMAGE_TOKENS * token_dim, dtype=dtype, name="image_tokens")(code)
         more = layers.Reshape((IMAGE_TOKENS, token_dim), dtype=dtype, name="image_tokens_split")(more)
         tokens, present = AppendTokens(dtype=dtype, name="tokens")(tokens, present, more)
-    x = layers.Add(**wide, name="condition_sum")(parts)
-    return layers.Activation("silu", **wide, name="condition")(x), tokens, present
+    return condition_of(parts), tokens, present
+
+
+def time_condition(log_snr, condition_dim):
+    """What a noise level, `(n,)`, adds to the vector that steers: float32 `(n, condition_dim)`."""
+    x = FourierFeatures(64, name="time")(log_snr)
+    x = layers.Dense(condition_dim, activation="silu", **WIDE, name="time_1")(x)
+    return layers.Dense(condition_dim, **WIDE, name="time_2")(x)
+
+
+def code_condition(code, given, condition_dim, whitened_dim, name):
+    """What a code, `(n, d)`, adds to that vector, a learned null where it is not given; and the code itself,
+    whitened: float32 `(n, condition_dim)` and `(n, whitened_dim)`."""
+    dim = min(whitened_dim, code.shape[-1])
+    code = Whitening(dim, **WIDE, name=f"{name}_whitening")(code)
+    code = NullCode(**WIDE, name=f"{name}_null")(code, given)
+    return layers.Dense(condition_dim, **WIDE, name=f"{name}_dense")(code), code
+
+
+def condition_of(parts):
+    """The vector that steers, out of what each condition adds."""
+    x = layers.Add(**WIDE, name="condition_sum")(parts)
+    return layers.Activation("silu", **WIDE, name="condition")(x)

@@ -21,7 +21,7 @@ class ModulatedGroupNormalization(layers.Layer):
         groups: int, divides the number of channels.
         epsilon: float, added to the variance.
 
-    Call: float `(n, h, w, c)`, float `(n, d)` condition, to `(n, h, w, c)`. Statistics are float32 at any
+    Call: float `(n, ..., c)`, float `(n, d)` condition, to `(n, ..., c)`. Statistics are float32 at any
     dtype.
     """
 
@@ -74,4 +74,28 @@ def modulated_block(x, condition, filters, dropout=0.0, dtype=None, name=None):
         x = layers.Dropout(dropout, seed=0, dtype=dtype, name=f"{name}_2_dropout")(x)
     last = {"kernel_initializer": "zeros", "dtype": dtype, "name": f"{name}_2_conv"}
     x = Conv2D(filters, 3, padding="same", **last)(x)
+    return layers.Add(dtype=dtype, name=name)([shortcut, x])
+
+
+def modulated_dense_block(x, condition, hidden_dim, dropout=0.0, dtype=None, name=None):
+    """The residual block of perceptrons, steered by a condition: layer normalisation that the condition
+    scales and shifts (adaLN: DiT, arXiv 2212.09748), and two dense layers with SiLU between them around a
+    shortcut. The second dense layer starts at zero.
+
+    Args:
+        x: float `(n, c)`.
+        condition: float `(n, d)`.
+        hidden_dim: int, width between the dense layers.
+        dropout: float in [0, 1), before the second dense layer.
+
+    Returns:
+        Float `(n, c)`.
+    """
+    shortcut = x
+    x = ModulatedGroupNormalization(1, dtype=dtype, name=f"{name}_modulation")(x, condition)
+    x = layers.Dense(hidden_dim, activation="silu", dtype=dtype, name=f"{name}_1")(x)
+    if dropout:
+        x = layers.Dropout(dropout, seed=0, dtype=dtype, name=f"{name}_dropout")(x)
+    last = {"kernel_initializer": "zeros", "dtype": dtype, "name": f"{name}_2"}
+    x = layers.Dense(shortcut.shape[-1], **last)(x)
     return layers.Add(dtype=dtype, name=name)([shortcut, x])

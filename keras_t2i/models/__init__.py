@@ -11,9 +11,12 @@ from keras_t2i.models.generator import Generator
 from keras_t2i.models.generator_backbone import GeneratorBackbone
 from keras_t2i.models.image_tower import ImageTower
 from keras_t2i.models.preprocessor import TextToImagePreprocessor
+from keras_t2i.models.prior import Prior
 from keras_t2i.models.text_encoder import CNNTextEncoder
 from keras_t2i.models.text_encoder import token_features
 from keras_t2i.models.tokenizer import CaptionTokenizer
+from keras_t2i.models.unclip_backbone import UnCLIPBackbone
+from keras_t2i.models.unclip_generator import UnCLIPGenerator
 from keras_t2i.models.unet import DiffusionUNet
 from keras_t2i.models.vae import VAE
 
@@ -34,6 +37,9 @@ __all__ = [
     "ImageDecoder",
     "ImageEncoder",
     "ImageTower",
+    "Prior",
     "TextToImagePreprocessor",
+    "UnCLIPBackbone",
+    "UnCLIPGenerator",
     "token_features",
 ]

@@ -33,6 +33,7 @@ class DiffusionBackbone(Backbone):
     """
 
     nested = ("dual_encoder", "unet", "guide", "autoencoder")
+    image_code = False  # whether the U-Net draws from an image concept
 
     def __init__(
         self,
@@ -49,22 +50,21 @@ class DiffusionBackbone(Backbone):
         dtype=None,
         **kwargs,
     ):
-        check_parts(dual_encoder, unet, guide, autoencoder)
+        check_parts(dual_encoder, unet, guide, autoencoder, self.image_code)
         if sampler not in SAMPLERS or SAMPLERS[sampler].rising:
             raise ValueError(f"there is no sampler {sampler!r}; there are {', '.join(sampler_names())}")
         if not from_config(process).gaussian:
             raise ValueError(f"pictures are drawn from noise, in which {process!r} does not end")
         # === Functional model ===
         text_encoder = dual_encoder.text_encoder
+        token_ids = keras.Input(text_encoder.input_shape[1:], dtype="int32", name="token_ids")
         inputs = {
-            "token_ids": keras.Input(text_encoder.input_shape[1:], dtype="int32", name="token_ids"),
-            "images": keras.Input(unet.output_shape[1:], name="images"),
-            "log_snr": keras.Input((), name="log_snr"),
-            "conditioned": keras.Input((), name="conditioned"),
+            name: keras.Input(tensor.shape[1:], name=name)
+            for name, tensor in unet.input.items()
+            if not name.startswith("text_")  # those come from the text encoder
         }
-        features = token_features(text_encoder)
-        noisy = {name: inputs[name] for name in ("images", "log_snr", "conditioned")}
-        outputs = unet({**noisy, **features(inputs["token_ids"])})
+        outputs = unet({**inputs, **token_features(text_encoder)(token_ids)})
+        inputs = {"token_ids": token_ids, **inputs}
         super().__init__(inputs=inputs, outputs=outputs, dtype=dtype, **kwargs)
 
         # === Config ===
@@ -107,6 +107,11 @@ class DiffusionBackbone(Backbone):
         codes = np.reshape(x, (len(x), -1))
         return np.asarray(self.autoencoder.decoder.predict_on_batch(codes), dtype="float32")
 
+    def with_parts(self, **parts):
+        """The same with other networks in place of some of `nested`; those that stay are shared."""
+        settings = {name: value for name, value in self.get_config().items() if name not in self.nested}
+        return type(self)(**settings, **{name: getattr(self, name) for name in self.nested} | parts)
+
     def get_config(self):
         return {
             **super().get_config(),
@@ -124,15 +129,16 @@ def sampler_names():
     return sorted(name for name, sampler in SAMPLERS.items() if not sampler.rising)
 
 
-def check_parts(dual_encoder, unet, guide, autoencoder):
+def check_parts(dual_encoder, unet, guide, autoencoder, image_code=False):
     text_encoder = dual_encoder.text_encoder
     said, heard = (text_encoder.code_dim, text_encoder.filters), (unet.code_dim, unet.token_dim)
     if said != heard:
         raise ValueError(
             f"the text encoder's codes and tokens have {said} numbers, those that the U-Net takes {heard}"
         )
-    if unet.image_code or unet.concat_channels:
-        raise ValueError("the U-Net must draw from words alone: image_code=False, concat_channels=0")
+    if unet.image_code != image_code or unet.concat_channels:
+        source = "image concepts" if image_code else "words alone"
+        raise ValueError(f"the U-Net must draw from {source}: image_code={image_code}, concat_channels=0")
     if guide is not None and shapes(guide) != shapes(unet):
         raise ValueError(f"guide takes {shapes(guide)}, unet {shapes(unet)}: they must take the same inputs")
     if autoencoder is not None:

@@ -118,8 +118,8 @@ class DiffusionGenerator(Generator):
         backbone = self.backbone
         num_images, best_of = at_least_one("num_images", num_images), at_least_one("best_of", best_of)
         num_steps = at_least_one("num_steps", backbone.num_steps if num_steps is None else num_steps)
-        sampler = _sampler(backbone.sampler if sampler is None else sampler)
-        scale, interval = _guidance(backbone.guidance_scale if guidance_scale is None else guidance_scale)
+        sampler = checked_sampler(backbone.sampler if sampler is None else sampler)
+        scale, interval = guidance(backbone.guidance_scale if guidance_scale is None else guidance_scale)
         if not 0 <= rescale <= 1:
             raise ValueError(f"rescale must be in [0, 1], got {rescale}")
         strength = check_strength(strength, image, mask)
@@ -146,10 +146,8 @@ class DiffusionGenerator(Generator):
                 def noise(draw, rows=rows):
                     return np.stack([self._noise(seeds[r // best_of], r % best_of, draw) for r in rows])
 
-                words, others = (
-                    None if part is None else {name: values[owner[rows]] for name, values in part.items()}
-                    for part in (text, against)
-                )
+                draws = [(seeds[r // best_of], r % best_of) for r in rows]
+                words, others = self._heard(text, against, owner[rows], draws)
                 x, known = given.start(process, noise(0), times[0], rows)
                 denoiser = GuidedDenoiser(backbone, words, others, scale, interval, rescale, known)
                 more = {"noise": lambda draw, noise=noise: noise(draw + 1)} if sampler.stochastic else {}
@@ -202,6 +200,16 @@ class DiffusionGenerator(Generator):
             against |= features(filled)
         return text, against
 
+    def _heard(self, text, against, owner, draws):
+        """What the network hears for each picture of a batch, and what it is to go away from.
+
+        owner: int `(b,)`, which rows of `text` and `against` these are; draws: (seed, candidate) of each.
+        """
+        return tuple(
+            None if part is None else {name: values[owner] for name, values in part.items()}
+            for part in (text, against)
+        )
+
 
 class _Given:
     """What of the pictures a person gave: where the sampler starts, and what stays."""
@@ -232,13 +240,14 @@ class _Given:
         return np.where(self.masks[rows // self.best_of], drawn, self.pictures[rows // self.best_of])
 
 
-def _sampler(name):
+def checked_sampler(name):
+    """The sampler of that name, which goes from noise to the picture; or a ValueError."""
     if name not in sampler_names():
         raise ValueError(f"there is no sampler {name!r}; there are {', '.join(sampler_names())}")
     return SAMPLERS[name]
 
 
-def _guidance(scale):
+def guidance(scale):
     """(scale, (lowest, highest)) of a number, or of the three."""
     try:
         scale, *interval = (float(number) for number in (scale if np.ndim(scale) else [scale]))

@@ -7,6 +7,8 @@ import keras_hub
 import numpy as np
 
 from keras_t2i.data.randomness import generator as random_generator
+from keras_t2i.models.codes import as_codes
+from keras_t2i.models.codes import unit
 from keras_t2i.models.generator_backbone import GeneratorBackbone
 from keras_t2i.models.prediction import at_least_one
 from keras_t2i.models.prediction import predict_in_batches
@@ -14,6 +16,7 @@ from keras_t2i.models.preprocessor import TextToImagePreprocessor
 from keras_t2i.models.prompts import as_prompts
 from keras_t2i.models.prompts import as_seeds
 from keras_t2i.models.prompts import unwrap
+from keras_t2i.pictures import shrunk
 from keras_t2i.pictures import to_float
 from keras_t2i.pictures import to_uint8
 from keras_t2i.presets.registry import check_options
@@ -83,6 +86,31 @@ class Generator(keras_hub.models.TextToImage):
         """
         check_options(cls, options, allowed={"dtype", "name"})
         return super().from_preset(find_preset(preset, cls), load_weights, **options)
+
+    @classmethod
+    def from_stages(cls, *, decoder, text_encoder=None, prior=None, upsampler=None, preprocessor=None):
+        """Put a generator together out of stages that were trained apart, or swap one of its stages.
+
+        Each stage is a preset (name, folder, handle), a generator to take it from, or a network. Concepts
+        must have as many numbers at each joint; that they mean the same is for you to see to: a decoder
+        and a prior draw sense only with the encoders that they were trained with.
+
+        Args:
+            decoder: `ConceptDecoder`, or the backbone or preset of any generator.
+            text_encoder: `DualEncoder`; or a `CNNTextEncoder`, which then replaces that of the decoder's
+                dual encoder; or `None`: the decoder's.
+            prior: `Prior`, for a decoder of image concepts (`UnCLIPBackbone`); or `None`: the decoder's.
+            upsampler: `None`.
+            preprocessor: `TextToImagePreprocessor`, where the text encoder is a network without one.
+
+        Returns:
+            The kind of generator that the decoder belongs to.
+
+        Raises: ValueError where sizes do not agree (it names both), or a stage is of another kind.
+        """
+        from keras_t2i.models.stages import from_stages  # which is made of all generators, this one too
+
+        return from_stages(decoder, text_encoder, prior, upsampler, preprocessor)
 
     def save_to_preset(self, preset_dir, max_shard_size=10, *, weights_dtype="float32", card=None):
         """Save all networks and the tokenizer in a folder: see `keras_t2i.presets.saving.save_preset`."""
@@ -172,7 +200,7 @@ class Generator(keras_hub.models.TextToImage):
     def encode_text(self, prompts, batch_size=16):
         """Concepts of prompts (a `str` or a list): float32 `(n, code_dim)` of length 1."""
         token_ids = self.preprocessor.generate_preprocess(as_prompts(unwrap(prompts)["prompts"]))
-        return _unit(predict_in_batches(self.backbone.dual_encoder.text_encoder, token_ids, batch_size))
+        return unit(predict_in_batches(self.backbone.dual_encoder.text_encoder, token_ids, batch_size))
 
     def encode_image(self, pictures, batch_size=16):
         """Concepts of pictures, uint8 `(n, s, s, 3)`: float32 `(n, code_dim)` of length 1.
@@ -184,29 +212,17 @@ class Generator(keras_hub.models.TextToImage):
             raise ValueError(
                 f"pictures must be uint8 (n, {size}, {size}, 3), got {pictures.dtype} {pictures.shape}"
             )
-        images = _shrunk(to_float(pictures), self.backbone.dual_encoder.image_size)
-        return _unit(predict_in_batches(self.backbone.dual_encoder.image_encoder, images, batch_size))
+        images = shrunk(to_float(pictures), self.backbone.dual_encoder.image_size)
+        return unit(predict_in_batches(self.backbone.dual_encoder.image_encoder, images, batch_size))
 
     def decode(self, concepts, batch_size=16):
         """Pictures of concepts, float `(n, code_dim)` brought to length 1: uint8 `(n, s, s, 3)`.
 
         Raises: ValueError for another shape, or a number that is not finite.
         """
-        concepts, dim = np.asarray(concepts, dtype="float32"), self.backbone.latent_shape[-1]
-        if concepts.ndim != 2 or concepts.shape[-1] != dim or not np.isfinite(concepts).all():
-            raise ValueError(f"concepts must be finite (n, {dim}), got {concepts.shape}")
-        return to_uint8(predict_in_batches(self.backbone.decoder, _unit(concepts), batch_size))
+        concepts = as_codes("concepts", concepts, self.backbone.latent_shape[-1])
+        return to_uint8(predict_in_batches(self.backbone.decoder, unit(concepts), batch_size))
 
     def _noise(self, seed, candidate, draw=0):
         shape = self.backbone.latent_shape[1:]
         return random_generator(seed, "picture", candidate, draw).standard_normal(shape, dtype="float32")
-
-
-def _shrunk(images, size):
-    """Means of blocks of pixels, for encoders of smaller pictures than are drawn."""
-    n, block = len(images), images.shape[1] // size
-    return images.reshape(n, size, block, size, block, 3).mean(axis=(2, 4)) if block > 1 else images
-
-
-def _unit(codes):
-    return codes / np.maximum(np.linalg.norm(codes, axis=-1, keepdims=True), 1e-12)

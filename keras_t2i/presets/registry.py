@@ -110,10 +110,11 @@ def load_part(cls, preset, options):
 def check_options(cls, options, allowed=None):
     """Raise a TypeError if `options` holds a name that `cls` doesn't take: KerasHub would ignore it."""
     if allowed is None:
-        parameters = inspect.signature(cls.__init__).parameters.values()
-        allowed = OPTIONS_OF_ALL | {p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD}
-        allowed |= {p.name for p in parameters if p.kind is p.KEYWORD_ONLY}
-        allowed -= {"self"}
+        # A subclass hands on what it does not name itself to the class that it is made of.
+        classes = [cls, *(base for base in cls.__mro__ if base.__module__.startswith("keras_t2i."))]
+        parameters = [p for c in classes for p in inspect.signature(c.__init__).parameters.values()]
+        kinds = {inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY}
+        allowed = (OPTIONS_OF_ALL | {p.name for p in parameters if p.kind in kinds}) - {"self"}
     unknown = sorted(set(options) - set(allowed))
     if unknown:
         raise TypeError(

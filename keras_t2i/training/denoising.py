@@ -1,58 +1,39 @@
 """A picture with noise on it, and what it shows in words: the network learns what the picture was."""
 
-import math
-
-import keras
-import numpy as np
 from keras import ops
 
-from keras_t2i.diffusion import Prediction
-from keras_t2i.diffusion import from_config
-from keras_t2i.diffusion import loss_weight
-from keras_t2i.diffusion import training_times
-from keras_t2i.diffusion.namespace import expand
 from keras_t2i.models.text_encoder import token_features
+from keras_t2i.pictures import shrunk
 from keras_t2i.pictures import to_float
+from keras_t2i.training.diffusion_objective import DiffusionObjective
+from keras_t2i.training.diffusion_objective import check_dropout
 from keras_t2i.training.objective import freeze
-from keras_t2i.training.power_average import PowerAveraged
-
-# Noise levels by logSNR, from the lowest (included) to the highest: of each the error is a metric.
-LEVELS = {
-    "noisiest": (-math.inf, -2.0),
-    "noisy": (-2.0, 0.0),
-    "clear": (0.0, 2.0),
-    "clearest": (2.0, math.inf),
-}
-GOLDEN = (math.sqrt(5.0) - 1.0) / 2.0
 
 
-class Denoising(PowerAveraged):
-    """A diffusion model (Ho et al. 2020, arXiv 2006.11239) in its many forms.
+class Denoising(DiffusionObjective):
+    """A diffusion model of pictures in its many forms, steered by words.
 
-    A picture x_0 becomes x_t = alpha x_0 + sigma noise at a random time, and the network, told x_t, logSNR
-    and the caption, predicts the picture, the noise, or a mixture of the two. The text encoder is trained
-    before and stands still. To keep its features of all captions would take gigabytes, and to compute them
-    anew costs about a hundredth of a step.
+    The network is told the caption beside the noisy picture. The text encoder is trained before and stands
+    still. To keep its features of all captions would take gigabytes, and to compute them anew costs about a
+    hundredth of a step.
 
-    In validation noise and times depend on the place in the batch and on its size alone: over a
-    `Pipeline(fixed=True)` every picture always meets the same noise, so epochs can be compared.
+    With an image encoder the network is also told the image concept of the very picture: it learns to draw
+    what has that concept (the decoder of DALL-E 2, arXiv 2204.06125, section 2.1).
 
     Args:
         network: `DiffusionUNet`, of pictures or of latents.
         text_encoder: `CNNTextEncoder`.
-        process, weight, times: a name out of `diffusion.PROCESSES`, `diffusion.weights.WEIGHTS`,
-            `diffusion.times.TRAINING_TIMES`, or a dict of "name" and its options.
-        prediction: what the network says: "x0", "epsilon", "v", "score" or "flow".
         caption_dropout: float in [0, 1), how often a caption is withheld in training, so that the network
-            can draw without (classifier-free guidance, arXiv 2207.12598).
+            can draw without (classifier-free guidance, arXiv 2207.12598). With an image encoder it may be 1:
+            no captions at all; 0.5 in the paper.
+        image_encoder: `ImageTower` or other Backbone, pictures to concepts, frozen here; for a network with
+            an `image_code`, and only then. Pictures larger than it sees are shrunk for it.
+        image_dropout: float in [0, 1), how often the image concept is withheld in training.
         data_std: float, root mean square of pictures as the network gets them.
-        Others as of `PowerAveraged`.
+        Others as of `DiffusionObjective`.
 
     Batches: `{"images": uint8 (n, s, s, 3), "token_ids": int32 (n, l)}`; with `"latents"`, float `(n, ...)`,
     these are diffused instead of the pictures.
-
-    Metrics: the loss, and `error_noisiest` and so on: mean squared error of the estimate of x_0 where logSNR
-    is in each of `LEVELS`; 0 where no picture was.
 
     Raises: ValueError for names and options that there are not, and sizes that do not fit.
     """
@@ -67,88 +48,52 @@ class Denoising(PowerAveraged):
         times="logit_normal",
         caption_dropout=0.1,
         data_std=0.5,
+        image_encoder=None,
+        image_dropout=0.1,
         **kwargs,
     ):
-        super().__init__(network, **kwargs)
+        super().__init__(network, process, prediction, weight, times, data_std, **kwargs)
         sizes = (text_encoder.code_dim, text_encoder.filters), (network.code_dim, network.token_dim)
         if sizes[0] != sizes[1]:
             raise ValueError(
                 f"the text encoder's codes and tokens have {sizes[0]} numbers, the network's {sizes[1]}"
             )
-        if not 0 <= caption_dropout < 1:
-            raise ValueError(f"caption_dropout must be in [0, 1), received {caption_dropout}")
-        if data_std <= 0:
-            raise ValueError(f"data_std must be above 0, received {data_std}")
+        if network.image_code != (image_encoder is not None):
+            raise ValueError("image_encoder must be given if the network has an image_code, and only then")
+        if image_encoder is None or caption_dropout != 1:
+            check_dropout("caption_dropout", caption_dropout)
+        check_dropout("image_dropout", image_dropout)
+        if image_encoder is not None and image_encoder.code_dim != network.code_dim:
+            raise ValueError(
+                f"the image encoder's codes have {image_encoder.code_dim} numbers, the network's "
+                f"{network.code_dim}"
+            )
+        self.caption_dropout, self.image_dropout = caption_dropout, image_dropout
+        self.image_encoder = None if image_encoder is None else freeze(image_encoder)
         self.features = token_features(freeze(text_encoder))
-        self.process = from_config(process)
-        if not self.process.gaussian:
-            raise ValueError(f"{self.process.name!r} does not end in noise, which Denoising needs.")
-        self.prediction = Prediction(prediction, self.process)
-        self.weight, self.times = _named(weight), _named(times)
-        if self.weight["name"] == "edm":
-            self.weight.setdefault("data_std", data_std)
-        self.caption_dropout, self.data_std = caption_dropout, data_std
-        self.errors = [keras.metrics.Mean(name=f"error_{level}") for level in LEVELS]
-        self.weights_of(np.array([0.5]))  # a wrong name or option is told now, not in the first step
-        self.times_of(np.array([0.5]))
-
-    def times_of(self, uniforms):
-        """Times `(n,)` of uniform numbers in [0, 1]."""
-        options = {key: value for key, value in self.times.items() if key != "name"}
-        return training_times(self.times["name"], uniforms, self.process, **options)
-
-    def weights_of(self, t):
-        """Weights `(n,)` of the squared errors of what is predicted."""
-        options = {key: value for key, value in self.weight.items() if key != "name"}
-        return loss_weight(self.weight["name"], self.prediction, t, **options)
 
     def call(self, x, training=False):
         """Noise is put on the pictures, and the network looks: a dict of everything that was there."""
         x0 = ops.cast(x["latents"], "float32") if "latents" in x else to_float(x["images"])
-        n = ops.shape(x0)[0]
-        place = ops.cast(ops.arange(n), "float32")
-        if training:
-            # A batch covers all levels evenly (arXiv 2107.00630, appendix I.1).
-            first = keras.random.uniform((), seed=self.seed_generator)
-            uniforms = ops.mod(first + place / ops.cast(n, "float32"), 1.0)
-            noise = keras.random.normal(ops.shape(x0), seed=self.seed_generator)
-            given = keras.random.uniform((n,), seed=self.seed_generator) >= self.caption_dropout
-        else:
-            # So do these, however many they are, and a place's level does not depend on how many follow.
-            uniforms = ops.mod((place + 1.0) * GOLDEN, 1.0)
-            noise = keras.random.normal(ops.shape(x0), seed=0)
-            given = ops.ones((n,), "bool")
-        t = self.times_of(uniforms)
-        noisy = self.process.diffuse(x0, noise, t)
-        log_snr = self.process.log_snr(t)
+        seen = self.with_noise(x0, training)
         inputs = {
-            "images": expand(self.process.input_scale(t, self.data_std), noisy) * noisy,
-            "log_snr": log_snr,
-            "conditioned": ops.cast(given, "float32"),
+            "images": seen["scaled"],
+            "log_snr": seen["log_snr"],
+            "conditioned": self.given(x0, self.caption_dropout, training),
             **self.text(x["token_ids"]),
         }
-        output = self.chosen(training)(inputs, training=training)
-        return {"x0": x0, "noise": noise, "t": t, "log_snr": log_snr, "noisy": noisy, "output": output}
+        if self.image_encoder is not None:
+            inputs["image_code"] = self.image_codes(x["images"])
+            inputs["image_conditioned"] = self.given(x0, self.image_dropout, training)
+        return {**seen, "output": self.chosen(training)(inputs, training=training)}
+
+    def image_codes(self, images):
+        """Concepts of pictures, uint8 `(n, s, s, 3)`: float32 `(n, code_dim)` of length 1."""
+        images = shrunk(to_float(images), self.image_encoder.image_size)
+        codes = self.image_encoder(images, training=False)
+        return ops.stop_gradient(ops.normalize(ops.cast(codes, "float32")))
 
     def text(self, token_ids):
         """What the network hears of captions, int32 `(n, l)`: see `token_features`."""
         features = self.features(token_ids, training=False)
         return {name: ops.stop_gradient(ops.cast(value, "float32")) for name, value in features.items()}
-
-    def judge(self, x, predicted, training):
-        x0, t, output = (predicted[name] for name in ("x0", "t", "output"))
-        axes = tuple(range(1, len(x0.shape)))
-        target = self.prediction.target(x0, predicted["noise"], t)
-        loss = ops.mean(self.weights_of(t) * ops.mean(ops.square(output - target), axis=axes))
-        estimate = self.prediction.x0(ops.stop_gradient(output), predicted["noisy"], t)
-        error = ops.mean(ops.square(estimate - x0), axis=axes)
-        for metric, (lowest, highest) in zip(self.errors, LEVELS.values(), strict=True):
-            log_snr = predicted["log_snr"]
-            here = ops.logical_and(log_snr >= lowest, log_snr < highest)
-            metric.update_state(error, sample_weight=ops.cast(here, "float32"))
-        return loss
-
-
-def _named(choice):
-    """A name, or a dict of "name" and options, as such a dict."""
-    return dict(choice) if isinstance(choice, dict) else {"name": choice}

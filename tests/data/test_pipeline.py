@@ -72,6 +72,24 @@ def test_dtypes_shapes_and_pairing():
     assert preprocessor.calls == 1
 
 
+def test_rows_beside_captions_are_of_the_phrasing_that_was_drawn():
+    data = make_data()
+    table = np.array([[int(part) for part in caption.split()] for some in data.captions for caption in some])
+    for fixed in (False, True):
+        options = {"batch_size": 4, "beside_captions": {"codes": table / 2}, "fixed": fixed}
+        pipeline = Pipeline(data, LengthPreprocessor(), **options)
+        alone = Pipeline(data, **options)
+        for step in range(6):
+            batch = pipeline.batch(step)
+            np.testing.assert_array_equal(2 * batch["codes"], batch["token_ids"])
+            np.testing.assert_array_equal(alone.batch(step)["codes"], batch["codes"])
+    for name, rows in (("codes", table[1:]), ("images", table)):
+        with pytest.raises(ValueError, match=f"a row for each of the {len(table)} phrasings"):
+            Pipeline(data, beside_captions={name: rows})
+    with pytest.raises(ValueError, match="'codes'"):
+        Pipeline(data, beside={"codes": table[: len(data)]}, beside_captions={"codes": table})
+
+
 def test_fixed_shows_every_picture_once_with_its_plain_caption():
     data = make_data()
     pipeline = Pipeline(data, LengthPreprocessor(), batch_size=4, fixed=True)

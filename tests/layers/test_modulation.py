@@ -23,6 +23,18 @@ def test_modulation_is_normalisation_then_scale_and_shift():
     np.testing.assert_allclose(found, normalised * (1 + scale) + shift, atol=5e-5)
 
 
+def test_modulation_without_places_is_layer_normalisation():
+    x, condition, kernel, bias = normal(3, 16), normal(3, 6, seed=1), normal(6, 32, seed=2), normal(32)
+    layer = ModulatedGroupNormalization(1)
+    layer.build(x.shape, condition.shape)
+    layer.set_weights([kernel, bias])
+    wide = 2 * x.astype("float64") + 3
+    normalised = (wide - wide.mean(1, keepdims=True)) / np.sqrt(wide.var(1, keepdims=True) + 1e-5)
+    scale, shift = np.split(condition @ kernel + bias, 2, axis=-1)
+    found = ops.convert_to_numpy(layer(2 * x + 3, condition))
+    np.testing.assert_allclose(found, normalised * (1 + scale) + shift, atol=5e-5)
+
+
 def test_modulation_in_bfloat16():
     x, condition, weights = normal(2, 8, 8, 16), normal(2, 6), [normal(6, 32) / 3, normal(32)]
     wide, narrow = ModulatedGroupNormalization(), ModulatedGroupNormalization(dtype="mixed_bfloat16")

@@ -16,6 +16,8 @@ from keras_t2i.models import ConvAutoencoder
 from keras_t2i.models import DiffusionGenerator
 from keras_t2i.models import DualEncoder
 from keras_t2i.models import Generator
+from keras_t2i.models import Prior
+from keras_t2i.models import UnCLIPGenerator
 from keras_t2i.pictures import to_float
 
 RECIPES = Path(__file__).parents[2] / "recipes"
@@ -26,6 +28,7 @@ TRAINING = [
     "train_diffusion",
     "train_vae",
     "train_gan",
+    "train_prior",
 ]
 # The variants differ in no line that a backend runs in its own way.
 once = pytest.mark.skipif(
@@ -137,6 +140,37 @@ def test_diffusion(run, presets):
     assert backbone.autoencoder is None and backbone.guide is None
     assert backbone.process == {"name": "straight"} and backbone.prediction == "x0"
     assert backbone.guidance_scale == 2.0
+
+
+def test_prior(run, presets, capsys):
+    output = run("train_prior", "--dual-encoder", presets[1])
+    assert {p.name for p in output.iterdir()} == {"logs", "state", "preset"}
+    table = capsys.readouterr().out
+    for name in ("training captions", "unseen concepts"):
+        for way in ("the text concept", "ridge regression", "the prior", "mean of 8 draws"):
+            cosine, first = re.search(rf"{name}, {way}: .* (-?[\d.]+), ([\d.]+)\n", table).groups()
+            assert -1 <= float(cosine) <= 1 and 0 <= float(first) <= 1
+    prior = Prior.from_preset(output / "preset")
+    assert prior.code_dim == 512 and prior.width == 16
+    assert prior.sample(np.eye(512)[:2], seed=0).shape == (2, 512)
+
+
+@once
+def test_the_stages_of_unclip(run, presets, tmp_path):
+    """The prior of lesson 5 before a decoder of image concepts."""
+    options = ["--condition", "image_code", "--caption-dropout", "1", "--guide-at", "0.5"]
+    decoder = run("train_diffusion", "--dual-encoder", presets[1], *options) / "preset"
+    alone = Generator.from_preset(decoder)
+    assert type(alone) is UnCLIPGenerator and alone.backbone.prior is None
+    assert not alone.backbone.with_text and alone.backbone.guide.image_code
+    prior = run("train_prior", "--dual-encoder", presets[1]) / "preset"
+    generator = Generator.from_stages(decoder=decoder, prior=prior, text_encoder=presets[1])
+    generator.save_to_preset(tmp_path / "whole")
+    opened = Generator.from_preset(tmp_path / "whole")
+    drawn = [g.generate("a red disc", seed=0, num_steps=2) for g in (generator, opened, alone)]
+    np.testing.assert_array_equal(drawn[0], drawn[1])
+    assert (drawn[0] != drawn[2]).any()
+    assert opened.variations(drawn[0], n=3, seed=0, num_steps=2).shape == (3, 32, 32, 3)
 
 
 @once

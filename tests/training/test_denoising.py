@@ -13,9 +13,10 @@ from keras_t2i.diffusion import PROCESSES
 from keras_t2i.diffusion import Prediction
 from keras_t2i.diffusion import from_config
 from keras_t2i.models import CNNTextEncoder
+from keras_t2i.models import ImageTower
 from keras_t2i.pictures import to_float
-from keras_t2i.training.denoising import LEVELS
 from keras_t2i.training.denoising import Denoising
+from keras_t2i.training.diffusion_objective import LEVELS
 from keras_t2i.training.power_average import SaveSnapshots
 from keras_t2i.training.power_average import snapshots
 from keras_t2i.training.run import train
@@ -206,6 +207,75 @@ def test_latents_are_diffused_in_place_of_pictures():
         tiny_pipeline(beside={"latents": latents[:7]})
     with pytest.raises(ValueError, match="'images'"):
         tiny_pipeline(beside={"images": latents})
+
+
+def with_images(**options):
+    keras.utils.set_random_seed(1)
+    towers = tiny_dual_encoder(8, blocks=0)
+    network = filled(tiny_unet(image_code=True))
+    objective = Denoising(network, towers.text_encoder, image_encoder=towers.image_encoder, **options)
+    return objective, towers
+
+
+def test_the_network_is_told_the_concept_of_the_very_picture(batch):
+    objective, towers = with_images(widths=())
+    expected = ops.convert_to_numpy(towers.encode_image(to_float(batch["images"])))
+    found = ops.convert_to_numpy(objective.image_codes(batch["images"]))
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    larger = batch["images"].repeat(2, axis=1).repeat(2, axis=2)
+    np.testing.assert_allclose(ops.convert_to_numpy(objective.image_codes(larger)), expected, atol=1e-5)
+    seen = numpy(objective(batch))
+    inputs = {
+        "images": seen["scaled"],
+        "log_snr": seen["log_snr"],
+        "conditioned": np.ones(8, "float32"),
+        "image_code": expected,
+        "image_conditioned": np.ones(8, "float32"),
+        **numpy(objective.features(batch["token_ids"])),
+    }
+    output = ops.convert_to_numpy(objective.network(inputs))
+    np.testing.assert_allclose(seen["output"], output, atol=1e-4)
+    other = objective.network({**inputs, "image_code": expected[::-1].copy()})
+    assert np.abs(ops.convert_to_numpy(other) - output).max() > 1e-3
+
+
+def test_words_and_image_concepts_are_withheld_apart(monkeypatch):
+    heard = []
+
+    class Listens(Says):
+        def __call__(self, inputs, training=False):
+            names = ("conditioned", "image_conditioned")
+            heard.append(np.stack([ops.convert_to_numpy(inputs[name]) for name in names]))
+            return inputs["images"]
+
+    batch = tiny_pipeline(batch_size=2000).batch(0)
+    objective, _ = with_images(widths=(), caption_dropout=0.5)
+    monkeypatch.setattr(objective, "chosen", lambda training: Listens(None))
+    objective(batch, training=True)
+    objective(batch, training=False)
+    np.testing.assert_allclose(heard[0].mean(axis=1), [0.5, 0.9], atol=0.04)
+    assert heard[0].prod(axis=0).mean() == pytest.approx(0.45, abs=0.04)
+    assert heard[1].min() == 1
+    # A network that never hears words does not hear them in validation either.
+    objective, _ = with_images(widths=(), caption_dropout=1)
+    monkeypatch.setattr(objective, "chosen", lambda training: Listens(None))
+    objective(batch, training=True)
+    objective(batch, training=False)
+    assert not heard[2][0].any() and not heard[3][0].any() and heard[3][1].all()
+
+
+def test_wrong_image_encoders_are_named():
+    towers = tiny_dual_encoder(8, blocks=0)
+    image_encoder, words = towers.image_encoder, towers.text_encoder
+    with pytest.raises(ValueError, match="image_encoder must be given"):
+        Denoising(tiny_unet(image_code=True), words)
+    with pytest.raises(ValueError, match="image_encoder must be given"):
+        Denoising(tiny_unet(), words, image_encoder=image_encoder)
+    with pytest.raises(ValueError, match="image_dropout must be in"):
+        with_images(image_dropout=1.0)
+    with pytest.raises(ValueError, match="codes have 16 numbers, the network's 32"):
+        other = ImageTower(8, filters=(8,), blocks=(0,), poolings=1, code_dim=16)
+        Denoising(tiny_unet(image_code=True), words, image_encoder=other)
 
 
 def variables(objective):
