@@ -4,6 +4,7 @@ from keras_t2i.layers.conditioning import NullCode
 from keras_t2i.layers.conditioning import NullTokens
 from keras_t2i.layers.conditioning import TokenWhitening
 from keras_t2i.layers.conditioning import conditions
+from keras_t2i.layers.convolution import Conv2D
 from keras_t2i.layers.convolution import TransposedConvolution
 from keras_t2i.layers.convolution import halved
 from keras_t2i.layers.convolution import normalised_convolution
@@ -20,6 +21,7 @@ from keras_t2i.layers.time_embedding import FourierFeatures
 
 __all__ = [
     "AppendTokens",
+    "Conv2D",
     "DepthToSpace",
     "DifferentiableAugmentation",
     "FourierFeatures",
