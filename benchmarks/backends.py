@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 BACKENDS = ("tensorflow", "jax", "torch")
+GENERATORS = ("generator_openmoji_32", "diffusion_emoji_32")
 PROMPTS = [
     "a red apple",
     "green apple",
@@ -38,7 +39,12 @@ def outputs(file):
     autoencoder = ConvAutoencoder.from_preset("autoencoder_openmoji_32")
     dual_encoder = DualEncoder.from_preset("dual_encoder_openmoji_32")
     preprocessor = TextToImagePreprocessor.from_preset("dual_encoder_openmoji_32")
-    generator = Generator.from_preset("generator_openmoji_32")
+    drawn = {}
+    for name in GENERATORS:
+        generator = Generator.from_preset(name)
+        drawn[name] = generator.generate(PROMPTS, seed=0, num_images=4)
+        alone = [generator.generate(prompt, seed=4 * i) for i, prompt in enumerate(PROMPTS)]
+        drawn[f"{name} alone"] = np.stack(alone)
     token_ids = preprocessor.generate_preprocess(PROMPTS * 2)
     codes = dual_encoder.predict_on_batch({"images": images, "token_ids": token_ids})
     np.savez(
@@ -46,8 +52,7 @@ def outputs(file):
         autoencoder=autoencoder.predict_on_batch(images),
         image_codes=codes["image_codes"],
         text_codes=codes["text_codes"],
-        pictures=generator.generate(PROMPTS, seed=0, num_images=4),
-        alone=np.stack([generator.generate(PROMPTS[i], seed=4 * i) for i in range(len(PROMPTS))]),
+        **drawn,
     )
 
 
@@ -66,20 +71,18 @@ def main():
             environment = {**os.environ, "KERAS_BACKEND": backend}
             subprocess.run([sys.executable, __file__, "--file", str(file)], env=environment, check=True)
             found[backend] = dict(np.load(file))
-    print(
-        "| backend | "
-        + " | ".join(("autoencoder", "image codes", "text codes"))
-        + " | pictures: largest, share over 2/255 | alone against in a batch |"
-    )
-    print("|---|---|---|---|---|---|")
+    columns = ["autoencoder", "image codes", "text codes"]
+    for name in GENERATORS:
+        columns += [f"{name}: largest, share over 2/255", "alone against in a batch"]
+    print(f"| backend | {' | '.join(columns)} |\n|{'---|' * (len(columns) + 1)}")
     for backend, of in found.items():
         far = {k: np.abs(v.astype("float64") - found["tensorflow"][k]) for k, v in of.items()}
-        alone = np.abs(of["alone"].astype(int) - of["pictures"][::4].astype(int)).max()
-        floats = " | ".join(f"{far[k].max():.1e}" for k in ("autoencoder", "image_codes", "text_codes"))
-        pictures = far["pictures"]
-        print(
-            f"| {backend} | {floats} | {pictures.max():.0f}/255, {(pictures > 2).mean():.2%} | {alone}/255 |"
-        )
+        cells = [f"{far[k].max():.1e}" for k in ("autoencoder", "image_codes", "text_codes")]
+        for name in GENERATORS:
+            pictures = far[name]
+            alone = np.abs(of[f"{name} alone"].astype(int) - of[name][::4].astype(int)).max()
+            cells += [f"{pictures.max():.0f}/255, {(pictures > 2).mean():.2%}", f"{alone}/255"]
+        print(f"| {backend} | {' | '.join(cells)} |")
 
 
 if __name__ == "__main__":

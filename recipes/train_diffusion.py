@@ -16,6 +16,8 @@ Watch "error_noisiest" to "error_clearest": how far the guess of the picture is 
 and colour are decided where it is noisy, edges where it is clear.
 """
 
+import argparse
+
 import numpy as np
 
 from keras_t2i.data import Pipeline
@@ -72,6 +74,12 @@ def parse(argv):
     add("--weight", default="velocity", choices=list(WEIGHTS), help="how much each noise level counts")
     add("--times", default="logit_normal", choices=list(TRAINING_TIMES), help="how often each is trained")
     add("--caption-dropout", default=0.1, type=float, help="how often a caption is withheld")
+    add(
+        "--whiten",
+        default=True,
+        action=argparse.BooleanOptionalAction,
+        help="show the network first how captions differ",
+    )
     add("--guidance", default=2.0, type=float, help="guidance scale of drawings, and of the preset")
     add("--num-steps", default=8, type=int, help="steps of drawings while training")
     add(
@@ -116,7 +124,8 @@ def main(argv=None):
         **(TINIEST if args.smoke else {}),
     )
     image_encoder = dual_encoder.image_encoder if from_code else None
-    whiten(unet, text_encoder, pipeline.token_table, image_encoder, pictures)
+    if args.whiten:
+        whiten(unet, text_encoder, pipeline.token_table, image_encoder, pictures)
     examples = to_float(pictures.pictures[:2048]) if autoencoder is None else tables[0]["latents"]
     objective = Denoising(
         unet,

@@ -12,6 +12,7 @@ from tiny import tiny_dual_encoder
 from tiny import tiny_generator
 from tiny import tiny_preprocessor
 
+from keras_t2i.evaluation import evaluator
 from keras_t2i.models.autoencoder import ConvAutoencoder
 from keras_t2i.models.dual_encoder import DualEncoder
 from keras_t2i.models.generator import Generator
@@ -234,7 +235,9 @@ def test_presets_by_name(saved, tmp_path, monkeypatch, no_network):
 
 def test_packaged_presets_open(no_network):
     registry.register_packaged_presets()
-    for file in registry.PACKAGED.glob("*/config.json"):
+    files = list(registry.PACKAGED.glob("*/config.json"))
+    assert {*evaluator.PACKAGED, *Generator.presets} <= {file.parent.name for file in files}
+    for file in files:
         cls = registry.preset_utils.check_config_class(json.loads(file.read_text()))
         assert type(cls.from_preset(file.parent.name)) is cls
         assert file.with_name("README.md").exists()

@@ -7,6 +7,7 @@ from keras_t2i.layers.conditioning import code_condition
 from keras_t2i.layers.conditioning import condition_of
 from keras_t2i.layers.conditioning import conditions
 from keras_t2i.layers.conditioning import time_condition
+from keras_t2i.layers.convolution import Conv2D
 from keras_t2i.layers.convolution import TransposedConvolution
 from keras_t2i.layers.convolution import halved
 from keras_t2i.layers.convolution import normalised_convolution
@@ -24,6 +25,7 @@ from keras_t2i.layers.time_embedding import FourierFeatures
 
 __all__ = [
     "AppendTokens",
+    "Conv2D",
     "DepthToSpace",
     "DifferentiableAugmentation",
     "FourierFeatures",

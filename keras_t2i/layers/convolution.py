@@ -1,8 +1,32 @@
 import keras
 from keras import layers
 
+from keras_t2i.layers.native import convolution
 from keras_t2i.layers.native import transposed_convolution
 from keras_t2i.layers.normalization import GroupNormalization
+
+
+@keras.saving.register_keras_serializable(package="keras_t2i")
+class Conv2D(layers.Conv2D):
+    """`keras.layers.Conv2D`, with the same weights, as each backend is fastest (`layers/native.py`).
+
+    Call: float tensor `(n, h, w, c)` to `(n, h', w', filters)`.
+
+    Raises: ValueError for groups, dilations, "causal" padding and channels first.
+    """
+
+    def __init__(
+        self, filters, kernel_size, strides=1, padding="valid", data_format="channels_last", **kwargs
+    ):
+        super().__init__(filters, kernel_size, strides, padding, data_format=data_format, **kwargs)
+        odd = (self.data_format, self.groups, tuple(self.dilation_rate))
+        if odd != ("channels_last", 1, (1, 1)):
+            raise ValueError(f"Conv2D has channels last, one group, no dilation; not {odd}")
+
+    def call(self, x):
+        bias = self.bias if self.use_bias else None
+        x = convolution(x, self.kernel, bias, self.strides, self.padding)
+        return x if self.activation is None else self.activation(x)
 
 
 @keras.saving.register_keras_serializable(package="keras_t2i")
@@ -46,7 +70,7 @@ def normalised_convolution(x, filters, kernel_size=3, dtype=None, name=None, **k
     """Group normalisation, SiLU, convolution: the order of pre-activation networks (arXiv 1603.05027)."""
     x = GroupNormalization(dtype=dtype, name=f"{name}_norm")(x)
     x = layers.Activation("silu", dtype=dtype, name=f"{name}_silu")(x)
-    return layers.Conv2D(filters, kernel_size, padding="same", dtype=dtype, name=f"{name}_conv", **kwargs)(x)
+    return Conv2D(filters, kernel_size, padding="same", dtype=dtype, name=f"{name}_conv", **kwargs)(x)
 
 
 def residual_block(x, filters, dtype=None, name=None):
@@ -54,7 +78,7 @@ def residual_block(x, filters, dtype=None, name=None):
     network starts as a shallow one. `(n, h, w, c)` to `(n, h, w, filters)`."""
     shortcut = x
     if x.shape[-1] != filters:
-        shortcut = layers.Conv2D(filters, 1, dtype=dtype, name=f"{name}_shortcut")(x)
+        shortcut = Conv2D(filters, 1, dtype=dtype, name=f"{name}_shortcut")(x)
     x = normalised_convolution(x, filters, dtype=dtype, name=f"{name}_1")
     x = normalised_convolution(x, filters, dtype=dtype, name=f"{name}_2", kernel_initializer="zeros")
     return layers.Add(dtype=dtype, name=name)([shortcut, x])

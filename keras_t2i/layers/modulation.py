@@ -1,11 +1,11 @@
 """How a condition (noise level, words) steers convolutions: it scales and shifts each channel."""
 
-import math
-
 import keras
 from keras import layers
 from keras import ops
 
+from keras_t2i.layers.convolution import Conv2D
+from keras_t2i.layers.native import group_normalization
 from keras_t2i.layers.normalization import GroupNormalization
 
 
@@ -39,20 +39,8 @@ class ModulatedGroupNormalization(layers.Layer):
         self.modulation.build(condition_shape)
 
     def call(self, x, condition):
-        channels = x.shape[-1]
-        axes = tuple(range(1, len(x.shape) - 1))
-        count = math.prod(x.shape[1:-1]) * channels // self.groups
-        per_group = (-1, self.groups, channels // self.groups)
-        wide = ops.cast(x, "float32")
-        mean = ops.sum(ops.reshape(ops.sum(wide, axes), per_group), -1, keepdims=True) / count
-        square = ops.sum(ops.reshape(ops.sum(ops.square(wide), axes), per_group), -1, keepdims=True) / count
-        inverse = ops.rsqrt(ops.maximum(square - ops.square(mean), 0.0) + self.epsilon)
         scale, shift = ops.split(ops.cast(self.modulation(condition), "float32"), 2, axis=-1)
-        scale = (1.0 + ops.reshape(scale, per_group)) * inverse
-        shift = ops.reshape(shift, per_group) - mean * scale
-        shape = (-1, *([1] * len(axes)), channels)
-        scale, shift = (ops.cast(ops.reshape(v, shape), x.dtype) for v in (scale, shift))
-        return x * scale + shift
+        return group_normalization(x, 1.0 + scale, shift, self.groups, self.epsilon)
 
     def compute_output_spec(self, x, condition):
         return keras.KerasTensor(x.shape, dtype=self.compute_dtype)
@@ -79,13 +67,13 @@ def modulated_block(x, condition, filters, dropout=0.0, dtype=None, name=None):
         shortcut = layers.Dense(filters, dtype=dtype, name=f"{name}_shortcut")(x)
     x = ModulatedGroupNormalization(dtype=dtype, name=f"{name}_modulation")(x, condition)
     x = layers.Activation("silu", dtype=dtype, name=f"{name}_1_silu")(x)
-    x = layers.Conv2D(filters, 3, padding="same", dtype=dtype, name=f"{name}_1_conv")(x)
+    x = Conv2D(filters, 3, padding="same", dtype=dtype, name=f"{name}_1_conv")(x)
     x = GroupNormalization(dtype=dtype, name=f"{name}_2_norm")(x)
     x = layers.Activation("silu", dtype=dtype, name=f"{name}_2_silu")(x)
     if dropout:
         x = layers.Dropout(dropout, seed=0, dtype=dtype, name=f"{name}_2_dropout")(x)
     last = {"kernel_initializer": "zeros", "dtype": dtype, "name": f"{name}_2_conv"}
-    x = layers.Conv2D(filters, 3, padding="same", **last)(x)
+    x = Conv2D(filters, 3, padding="same", **last)(x)
     return layers.Add(dtype=dtype, name=name)([shortcut, x])
 
 

@@ -4,6 +4,8 @@ Each stands beside its plain Keras form, and a test holds the two equal. Nothing
 `models/` asks which backend runs.
 """
 
+import math
+
 import keras
 from keras import ops
 
@@ -44,3 +46,92 @@ def transposed_convolution(x, kernel):
     """The faster of the two forms on the current backend. Shapes as above."""
     form = transposed_convolution_phases if keras.config.backend() == "jax" else transposed_convolution_plain
     return form(x, kernel)
+
+
+def convolution_plain(x, kernel, bias, strides=1, padding="same"):
+    """Keras' own convolution, and its bias.
+
+    Args:
+        x: float tensor `(n, h, w, c)`.
+        kernel: float tensor `(a, b, c, out)`.
+        bias: float tensor `(out,)`, or None.
+        strides: int, or two.
+        padding: "same" or "valid".
+
+    Returns:
+        Float tensor `(n, h', w', out)`.
+    """
+    x = ops.conv(x, kernel, strides=strides, padding=padding, data_format="channels_last")
+    return x if bias is None else ops.add(x, bias)
+
+
+def convolution_torch(x, kernel, bias, strides=1, padding="same"):
+    """The same without Keras' two copies of the picture: torch reads and writes channels last as they lie."""
+    import torch
+
+    strides = (strides, strides) if isinstance(strides, int) else tuple(strides)
+    margins = [0, 0]
+    if padding == "same":
+        sizes = zip(x.shape[1:3], kernel.shape[:2], strides, strict=True)
+        missing = [max((-(-n // stride) - 1) * stride + width - n, 0) for n, width, stride in sizes]
+        margins = [pixels // 2 for pixels in missing]
+        if any(pixels % 2 for pixels in missing):  # the odd one goes below and to the right
+            x = torch.nn.functional.pad(x, (0, 0, 0, missing[1] % 2, 0, missing[0] % 2))
+    y = torch.nn.functional.conv2d(
+        torch.movedim(x, -1, 1), torch.permute(kernel, (3, 2, 0, 1)), bias, strides, margins
+    )
+    return torch.movedim(y, 1, -1)
+
+
+def convolution(x, kernel, bias, strides=1, padding="same"):
+    """The faster of the two forms on the current backend. Shapes as above."""
+    form = convolution_torch if keras.config.backend() == "torch" else convolution_plain
+    return form(x, kernel, bias, strides, padding)
+
+
+def group_normalization_plain(x, scale, shift, groups, epsilon):
+    """Group normalisation, then a scale and a shift of each channel, as one multiply-add.
+
+    The sums of each channel give the statistics of its group; the picture itself is touched once more.
+
+    Args:
+        x: float tensor `(n, ..., channels)`.
+        scale, shift: float32 tensors `(channels,)`, or `(n, channels)`: another for each picture.
+        groups: int, divides the number of channels.
+        epsilon: float, added to the variance.
+
+    Returns:
+        Float tensor like x. Statistics are float32 at any dtype.
+    """
+    channels, axes = x.shape[-1], tuple(range(1, len(x.shape) - 1))
+    per_group = (-1, groups, channels // groups)
+    count = math.prod(x.shape[1:-1]) * per_group[2]
+    wide = ops.cast(x, "float32")
+    mean = ops.sum(ops.reshape(ops.sum(wide, axes), per_group), -1, keepdims=True) / count
+    square = ops.sum(ops.reshape(ops.sum(ops.square(wide), axes), per_group), -1, keepdims=True) / count
+    inverse = ops.rsqrt(ops.maximum(square - ops.square(mean), 0.0) + epsilon)
+    scale = ops.reshape(scale, per_group) * inverse
+    shift = ops.reshape(shift, per_group) - mean * scale
+    shape = (-1, *([1] * len(axes)), channels)
+    scale, shift = (ops.cast(ops.reshape(v, shape), x.dtype) for v in (scale, shift))
+    return x * scale + shift
+
+
+def group_normalization_torch(x, scale, shift, groups, epsilon):
+    """The same by torch's own kernel: uncompiled, each line of the plain form is a pass of its own."""
+    import torch
+
+    channels_first = torch.movedim(x, -1, 1)
+    if len(scale.shape) == 1:
+        scale, shift = scale.to(x.dtype), shift.to(x.dtype)
+        y = torch.nn.functional.group_norm(channels_first, groups, scale, shift, epsilon)
+        return torch.movedim(y, 1, -1)
+    y = torch.movedim(torch.nn.functional.group_norm(channels_first, groups, eps=epsilon), 1, -1)
+    shape = (-1, *([1] * (len(x.shape) - 2)), x.shape[-1])
+    return torch.addcmul(shift.reshape(shape).to(x.dtype), y, scale.reshape(shape).to(x.dtype))
+
+
+def group_normalization(x, scale, shift, groups, epsilon):
+    """The faster of the two forms on the current backend. Shapes as above."""
+    form = group_normalization_torch if keras.config.backend() == "torch" else group_normalization_plain
+    return form(x, scale, shift, groups, epsilon)

@@ -2,14 +2,15 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_t2i.layers.native import group_normalization
+
 
 @keras.saving.register_keras_serializable(package="keras_t2i")
 class GroupNormalization(keras.layers.Layer):
     """Group normalisation (Wu and He 2018, arXiv 1803.08494) as one multiply-add per channel.
 
-    The sums of each channel give the statistics of its group; the picture itself is touched once more,
-    to be scaled and shifted. Equal to `keras.layers.GroupNormalization`, 1.2 times as fast in training
-    on a CPU with TensorFlow, more with JAX.
+    Equal to `keras.layers.GroupNormalization`; 1.2 times as fast in training on a CPU with TensorFlow, more
+    with JAX. See `native.py`.
 
     Args:
         groups: int, divides the number of channels.
@@ -30,23 +31,11 @@ class GroupNormalization(keras.layers.Layer):
         self.beta = self.add_weight(shape=(channels,), initializer="zeros", name="beta")
 
     def call(self, x):
-        channels, pixels = x.shape[-1], 1
-        for size in x.shape[1:-1]:
-            pixels *= size
-        axes = tuple(range(1, len(x.shape) - 1))
-        wide = ops.cast(x, "float32")
-        per_group = (-1, self.groups, channels // self.groups)
-        count = pixels * per_group[2]
-        mean = ops.sum(ops.reshape(ops.sum(wide, axes), per_group), -1, keepdims=True) / count
-        square = ops.sum(ops.reshape(ops.sum(ops.square(wide), axes), per_group), -1, keepdims=True) / count
-        scale = ops.rsqrt(ops.maximum(square - ops.square(mean), 0.0) + self.epsilon)
-        gamma = ops.reshape(ops.cast(self.gamma, "float32"), per_group)
-        beta = ops.reshape(ops.cast(self.beta, "float32"), per_group)
-        scale = scale * gamma
-        shift = beta - mean * scale
-        shape = (-1, *([1] * len(axes)), channels)
-        scale, shift = (ops.cast(ops.reshape(v, shape), x.dtype) for v in (scale, shift))
-        return x * scale + shift
+        gamma, beta = (ops.cast(v, "float32") for v in (self.gamma, self.beta))
+        return group_normalization(x, gamma, beta, self.groups, self.epsilon)
+
+    def compute_output_spec(self, x):
+        return keras.KerasTensor(x.shape, dtype=self.compute_dtype)
 
     def get_config(self):
         return {**super().get_config(), "groups": self.groups, "epsilon": self.epsilon}

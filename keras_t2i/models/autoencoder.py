@@ -3,6 +3,7 @@
 import keras
 from keras import layers
 
+from keras_t2i.layers import Conv2D
 from keras_t2i.layers import Standardization
 from keras_t2i.layers import TransposedConvolution
 from keras_t2i.layers import halved
@@ -44,7 +45,7 @@ class ImageEncoder(Backbone):
         images = keras.Input((image_size, image_size, 3), name="images")
         x = images
         for level, (width, depth) in enumerate(zip(filters, blocks, strict=True)):
-            x = layers.Conv2D(width, 4, 2, "same", dtype=dtype, name=f"down{level}")(x)
+            x = Conv2D(width, 4, 2, "same", dtype=dtype, name=f"down{level}")(x)
             for i in range(depth):
                 x = residual_block(x, width, dtype=dtype, name=f"down{level}_block{i}")
         x = normalised_convolution(x, channels, dtype=dtype, name="code")
@@ -84,7 +85,7 @@ class ImageDecoder(Backbone):
         codes = keras.Input((code_dim,), name="codes")
         x = Standardization(invert=True, dtype="float32", name="standardization")(codes)
         x = layers.Reshape((side, side, channels), dtype=dtype, name="grid")(x)
-        x = layers.Conv2D(filters[-1], 3, padding="same", dtype=dtype, name="widen")(x)
+        x = Conv2D(filters[-1], 3, padding="same", dtype=dtype, name="widen")(x)
         for level in reversed(range(len(filters))):
             for i in range(blocks[level]):
                 x = residual_block(x, filters[level], dtype=dtype, name=f"up{level}_block{i}")

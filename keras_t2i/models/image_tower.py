@@ -1,6 +1,7 @@
 import keras
 from keras import layers
 
+from keras_t2i.layers import Conv2D
 from keras_t2i.layers import GroupNormalization
 from keras_t2i.layers import halved
 from keras_t2i.layers import residual_block
@@ -39,7 +40,7 @@ class ImageTower(Backbone):
         images = keras.Input((image_size, image_size, 3), name="images")
         x = images
         for level, (width, depth) in enumerate(zip(filters, blocks, strict=True)):
-            x = layers.Conv2D(width, 4, 2, "same", dtype=dtype, name=f"down{level}")(x)
+            x = Conv2D(width, 4, 2, "same", dtype=dtype, name=f"down{level}")(x)
             for i in range(depth):
                 x = residual_block(x, width, dtype=dtype, name=f"down{level}_block{i}")
         x = GroupNormalization(dtype=dtype, name="pool_norm")(x)

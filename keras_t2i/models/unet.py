@@ -4,6 +4,7 @@ import keras
 import numpy as np
 from keras import layers
 
+from keras_t2i.layers import Conv2D
 from keras_t2i.layers import DepthToSpace
 from keras_t2i.layers import GroupNormalization
 from keras_t2i.layers import SpaceToDepth
@@ -113,7 +114,7 @@ class DiffusionUNet(Backbone):
         if concat_channels:
             x = layers.Concatenate(dtype=dtype, name="beside")([x, inputs["low_resolution"]])
         x = SpaceToDepth(patch_size, dtype=dtype, name="patches")(x)
-        x = layers.Conv2D(filters[0], 3, padding="same", dtype=dtype, name="conv")(x)
+        x = Conv2D(filters[0], 3, padding="same", dtype=dtype, name="conv")(x)
         skips = []
         for i, width in enumerate(filters):
             if i:
@@ -130,7 +131,7 @@ class DiffusionUNet(Backbone):
         x = GroupNormalization(dtype=dtype, name="head_norm")(x)
         x = layers.Activation("silu", dtype=dtype, name="head_silu")(x)
         last = {"kernel_initializer": "zeros", "dtype": "float32", "name": "head"}
-        x = layers.Conv2D(channels * patch_size**2, 3, padding="same", **last)(x)
+        x = Conv2D(channels * patch_size**2, 3, padding="same", **last)(x)
         x = DepthToSpace(patch_size, dtype="float32", name="prediction")(x)
         super().__init__(inputs=inputs, outputs=x, dtype=dtype, **kwargs)
 

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from keras import ops
 
+from keras_t2i.layers import Conv2D
 from keras_t2i.layers import TransposedConvolution
 from keras_t2i.layers import residual_block
 from keras_t2i.layers.native import transposed_convolution_phases
@@ -33,6 +34,36 @@ def test_four_phases_equal_the_transposed_convolution():
     for plain, phases in zip(*found, strict=True):
         assert np.abs(plain).max() > 1
         np.testing.assert_allclose(phases, plain, atol=2e-5 * np.abs(plain).max())
+
+
+@pytest.mark.parametrize(
+    "size, strides, padding",
+    [(3, 1, "same"), (1, 1, "valid"), (4, 2, "same"), (3, 2, "same"), (2, 1, "same")],
+)
+def test_convolution_is_that_of_keras(size, strides, padding):
+    options = {"strides": strides, "padding": padding, "activation": "tanh"}
+    ours, theirs = Conv2D(6, size, **options), keras.layers.Conv2D(6, size, **options)
+    x, weights = normal(2, 6, 8, 4), [normal(size, size, 4, 6, seed=1), normal(6, seed=2)]
+    found = []
+    for layer in (theirs, ours):
+        layer.build(x.shape)
+        layer.set_weights(weights)
+        loss, gradients = value_and_gradients(
+            NOTHING,
+            lambda x, layer=layer: ops.sum(ops.square(layer(x))),
+            layer.trainable_variables,
+            [ops.convert_to_tensor(x)],
+        )
+        found.append([ops.convert_to_numpy(v) for v in (layer(x), loss, *gradients)])
+    for expected, same in zip(*found, strict=True):
+        np.testing.assert_allclose(same, expected, atol=3e-5 * max(1, np.abs(expected).max()))
+
+
+def test_convolution_refuses_what_it_has_not():
+    with pytest.raises(ValueError, match="no dilation"):
+        Conv2D(4, 3, dilation_rate=2)
+    again = Conv2D.from_config(Conv2D(4, 3, padding="same", use_bias=False).get_config())
+    assert (again.filters, again.padding, again.use_bias) == (4, "same", False)
 
 
 def test_transposed_convolution_is_that_of_keras():

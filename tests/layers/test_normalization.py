@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import keras
 import numpy as np
 import pytest
@@ -6,6 +8,11 @@ from keras import ops
 from keras_t2i.layers import GroupNormalization
 from keras_t2i.layers import Standardization
 from keras_t2i.layers import Whitening
+from keras_t2i.layers.native import group_normalization
+from keras_t2i.layers.native import group_normalization_plain
+from keras_t2i.training.step import value_and_gradients
+
+NOTHING = SimpleNamespace(variables=[], metrics_variables=[])
 
 
 def normal(*shape, seed=0):
@@ -22,6 +29,34 @@ def test_group_normalization_is_that_of_keras(shape):
     ours.set_weights(weights)
     theirs.set_weights(weights)
     np.testing.assert_allclose(ops.convert_to_numpy(ours(x)), ops.convert_to_numpy(theirs(x)), atol=1e-5)
+
+
+@pytest.mark.parametrize("rows", [(), (3,)])
+def test_forms_of_group_normalization_are_equal(rows):
+    # On torch its own kernel against the plain form, elsewhere the plain form against the formula.
+    x, scale, shift = 2 * normal(3, 5, 7, 16) + 3, normal(*rows, 16, seed=1), normal(*rows, 16, seed=2)
+    weights = normal(3, 5, 7, 16, seed=3)
+
+    def formula(x, scale, shift, groups, epsilon):
+        grouped = ops.reshape(x, (3, 35, groups, -1))
+        mean = ops.mean(grouped, (1, 3), keepdims=True)
+        variance = ops.mean(ops.square(grouped - mean), (1, 3), keepdims=True)
+        normalised = ops.reshape((grouped - mean) / ops.sqrt(variance + epsilon), (3, 5, 7, 16))
+        return normalised * ops.reshape(scale, (-1, 1, 1, 16)) + ops.reshape(shift, (-1, 1, 1, 16))
+
+    found = []
+    for form in (formula, group_normalization_plain, group_normalization):
+        tensors = [ops.convert_to_tensor(v) for v in (x, scale, shift)]
+        loss, gradients = value_and_gradients(
+            NOTHING,
+            lambda *v, form=form: ops.sum(ops.sin(ops.multiply(weights, form(*v, 4, 1e-3)))),
+            [],
+            tensors,
+        )
+        found.append([ops.convert_to_numpy(v) for v in (form(*tensors, 4, 1e-3), loss, *gradients)])
+    for expected, plain, fast in zip(*found, strict=True):
+        np.testing.assert_allclose(plain, expected, rtol=1e-4, atol=1e-4)
+        np.testing.assert_allclose(fast, expected, rtol=1e-4, atol=1e-4)
 
 
 def test_group_normalization_in_bfloat16():

@@ -1,0 +1,114 @@
+"""What does each choice of `recipes/train_diffusion.py` bring? Short trainings with one choice undone each.
+
+    python benchmarks/ablations.py --epochs 8 --output runs/ablations
+
+Three seeds of each. R-precision@1 as `recipes/evaluate.py` takes it, one drawing of each caption; errors are
+mean squares, by noise level, of what the network makes of noisy validation pictures. What is finished is not
+run again.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+RECIPE = Path(__file__).resolve().parents[1] / "recipes" / "train_diffusion.py"
+CHOICES = {
+    "as the recipe is": [],
+    "captions not whitened": ["--no-whiten"],
+    "noise as target, unweighted, uniform times": [
+        *("--prediction", "epsilon", "--weight", "none", "--times", "uniform")
+    ],
+    "times uniform": ["--times", "uniform"],
+}
+ERRORS = ("noisiest", "noisy", "clear", "clearest")
+
+
+def folder(output, name, seed):
+    return output / f"{''.join(c if c.isalnum() else '_' for c in name)}_{seed}"
+
+
+def run(args, name, seed):
+    """Train one network: a process of its own, so that each starts alike."""
+    place = folder(args.output, name, seed)
+    if not (place / "preset").is_dir():
+        common = ["--epochs", str(args.epochs), "--size", args.size, "--precision", args.precision]
+        command = [sys.executable, str(RECIPE), "--output", str(place), "--seed", str(seed), *common]
+        subprocess.run([*command, *CHOICES[name]], check=True, stdout=subprocess.DEVNULL)
+    return place
+
+
+def judge(places):
+    """Figures of the presets in these folders, kept in a file beside each."""
+    from steps import Examiner
+
+    from keras_t2i.data import Pipeline
+    from keras_t2i.data import load
+    from keras_t2i.evaluation.evaluator import PACKAGED
+    from keras_t2i.evaluation.evaluator import Judges
+    from keras_t2i.evaluation.prompts import load_prompt_sets
+    from keras_t2i.models import DiffusionGenerator
+    from keras_t2i.training.denoising import Denoising
+
+    sets, unseen = load_prompt_sets("openmoji", 32, 500)[0][:2], load("openmoji", "validation", 32)
+    judges = Judges.from_presets(PACKAGED)
+    for place in places:
+        file = place / "figures.json"
+        if file.exists():
+            continue
+        generator = DiffusionGenerator.from_preset(place / "preset")
+        cells, _ = Examiner(generator, sets, judges).cells()
+        figures = {s.name: float(cell.split()[0]) for s, cell in zip(sets, cells, strict=False)}
+        backbone = generator.backbone
+        objective = Denoising(
+            backbone.unet,
+            backbone.dual_encoder.text_encoder,
+            process=backbone.process,
+            prediction=backbone.prediction,
+            data_std=backbone.data_std,
+            widths=(),
+        )
+        objective.compile()
+        data = Pipeline(unseen, generator.preprocessor, 64, fixed=True)
+        found = objective.evaluate(data, verbose=0, return_dict=True)
+        figures |= {level: found[f"error_{level}"] for level in ERRORS}
+        file.write_text(json.dumps(figures))
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--size", default="tiny")
+    parser.add_argument("--precision", default="float32", choices=["float32", "mixed_bfloat16"])
+    parser.add_argument("--output", type=Path, default=Path("runs/ablations"))
+    args = parser.parse_args()
+    for seed in range(args.seeds):  # whole rounds, so that an early end compares alike
+        places = [run(args, name, seed) for name in CHOICES]
+        judge(places)
+        print(f"seed {seed} done", file=sys.stderr)
+    found = {
+        name: [
+            json.loads((folder(args.output, name, s) / "figures.json").read_text()) for s in range(args.seeds)
+        ]
+        for name in CHOICES
+    }
+    titles = list(found["as the recipe is"][0])
+    print(f"| {args.epochs} epochs, {args.seeds} seeds: mean (lowest to highest) | {' | '.join(titles)} |")
+    print("|---|" + "---|" * len(titles))
+    for name, figures in found.items():
+        cells = []
+        for title in titles:
+            values = [each[title] for each in figures]
+            cells.append(f"{statistics.mean(values):.3f} ({min(values):.3f} to {max(values):.3f})")
+        print(f"| {name} | {' | '.join(cells)} |")
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    main()

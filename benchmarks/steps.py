@@ -1,0 +1,90 @@
+"""How many steps, by which sampler, with how much guidance? R-precision of a diffusion preset, and pictures.
+
+    python benchmarks/steps.py runs/diffusion/preset --output runs/steps
+
+Judged as by `recipes/evaluate.py`: is the drawing's own caption the nearest of 100? Heun looks twice a step,
+the others once. Writes two tables, a column of pictures for each number of steps, and one for each guidance.
+"""
+
+import argparse
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+
+from keras_t2i.evaluation.alignment import r_precision
+from keras_t2i.evaluation.evaluator import PACKAGED
+from keras_t2i.evaluation.evaluator import Judges
+from keras_t2i.evaluation.prompts import load_prompt_sets
+from keras_t2i.models import DiffusionGenerator
+from keras_t2i.pictures import make_grid
+from keras_t2i.pictures import save_png
+
+SAMPLERS = ("ddim", "heun", "dpm_solver_pp_2m")
+SHOWN = 12  # prompts of the pictures, half of each set
+
+
+class Examiner:
+    """Draws the prompts of both sets and says how many are recognised."""
+
+    def __init__(self, generator, sets, judges):
+        self.generator, self.sets, self.judges = generator, sets, judges
+        self.pools = {s.name: judges.encode_text(s.trials.pool_captions) for s in sets}
+        self.judge_of = {s.name: judges.unseen_by(s.asked) for s in sets}
+
+    def cells(self, **settings):
+        """R-precision@1 on each set, with its interval, seconds a picture, and pictures to show."""
+        found, shown = [], []
+        for prompts in self.sets:
+            start = time.perf_counter()
+            drawn = self.generator.generate(prompts.prompts, seed=0, batch_size=64, **settings)
+            seconds = (time.perf_counter() - start) / len(drawn)
+            codes = self.judges.encode_image(drawn, self.judge_of[prompts.name])
+            cell = r_precision(codes, self.pools[prompts.name], prompts.trials, 1)["r1_random"]
+            found.append(f"{cell['value']:.2f} ({cell['low']:.2f} to {cell['high']:.2f})")
+            places = np.linspace(0, len(drawn) - 1, SHOWN // len(self.sets)).astype(int)
+            shown.append(drawn[places])
+        return [*found, f"{1e3 * seconds:.0f}"], np.concatenate(shown)
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("preset", help="of a diffusion generator: name or folder")
+    parser.add_argument("--steps", nargs="+", type=int, default=[1, 2, 4, 8, 16, 32])
+    parser.add_argument("--guidance", nargs="+", type=float, default=[1, 1.5, 2, 3, 4, 5, 6])
+    parser.add_argument("--prompts", type=int, default=126, help="training captions")
+    parser.add_argument("--output", type=Path, default=Path("runs/steps"), help="folder of the pictures")
+    args = parser.parse_args()
+    generator = DiffusionGenerator.from_preset(args.preset)
+    judges = Judges.from_presets(PACKAGED)
+    sets, _ = load_prompt_sets("openmoji", judges.judges[0].network.image_size, args.prompts)
+    sets = sets[:2]
+    examiner = Examiner(generator, sets, judges)
+    examiner.cells(num_steps=1)  # compiles
+    names = " | ".join(f"{s.name} ({len(s)})" for s in sets)
+    print(f"R-precision@1 (95 % interval), guidance {generator.backbone.guidance_scale:g}\n")
+    print(f"| sampler | steps | {names} | ms a picture |\n|---|---|" + "---|" * (len(sets) + 1))
+    rows = []
+    for sampler in SAMPLERS:
+        for steps in args.steps:
+            cells, shown = examiner.cells(num_steps=steps, sampler=sampler)
+            print(f"| {sampler} | {steps} | {' | '.join(cells)} |", flush=True)
+            rows.append(shown)
+    save_png(make_grid(np.concatenate(rows), SHOWN, 2), args.output / "steps.png")
+    print(f"\nBy guidance, {generator.backbone.sampler}, {generator.backbone.num_steps} steps\n")
+    print(f"| guidance | {names} | ms a picture |\n|---|" + "---|" * (len(sets) + 1))
+    rows = []
+    for scale in args.guidance:
+        cells, shown = examiner.cells(guidance_scale=scale)
+        print(f"| {scale:g} | {' | '.join(cells)} |", flush=True)
+        rows.append(shown)
+    save_png(make_grid(np.concatenate(rows), SHOWN, 2), args.output / "guidance.png")
+    print(f"\nPictures: {args.output / 'steps.png'}, {args.output / 'guidance.png'}")
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    main()
