@@ -29,7 +29,7 @@ def parse(argv=None):
         "prompts", nargs="+", metavar="PROMPT", help="what to show, in quotes; several make a grid"
     )
     parser.add_argument(
-        "--preset", default="generator_openmoji_32", help="name of a preset, a folder, or hf://..."
+        "--preset", default="diffusion_emoji_32", help="name of a preset, a folder, or hf://..."
     )
     parser.add_argument(
         "--seed", default="random", type=seed, help="whole number; the same seed makes the same picture"

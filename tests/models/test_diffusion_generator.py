@@ -383,7 +383,8 @@ def test_the_one_step_generator_does_not_open_as_this_one(tmp_path):
     assert type(Generator.from_preset(tmp_path / "preset")) is Generator
     with pytest.raises(ValueError, match="holds a GeneratorBackbone; DiffusionGenerator needs a Diffusion"):
         DiffusionGenerator.from_preset(tmp_path / "preset")
-    assert "generator_openmoji_32" in Generator.presets
+    assert {"generator_openmoji_32", "diffusion_emoji_32"} <= set(Generator.presets)
+    assert set(DiffusionGenerator.presets) == {"diffusion_emoji_32"}
 
 
 @pytest.mark.parametrize(

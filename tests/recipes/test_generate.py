@@ -123,5 +123,5 @@ def test_help_names_every_default(recipe, capsys):
         recipe.main(["--help"])
     assert exit.value.code == 0
     text = " ".join(capsys.readouterr().out.split())
-    for default in ("generator_openmoji_32", "random", "default: 1", "1.0", "8", "pictures/<prompt>.png"):
+    for default in ("diffusion_emoji_32", "random", "default: 1", "1.0", "8", "pictures/<prompt>.png"):
         assert default in text
