@@ -24,7 +24,6 @@ CHOICES = {
     ],
     "times uniform": ["--times", "uniform"],
 }
-ERRORS = ("noisiest", "noisy", "clear", "clearest")
 
 
 def folder(output, name, seed):
@@ -52,15 +51,16 @@ def judge(places):
     from keras_t2i.evaluation.prompts import load_prompt_sets
     from keras_t2i.models import DiffusionGenerator
     from keras_t2i.training.denoising import Denoising
+    from keras_t2i.training.diffusion_objective import LEVELS
 
     sets, unseen = load_prompt_sets("openmoji", 32, 500)[0][:2], load("openmoji", "validation", 32)
-    judges = Judges.from_presets(PACKAGED)
+    examiner = Examiner(sets, Judges.from_presets(PACKAGED))
     for place in places:
         file = place / "figures.json"
         if file.exists():
             continue
         generator = DiffusionGenerator.from_preset(place / "preset")
-        cells, _ = Examiner(generator, sets, judges).cells()
+        cells, _ = examiner.cells(generator)
         figures = {s.name: float(cell.split()[0]) for s, cell in zip(sets, cells, strict=False)}
         backbone = generator.backbone
         objective = Denoising(
@@ -74,7 +74,7 @@ def judge(places):
         objective.compile()
         data = Pipeline(unseen, generator.preprocessor, 64, fixed=True)
         found = objective.evaluate(data, verbose=0, return_dict=True)
-        figures |= {level: found[f"error_{level}"] for level in ERRORS}
+        figures |= {level: found[f"error_{level}"] for level in LEVELS}
         file.write_text(json.dumps(figures))
 
 

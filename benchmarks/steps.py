@@ -26,19 +26,19 @@ SHOWN = 12  # prompts of the pictures, half of each set
 
 
 class Examiner:
-    """Draws the prompts of both sets and says how many are recognised."""
+    """Has generators draw the prompts of both sets and says how many drawings are recognised."""
 
-    def __init__(self, generator, sets, judges):
-        self.generator, self.sets, self.judges = generator, sets, judges
+    def __init__(self, sets, judges):
+        self.sets, self.judges = sets, judges
         self.pools = {s.name: judges.encode_text(s.trials.pool_captions) for s in sets}
         self.judge_of = {s.name: judges.unseen_by(s.asked) for s in sets}
 
-    def cells(self, **settings):
+    def cells(self, generator, **settings):
         """R-precision@1 on each set, with its interval, seconds a picture, and pictures to show."""
         found, shown = [], []
         for prompts in self.sets:
             start = time.perf_counter()
-            drawn = self.generator.generate(prompts.prompts, seed=0, batch_size=64, **settings)
+            drawn = generator.generate(prompts.prompts, seed=0, batch_size=64, **settings)
             seconds = (time.perf_counter() - start) / len(drawn)
             codes = self.judges.encode_image(drawn, self.judge_of[prompts.name])
             cell = r_precision(codes, self.pools[prompts.name], prompts.trials, 1)["r1_random"]
@@ -62,15 +62,15 @@ def main():
     judges = Judges.from_presets(PACKAGED)
     sets, _ = load_prompt_sets("openmoji", judges.judges[0].network.image_size, args.prompts)
     sets = sets[:2]
-    examiner = Examiner(generator, sets, judges)
-    examiner.cells(num_steps=1)  # compiles
+    examiner = Examiner(sets, judges)
+    examiner.cells(generator, num_steps=1)  # compiles
     names = " | ".join(f"{s.name} ({len(s)})" for s in sets)
     print(f"R-precision@1 (95 % interval), guidance {generator.backbone.guidance_scale:g}\n")
     print(f"| sampler | steps | {names} | ms a picture |\n|---|---|" + "---|" * (len(sets) + 1))
     rows = []
     for sampler in SAMPLERS:
         for steps in args.steps:
-            cells, shown = examiner.cells(num_steps=steps, sampler=sampler)
+            cells, shown = examiner.cells(generator, num_steps=steps, sampler=sampler)
             print(f"| {sampler} | {steps} | {' | '.join(cells)} |", flush=True)
             rows.append(shown)
     save_png(make_grid(np.concatenate(rows), SHOWN, 2), args.output / "steps.png")
@@ -78,7 +78,7 @@ def main():
     print(f"| guidance | {names} | ms a picture |\n|---|" + "---|" * (len(sets) + 1))
     rows = []
     for scale in args.guidance:
-        cells, shown = examiner.cells(guidance_scale=scale)
+        cells, shown = examiner.cells(generator, guidance_scale=scale)
         print(f"| {scale:g} | {' | '.join(cells)} |", flush=True)
         rows.append(shown)
     save_png(make_grid(np.concatenate(rows), SHOWN, 2), args.output / "guidance.png")

@@ -31,6 +31,7 @@ from keras_t2i.models import DualEncoder
 from keras_t2i.models import Generator
 from keras_t2i.models import GeneratorBackbone
 from keras_t2i.models import TextToImagePreprocessor
+from keras_t2i.models.codes import unit
 from keras_t2i.pictures import make_grid
 from keras_t2i.pictures import save_png
 from keras_t2i.training.adversarial import ConditionalGAN
@@ -76,7 +77,7 @@ def main(argv=None):
     pictures, unseen = load_splits(args, dual_encoder.image_size)
     plain = preprocessor.generate_preprocess([phrasings[0] for phrasings in pictures.captions])
     codes = dual_encoder.text_encoder.predict(plain, batch_size=256, verbose=0)
-    concepts = codes / np.linalg.norm(codes, axis=1, keepdims=True)
+    concepts = unit(codes)
 
     small = {"filters": (8, 8, 8), "blocks": (0, 0, 0)} if args.smoke else {}
     shape = {"image_size": dual_encoder.image_size, "code_dim": dual_encoder.code_dim, **small}

@@ -31,6 +31,7 @@ from keras_t2i.models import DualEncoder
 from keras_t2i.models import ImageDecoder
 from keras_t2i.models import ImageEncoder
 from keras_t2i.models import TextToImagePreprocessor
+from keras_t2i.models.codes import unit
 from keras_t2i.models.prediction import predict_in_batches
 from keras_t2i.pictures import make_grid
 from keras_t2i.pictures import save_png
@@ -143,8 +144,7 @@ def prices(args):
 def concepts_of(dual_encoder, preprocessor, pictures):
     """The concept of each picture's first caption: float32 `(n, code_dim)` of length 1."""
     token_ids = preprocessor.generate_preprocess([phrasings[0] for phrasings in pictures.captions])
-    codes = predict_in_batches(dual_encoder.text_encoder, token_ids, 256)
-    return codes / np.linalg.norm(codes, axis=1, keepdims=True)
+    return unit(predict_in_batches(dual_encoder.text_encoder, token_ids, 256))
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import keras
 from keras import layers
 
+from keras_t2i.layers import Conv2D
 from keras_t2i.layers import GroupNormalization
 from keras_t2i.layers import SpaceToDepth
 from keras_t2i.layers import Whitening
@@ -53,7 +54,7 @@ class Discriminator(Backbone):
         x = images
         for level, (width, depth) in enumerate(zip(filters, blocks, strict=True)):
             x = SpaceToDepth(2, dtype=dtype, name=f"down{level}_cells")(x)
-            x = layers.Conv2D(width, 1, dtype=dtype, name=f"down{level}")(x)
+            x = Conv2D(width, 1, dtype=dtype, name=f"down{level}")(x)
             for i in range(depth):
                 x = residual_block(x, width, dtype=dtype, name=f"down{level}_block{i}")
         x = GroupNormalization(dtype=dtype, name="pool_norm")(x)

@@ -6,9 +6,11 @@ from keras import layers
 from keras import ops
 
 from keras_t2i.data.randomness import generator as random_generator
+from keras_t2i.layers import Conv2D
 from keras_t2i.layers import Whitening
 from keras_t2i.models.autoencoder import ConvAutoencoder
 from keras_t2i.models.autoencoder import code_grid
+from keras_t2i.models.codes import unit
 from keras_t2i.models.prediction import at_least_one
 from keras_t2i.models.prediction import predict_in_batches
 from keras_t2i.models.prompts import as_seeds
@@ -129,7 +131,7 @@ class VAE(ConvAutoencoder):
             raise ValueError(
                 f"This VAE draws for concepts: give finite (n, {self.concept_dim}), got {concepts.shape}"
             )
-        return concepts / np.maximum(np.linalg.norm(concepts, axis=-1, keepdims=True), 1e-12)
+        return unit(concepts)
 
     def _noise(self, seed):
         numbers = self.encoder.code_dim
@@ -142,9 +144,9 @@ def posterior_of(encoder, channels):
     It starts at zero, so every variance starts at one.
     """
     features = encoder.get_layer("code_silu").output
-    x = layers.Conv2D(
-        channels, 3, padding="same", kernel_initializer="zeros", dtype="float32", name="log_variance"
-    )(features)
+    x = Conv2D(channels, 3, padding="same", kernel_initializer="zeros", dtype="float32", name="log_variance")(
+        features
+    )
     x = layers.Flatten(dtype="float32", name="log_variance_flatten")(x)
     mean = layers.Activation("linear", dtype="float32", name="mean")(encoder.get_layer("flatten").output)
     outputs = {"mean": mean, "log_variance": ops.clip(x, *LOG_VARIANCES)}
