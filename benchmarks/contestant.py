@@ -10,6 +10,7 @@ one picture.
 
 import argparse
 import contextlib
+import copy
 import os
 import resource
 import sys
@@ -51,8 +52,9 @@ class Diffusers:
             projection_class_embeddings_input_dim=CODE,
         ).to(memory_format=torch.channels_last)
         self.parameters = sum(p.numel() for p in self.network.parameters())
-        self.run = torch.compile(self.network) if "compiled" in variant else self.network
-        self.half = "bfloat16" in variant
+        self.half, self.compiled = "bfloat16" in variant, "compiled" in variant
+        self.run = torch.compile(self.network) if self.compiled else self.network
+        self.drawer = None
         self.scheduler = DDIMScheduler(prediction_type="sample")
         self.optimizer = torch.optim.AdamW(self.network.parameters(), lr=1e-4, fused=True)
         self.x = torch.randn(TRAINED, 3, SIZE, SIZE).contiguous(memory_format=torch.channels_last)
@@ -74,17 +76,27 @@ class Diffusers:
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
 
+    def opened_to_draw(self):
+        """The network as one opens it to draw: in bfloat16 its weights are stored so, and never cast."""
+        if not self.half:
+            return self.run
+        network = copy.deepcopy(self.network).to(self.torch.bfloat16)
+        return self.torch.compile(network) if self.compiled else network
+
     def sample(self, guided=False, n=SAMPLED):
         torch = self.torch
+        if self.drawer is None:
+            self.drawer = self.opened_to_draw()
+        dtype = torch.bfloat16 if self.half else torch.float32
         self.scheduler.set_timesteps(STEPS)
         x = torch.randn(n, 3, SIZE, SIZE).contiguous(memory_format=torch.channels_last)
-        tokens, code = self.tokens[:n], self.code[:n]
+        tokens, code = self.tokens[:n].to(dtype), self.code[:n].to(dtype)
         if guided:
             tokens, code = (torch.cat([v, torch.zeros_like(v)]) for v in (tokens, code))
-        with torch.inference_mode(), self.arithmetic():
+        with torch.inference_mode():
             for t in self.scheduler.timesteps:
-                given = torch.cat([x, x]) if guided else x
-                output = self.run(given, t, tokens, class_labels=code).sample.float()
+                given = (torch.cat([x, x]) if guided else x).to(dtype)
+                output = self.drawer(given, t, tokens, class_labels=code).sample.float()
                 if guided:
                     conditional, unconditional = output.chunk(2)
                     output = unconditional + 2.0 * (conditional - unconditional)
@@ -127,6 +139,11 @@ class Ours:
         self.network, self.parameters = network, network.count_params()
         self.objective = Denoising(network, dual_encoder.text_encoder, widths=())
         self.objective.compile(optimizer=keras.optimizers.AdamW(1e-4, global_clipnorm=1.0))
+        self.objective.optimizer.build(self.objective.trainable_variables)  # as `training.run.train` does
+        if "bfloat16" in variant:  # as `from_preset(..., dtype="bfloat16")` opens it
+            drawer = type(network).from_config({**network.get_config(), "dtype": "bfloat16"})
+            drawer.set_weights(network.get_weights())
+            network = drawer
         backbone = DiffusionBackbone(dual_encoder, network, process={"name": "cosine"})
         self.generator = DiffusionGenerator(backbone, preprocessor)
         random = np.random.default_rng(0)

@@ -3,6 +3,7 @@
     python recipes/train_diffusion.py                           # pixels, the default data
     python recipes/train_diffusion.py --space latent            # 8x8x8 codes of lesson 1 instead of pixels
     python recipes/train_diffusion.py --condition image_code --caption-dropout 0.5   # the decoder of DALL-E 2
+    python recipes/train_diffusion.py --start diffusion_emoji_32     # go on from what a preset has learned
     python recipes/train_diffusion.py --data my_pictures --dual-encoder runs/concepts/preset
     python recipes/train_diffusion.py --prediction epsilon --weight none --times uniform    # as in 2020
 
@@ -31,6 +32,7 @@ from keras_t2i.models import DiffusionBackbone
 from keras_t2i.models import DiffusionGenerator
 from keras_t2i.models import DiffusionUNet
 from keras_t2i.models import DualEncoder
+from keras_t2i.models import Generator
 from keras_t2i.models import TextToImagePreprocessor
 from keras_t2i.models import UnCLIPBackbone
 from keras_t2i.models import UnCLIPGenerator
@@ -65,6 +67,7 @@ def parse(argv):
     add("--size", default="tiny", choices=list(SIZES), help="of the network: 2, 5 or 14 million parameters")
     add("--image-size", default=32, type=int, choices=[32, 64], help="width and height of pictures")
     add("--dual-encoder", default="dual_encoder_openmoji_32", help="preset of lesson 2: name or folder")
+    add("--start", default="", help="preset of this lesson to go on from, with its encoders; none: anew")
     add("--condition", default="text", choices=["text", "image_code"], help="what is drawn from")
     add("--space", default="pixel", choices=["pixel", "latent"], help="what noise is put on")
     add(
@@ -101,8 +104,7 @@ def parse(argv):
 def main(argv=None):
     parser, args = parse(argv)
     settings = prepare(args)
-    dual_encoder = DualEncoder.from_preset(args.dual_encoder)
-    preprocessor = TextToImagePreprocessor.from_preset(args.dual_encoder)
+    dual_encoder, preprocessor, trained = opened(args)
     pictures, unseen = load_splits(args, args.image_size)
     autoencoder, side, channels, tables = None, args.image_size, 3, [{}, {}]
     if args.space == "latent":
@@ -119,19 +121,17 @@ def main(argv=None):
     validation = Pipeline(unseen, preprocessor, args.batch_size, beside=tables[1], fixed=True)
     text_encoder = dual_encoder.text_encoder
     from_code = args.condition == "image_code"
-    unet = DiffusionUNet.from_size(
-        args.size,
-        side,
-        channels=channels,
-        code_dim=text_encoder.code_dim,
-        token_dim=text_encoder.filters,
-        image_code=from_code,
-        dtype=args.precision,
-        **(TINIEST if args.smoke else {}),
-    )
+    sizes = {"image_size": side, "channels": channels, "image_code": from_code, "dtype": args.precision}
+    if trained is None:
+        sizes |= {"code_dim": text_encoder.code_dim, "token_dim": text_encoder.filters}
+        unet = DiffusionUNet.from_size(args.size, **sizes, **(TINIEST if args.smoke else {}))
+    else:
+        unet = DiffusionUNet.from_config({**trained.get_config(), **sizes, "trainable": True})
     image_encoder = dual_encoder.image_encoder if from_code else None
     if args.whiten:
         whiten(unet, text_encoder, pipeline.token_table, image_encoder, pictures)
+    if trained is not None:
+        unet.start_from(trained)
     examples = to_float(pictures.pictures[:2048]) if autoencoder is None else tables[0]["latents"]
     objective = Denoising(
         unet,
@@ -213,6 +213,17 @@ def main(argv=None):
         ]
     )
     print(f'\nTry: python recipes/generate.py "a red apple" --preset {args.output / "preset"}')
+
+
+def opened(args):
+    """The dual encoder, its preprocessor and, with `--start`, the network to go on from."""
+    if not args.start:
+        preprocessor = TextToImagePreprocessor.from_preset(args.dual_encoder)
+        return DualEncoder.from_preset(args.dual_encoder), preprocessor, None
+    start = Generator.from_preset(args.start)
+    if not isinstance(start.backbone, DiffusionBackbone):
+        raise SystemExit(f"--start {args.start} is no diffusion generator: give a preset of lesson 4")
+    return start.backbone.dual_encoder, start.preprocessor, start.backbone.unet
 
 
 def choose_average(objective, validation, folder):

@@ -21,10 +21,14 @@ from keras_t2i.data import Pipeline
 from keras_t2i.data import load
 from keras_t2i.evaluation.ridge import ridge_regression
 from keras_t2i.models import DualEncoder
+from keras_t2i.models import Generator
 from keras_t2i.models import Prior
 from keras_t2i.models import TextToImagePreprocessor
+from keras_t2i.models import UnCLIPGenerator
 from keras_t2i.models.codes import unit
 from keras_t2i.models.prediction import predict_in_batches
+from keras_t2i.pictures import make_grid
+from keras_t2i.pictures import save_png
 from keras_t2i.pictures import to_float
 from keras_t2i.training.diffusion_objective import LEVELS
 from keras_t2i.training.options import adamw
@@ -43,6 +47,11 @@ def main(argv=None):
     parser = training_parser(__doc__, "prior", epochs=200, batch_size=256, learning_rate=1e-3)
     add = parser.add_argument
     add("--dual-encoder", default="dual_encoder_openmoji_32", help="preset of lesson 2: name or folder")
+    add(
+        "--decoder",
+        default="",
+        help="preset of a decoder of image concepts: its encoders are taken, and all is saved as one preset",
+    )
     add("--width", default=384, type=int, help="of the network")
     add("--blocks", default=3, type=int, help="residual blocks of the network")
     add("--dropout", default=0.1, type=float, help="in the network, against learning by heart")
@@ -51,8 +60,7 @@ def main(argv=None):
     add("--num-steps", default=16, type=int, help="steps from noise to a concept, of the preset")
     args = parser.parse_args(argv)
     settings = prepare(args)
-    dual_encoder = DualEncoder.from_preset(args.dual_encoder)
-    preprocessor = TextToImagePreprocessor.from_preset(args.dual_encoder)
+    dual_encoder, preprocessor, decoder = opened(args)
     pictures, unseen = load_splits(args, dual_encoder.image_size)
     codes, unseen_codes = (codes_of(dual_encoder, preprocessor, data) for data in (pictures, unseen))
 
@@ -82,6 +90,9 @@ def main(argv=None):
 
     prior = objective.average
     prior.save_to_preset(args.output / "preset", weights_dtype="float16")
+    places = {"preset": args.output / "preset", "logs (tensorboard --logdir)": args.output / "logs"}
+    if decoder is not None:
+        places |= save_whole(decoder, prior, unseen, args.output)
     seen = pictures.take(np.linspace(0, len(pictures) - 1, min(500, len(pictures))))
     sets = {"training captions": seen, "unseen concepts": unseen}
     if args.data in ("openmoji", "emoji") and not args.smoke:
@@ -96,10 +107,37 @@ def main(argv=None):
             *((f"validation error, {level}", losses[f"error_{level}"]) for level in LEVELS),
             ("minutes", logs["seconds"] / 60),
             ("peak memory, MiB", peak_memory()),
-            ("preset", args.output / "preset"),
-            ("logs (tensorboard --logdir)", args.output / "logs"),
+            *places.items(),
         ]
     )
+
+
+def opened(args):
+    """The dual encoder, its preprocessor and, with `--decoder`, the generator that draws image concepts."""
+    if not args.decoder:
+        preprocessor = TextToImagePreprocessor.from_preset(args.dual_encoder)
+        return DualEncoder.from_preset(args.dual_encoder), preprocessor, None
+    decoder = Generator.from_preset(args.decoder)
+    if not isinstance(decoder, UnCLIPGenerator):
+        raise SystemExit(
+            f"--decoder {args.decoder} draws no image concepts: see train_diffusion.py --condition"
+        )
+    return decoder.backbone.dual_encoder, decoder.preprocessor, decoder
+
+
+def save_whole(decoder, prior, unseen, folder):
+    """Put prior and decoder together: a preset, and a picture of what the prior changes."""
+    whole = Generator.from_stages(decoder=decoder, prior=prior)
+    whole.save_to_preset(folder / "generator", weights_dtype="float16")
+    shown = unseen.take(np.unique(np.linspace(0, len(unseen) - 1, 12).astype(int)))
+    captions = [phrasings[0] for phrasings in shown.captions]
+    alone = type(decoder)(decoder.backbone.with_parts(prior=None), decoder.preprocessor)
+    rows = [shown.pictures, *(generator.generate(captions, seed=0) for generator in (alone, whole))]
+    save_png(make_grid(np.concatenate(rows), columns=len(shown), scale=3), folder / "drawings.png")
+    return {
+        "preset of prior and decoder": folder / "generator",
+        "picture: true over drawn without the prior, over with it": folder / "drawings.png",
+    }
 
 
 def codes_of(dual_encoder, preprocessor, data):

@@ -114,6 +114,25 @@ def test_float16_on_disk(generator, saved, tmp_path):
         generator.save_to_preset(tmp_path / "other", weights_dtype="int8")
 
 
+def test_bfloat16_on_disk(tmp_path):
+    """Less to store, and no number is further off than bfloat16's precision, 2^-8."""
+    values = np.random.default_rng(0).standard_normal(100_000).astype("float32") * 0.1
+    sizes = []
+    for bits in (0, 3):
+        with h5py.File(tmp_path / "a.weights.h5", "w") as file:
+            file["vars/0"], file["vars/1"] = values, np.array(0.3, "float32")
+        to_float16(tmp_path / "a.weights.h5", bits)
+        sizes.append((tmp_path / "a.weights.h5").stat().st_size)
+    assert sizes[1] < 0.85 * sizes[0]
+    with h5py.File(tmp_path / "a.weights.h5") as file:
+        found, scalar = file["vars/0"][()], file["vars/1"][()]
+    assert found.dtype == "float16" and not (found.view("uint16") & 7).any()
+    assert scalar.shape == () and abs(scalar - 0.3) < 0.3 * 2**-8
+    error = np.abs(found.astype("float32") - values)
+    assert (error <= np.abs(values) * 1.2 * 2**-8 + 2.0**-21).all()  # the latter: a step of the smallest
+    assert abs((found.astype("float64") - values).mean()) < 1e-6  # rounded, not cut
+
+
 def test_what_float16_cannot_hold_is_an_error(tmp_path):
     with h5py.File(tmp_path / "a.weights.h5", "w") as file:
         file["layer/vars/0"] = np.array([1e6], "float32")

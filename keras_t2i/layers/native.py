@@ -4,6 +4,7 @@ Each stands beside its plain Keras form, and a test holds the two equal. Nothing
 `models/` asks which backend runs.
 """
 
+import functools
 import math
 
 import keras
@@ -77,16 +78,63 @@ def convolution_torch(x, kernel, bias, strides=1, padding="same"):
         margins = [pixels // 2 for pixels in missing]
         if any(pixels % 2 for pixels in missing):  # the odd one goes below and to the right
             x = torch.nn.functional.pad(x, (0, 0, 0, missing[1] % 2, 0, missing[0] % 2))
-    y = torch.nn.functional.conv2d(
-        torch.movedim(x, -1, 1), torch.permute(kernel, (3, 2, 0, 1)), bias, strides, margins
-    )
+    y = torch.nn.functional.conv2d(torch.movedim(x, -1, 1), kernel_torch(kernel), bias, strides, margins)
     return torch.movedim(y, 1, -1)
 
 
+def kernel_torch(kernel):
+    """A kernel `(a, b, c, out)` in the order of torch, `(out, c, a, b)`.
+
+    Where no gradient is asked for, a copy that lies in memory as torch wants it is kept until the kernel
+    changes: turning all weights around at every look takes a sixth of the time of drawing four pictures.
+    """
+    import torch
+
+    kernel = ops.convert_to_tensor(kernel)
+    turned = torch.permute(kernel, (3, 2, 0, 1))
+    if torch.is_grad_enabled() or not isinstance(kernel, torch.nn.Parameter):
+        return turned
+    state, turned_kernels = (kernel.data_ptr(), kernel._version, kernel.dtype), _turned_kernels()
+    kept, copy = turned_kernels.get(kernel, (None, None))
+    if kept != state:
+        copy = turned.detach().contiguous(memory_format=torch.channels_last)
+        turned_kernels[kernel] = state, copy
+    return copy
+
+
+@functools.cache
+def _turned_kernels():
+    """Of each kernel its state and its turned copy, for as long as the kernel lives."""
+    from torch.utils.weak import WeakTensorKeyDictionary
+
+    return WeakTensorKeyDictionary()
+
+
+def convolution_halves(x, kernel, bias, strides=1, padding="same"):
+    """The same, each half of an even batch by itself: XLA gives a convolution of large maps one core, but has
+    several at work at a time."""
+    halves = [convolution_plain(half, kernel, None, strides, padding) for half in ops.split(x, 2)]
+    x = ops.concatenate(halves)
+    return x if bias is None else ops.add(x, bias)
+
+
 def convolution(x, kernel, bias, strides=1, padding="same"):
-    """The faster of the two forms on the current backend. Shapes as above."""
-    form = convolution_torch if keras.config.backend() == "torch" else convolution_plain
+    """The fastest of the forms on the current backend. Shapes as above."""
+    form, backend = convolution_plain, keras.config.backend()
+    if backend == "torch":
+        form = convolution_torch
+    elif backend == "jax" and one_core_convolves(x, kernel):
+        form = convolution_halves
     return form(x, kernel, bias, strides, padding)
+
+
+def one_core_convolves(x, kernel):
+    """Whether JAX would leave other cores idle: a wide kernel, large maps, a known and even batch, a CPU."""
+    import jax
+
+    n, h, w = x.shape[:3]
+    large = kernel.shape[0] > 1 and n and n % 2 == 0 and h * w >= 32 * 32
+    return bool(large) and jax.default_backend() == "cpu"
 
 
 def group_normalization_plain(x, scale, shift, groups, epsilon):

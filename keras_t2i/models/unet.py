@@ -187,6 +187,33 @@ class DiffusionUNet(Backbone):
             spread = np.square(vectors - vectors.mean(axis=0)).mean()
             self.get_layer(f"{name}_whitening").measure(vectors, noise_scale**2 * spread)
 
+    def start_from(self, trained):
+        """Before training: take the weights of a trained network, layer by layer, wherever one of the same
+        name has weights of the same shapes. What only this network has stays as it is: an image code, say,
+        for a network that so far drew from words.
+
+        Args:
+            trained: `DiffusionUNet`.
+
+        Returns:
+            list of the names of layers that start anew.
+
+        Raises: ValueError where the picture, or the width of the first layer, is another.
+        """
+        fits = [(n.image_size, n.channels, n.patch_size, n.filters[0]) for n in (self, trained)]
+        if fits[0] != fits[1]:
+            raise ValueError(
+                f"width, channels, patch_size and first filters are {fits[0]}, those to start from {fits[1]}"
+            )
+        theirs, anew = {layer.name: layer for layer in trained.layers}, []
+        for layer in self.layers:
+            there = theirs.get(layer.name)
+            if there is not None and [w.shape for w in there.weights] == [w.shape for w in layer.weights]:
+                layer.set_weights(there.get_weights())
+            elif layer.weights:
+                anew.append(layer.name)
+        return anew
+
     def get_config(self):
         return {
             **super().get_config(),

@@ -9,6 +9,8 @@ import keras_hub
 import numpy as np
 from keras_hub.src.utils import preset_utils
 
+ZEROED_BITS = {"float16": 0, "bfloat16": 3}  # float16 has 10 bits behind the point, bfloat16 has 7
+
 _being_written = set()  # a task saves its backbone into the folder it is itself being written to
 
 
@@ -21,8 +23,9 @@ def save_preset(model, folder, weights_dtype="float32", card=None, preprocessor=
     Args:
         model: a `Backbone` or a `Task`; a task brings its preprocessor.
         folder: `str` or `pathlib.Path`. An earlier preset there is replaced.
-        weights_dtype: `"float32"`, or `"float16"` for half the size (relative precision 5e-4);
-            a model loads in its own dtype either way.
+        weights_dtype: `"float32"`; `"float16"` for half the size (relative precision 5e-4); `"bfloat16"` for
+            two fifths (4e-3), as float16 whose last bits are zero: HDF5 has no bfloat16. A model loads in its
+            own dtype either way.
         card: text for README.md, or `None`.
         preprocessor: saved with a backbone, so that a preset of text encoders brings its tokenizer.
         max_shard_size: GB a weights file may have.
@@ -31,8 +34,8 @@ def save_preset(model, folder, weights_dtype="float32", card=None, preprocessor=
         FileExistsError: `folder` holds files that are not a preset's.
         ValueError: a weight doesn't fit into float16, or `weights_dtype` is another one.
     """
-    if weights_dtype not in ("float32", "float16"):
-        raise ValueError(f'weights_dtype must be "float32" or "float16", got {weights_dtype!r}')
+    if weights_dtype not in ("float32", *ZEROED_BITS):
+        raise ValueError(f'weights_dtype must be "float32", "float16" or "bfloat16", got {weights_dtype!r}')
     folder = Path(folder).expanduser().absolute()
     if folder in _being_written:
         preset_utils.get_preset_saver(str(folder)).save_backbone(model, max_shard_size=max_shard_size)
@@ -52,9 +55,9 @@ def save_preset(model, folder, weights_dtype="float32", card=None, preprocessor=
             saver.save_backbone(model, max_shard_size=max_shard_size)
             if preprocessor is not None:
                 saver.save_preprocessor(preprocessor)
-        if weights_dtype == "float16":
+        if weights_dtype != "float32":
             for file in temporary.glob("*.weights.h5"):
-                to_float16(file)
+                to_float16(file, ZEROED_BITS[weights_dtype])
         if card is not None:
             (temporary / preset_utils.README_FILE).write_text(card, encoding="utf-8")
         _replace(temporary, folder)
@@ -63,8 +66,12 @@ def save_preset(model, folder, weights_dtype="float32", card=None, preprocessor=
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def to_float16(file):
+def to_float16(file, zeroed_bits=0):
     """Rewrite a `.weights.h5` file so that its floating-point numbers take two bytes.
+
+    Args:
+        file: path.
+        zeroed_bits: int, how many of the last bits are rounded away, so that packing takes less.
 
     Raises:
         ValueError: a number is too large for float16 (65,504), or is not finite; names where.
@@ -81,7 +88,7 @@ def to_float16(file):
                 value = item[()]
                 if np.issubdtype(item.dtype, np.floating):
                     with np.errstate(over="ignore"):
-                        value = value.astype("float16")
+                        value = rounded(value.astype("float16"), zeroed_bits)
                     if not np.isfinite(value).all():
                         raise ValueError(f"{file.name}: {name} does not fit into float16")
                 packed = (
@@ -94,6 +101,14 @@ def to_float16(file):
 
         source.visititems(copy)
     temporary.replace(file)
+
+
+def rounded(values, bits):
+    """float16 numbers to the nearest whose last `bits` bits are zero (ties away from zero)."""
+    if not bits:
+        return values
+    whole = np.atleast_1d(values).view("uint16") + np.uint16(1 << (bits - 1))
+    return (whole & np.uint16(0x10000 - (1 << bits))).view("float16").reshape(np.shape(values))
 
 
 def _may_replace(folder):
