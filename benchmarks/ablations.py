@@ -13,6 +13,7 @@ import os
 import statistics
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 RECIPE = Path(__file__).resolve().parents[1] / "recipes" / "train_diffusion.py"
@@ -86,10 +87,12 @@ def main():
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--size", default="tiny")
     parser.add_argument("--precision", default="float32", choices=["float32", "mixed_bfloat16"])
+    parser.add_argument("--jobs", type=int, default=1, help="trainings at a time")
     parser.add_argument("--output", type=Path, default=Path("runs/ablations"))
     args = parser.parse_args()
     for seed in range(args.seeds):  # whole rounds, so that an early end compares alike
-        places = [run(args, name, seed) for name in CHOICES]
+        with ThreadPoolExecutor(args.jobs) as pool:
+            places = list(pool.map(lambda name, seed=seed: run(args, name, seed), CHOICES))
         judge(places)
         print(f"seed {seed} done", file=sys.stderr)
     found = {

@@ -1,6 +1,7 @@
-"""Lesson 5: from the concept of words to the concept of a picture (the prior of DALL-E 2).
+"""Lesson 7: from the concept of words to the concept of a picture (the prior of DALL-E 2).
 
     python recipes/train_prior.py                              # the default data
+    python recipes/train_prior.py --data emoji --decoder runs/unclip/preset    # and put the two together
     python recipes/train_prior.py --data my_pictures --dual-encoder runs/concepts/preset
     python recipes/train_prior.py --width 256 --blocks 2 --dropout 0.2       # smaller, for small data
 

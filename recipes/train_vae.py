@@ -1,4 +1,4 @@
-"""A code with a distribution: pictures that nobody drew, out of noise, by a variational autoencoder.
+"""Lesson 6: a code with a distribution. Pictures that nobody drew, by a variational autoencoder.
 
     python recipes/train_vae.py                                   # on OpenMoji
     python recipes/train_vae.py --beta 10                         # cheaper codes: blurred, then collapsed

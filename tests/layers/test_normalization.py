@@ -33,7 +33,7 @@ def test_group_normalization_is_that_of_keras(shape):
 
 @pytest.mark.parametrize("rows", [(), (3,)])
 def test_forms_of_group_normalization_are_equal(rows):
-    # On torch its own kernel against the plain form, elsewhere the plain form against the formula.
+    # What this backend uses, and the plain form, against the formula.
     x, scale, shift = 2 * normal(3, 5, 7, 16) + 3, normal(*rows, 16, seed=1), normal(*rows, 16, seed=2)
     weights = normal(3, 5, 7, 16, seed=3)
 
@@ -57,6 +57,26 @@ def test_forms_of_group_normalization_are_equal(rows):
     for expected, plain, fast in zip(*found, strict=True):
         np.testing.assert_allclose(plain, expected, rtol=1e-4, atol=1e-4)
         np.testing.assert_allclose(fast, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_gradients_of_gradients_through_group_normalization():
+    """A discriminator's exact penalty goes this way."""
+    x, scale, shift = (ops.convert_to_tensor(v) for v in (normal(2, 3, 3, 8), normal(8), normal(8)))
+    found = []
+    for form in (group_normalization_plain, group_normalization):
+
+        def squared_slope(x, scale, form=form):
+            def inner(x):
+                return ops.sum(ops.sin(form(x, scale, shift, 2, 1e-3)))
+
+            _, (slope,) = value_and_gradients(NOTHING, inner, [], [x], differentiable=True)
+            return ops.sum(ops.square(slope) * ops.square(scale[0]))
+
+        loss, gradients = value_and_gradients(NOTHING, lambda s: squared_slope(x, s), [], [scale])
+        found.append([ops.convert_to_numpy(v) for v in (loss, *gradients)])
+    for expected, fast in zip(*found, strict=True):
+        np.testing.assert_allclose(fast, expected, rtol=1e-4, atol=1e-4)
+    assert np.abs(found[0][1]).max() > 0.1
 
 
 def test_group_normalization_in_bfloat16():

@@ -239,3 +239,17 @@ def test_token_features_are_what_the_encoder_pools():
     inputs = {**examples(network, 2), **found}
     assert predict(network, inputs).shape == (2, 16, 16, 3)
     assert [id(w) for w in features.weights] == [id(w) for w in encoder.weights]
+
+
+def test_start_from_a_network_that_drew_from_words():
+    trained, network = fill(make()), make(image_code=True)
+    anew = network.start_from(trained)
+    beside = {"image_code_whitening", "image_code_null", "image_code_dense", "image_tokens"}
+    assert set(anew) == beside
+    for layer in trained.layers:
+        for theirs, ours in zip(
+            layer.get_weights(), network.get_layer(layer.name).get_weights(), strict=True
+        ):
+            np.testing.assert_array_equal(ours, theirs)
+    with pytest.raises(ValueError, match=r"\(16, 3, 2, 16\), those to start from \(8, 8, 1, 16\)"):
+        network.start_from(make(EVERYTHING))

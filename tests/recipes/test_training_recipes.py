@@ -142,6 +142,23 @@ def test_diffusion(run, presets):
     assert backbone.guidance_scale == 2.0
 
 
+@once
+def test_diffusion_goes_on_from_a_preset(run, presets):
+    text = run("train_diffusion", "--dual-encoder", presets[1]) / "preset"
+    options = ["--condition", "image_code", "--learning-rate", "1e-9"]
+    output = run("train_diffusion", "--start", str(text), *options)
+    ours, theirs = (Generator.from_preset(f).backbone for f in (output / "preset", text))
+    assert ours.unet.image_code and not theirs.unet.image_code
+    for part in ("text_encoder", "image_encoder"):
+        pairs = [getattr(b.dual_encoder, part).get_weights() for b in (ours, theirs)]
+        assert all((a == b).all() for a, b in zip(*pairs, strict=True))
+    for layer in theirs.unet.layers:  # at such a rate nothing moves: it did start there
+        pairs = zip(ours.unet.get_layer(layer.name).get_weights(), layer.get_weights(), strict=True)
+        assert max((np.abs(a - b).max() for a, b in pairs), default=0) < 1e-3
+    with pytest.raises(SystemExit, match="no diffusion generator"):
+        run("train_diffusion", "--start", "generator_openmoji_32")
+
+
 def test_prior(run, presets, capsys):
     output = run("train_prior", "--dual-encoder", presets[1])
     assert {p.name for p in output.iterdir()} == {"logs", "state", "preset"}
@@ -157,19 +174,23 @@ def test_prior(run, presets, capsys):
 
 @once
 def test_the_stages_of_unclip(run, presets, tmp_path):
-    """The prior of lesson 5 before a decoder of image concepts."""
+    """The prior of lesson 7 before a decoder of image concepts."""
     options = ["--condition", "image_code", "--caption-dropout", "1", "--guide-at", "0.5"]
     decoder = run("train_diffusion", "--dual-encoder", presets[1], *options) / "preset"
     alone = Generator.from_preset(decoder)
     assert type(alone) is UnCLIPGenerator and alone.backbone.prior is None
     assert not alone.backbone.with_text and alone.backbone.guide.image_code
-    prior = run("train_prior", "--dual-encoder", presets[1]) / "preset"
-    generator = Generator.from_stages(decoder=decoder, prior=prior, text_encoder=presets[1])
+    output = run("train_prior", "--decoder", str(decoder))
+    assert {p.name for p in output.iterdir()} == {"logs", "state", "preset", "generator", "drawings.png"}
+    generator = Generator.from_stages(decoder=decoder, prior=output / "preset", text_encoder=presets[1])
     generator.save_to_preset(tmp_path / "whole")
-    opened = Generator.from_preset(tmp_path / "whole")
-    drawn = [g.generate("a red disc", seed=0, num_steps=2) for g in (generator, opened, alone)]
+    opened, saved = (Generator.from_preset(folder) for folder in (tmp_path / "whole", output / "generator"))
+    drawn = [g.generate("a red disc", seed=0, num_steps=2) for g in (generator, opened, alone, saved)]
     np.testing.assert_array_equal(drawn[0], drawn[1])
+    assert np.abs(drawn[0].astype(int) - drawn[3]).max() <= 3  # that prior went through float16 twice
     assert (drawn[0] != drawn[2]).any()
+    with pytest.raises(SystemExit, match="draws no image concepts"):
+        run("train_prior", "--decoder", "generator_openmoji_32")
     assert opened.variations(drawn[0], n=3, seed=0, num_steps=2).shape == (3, 32, 32, 3)
 
 
