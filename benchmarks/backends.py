@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 BACKENDS = ("tensorflow", "jax", "torch")
-GENERATORS = ("generator_openmoji_32", "diffusion_emoji_32")
+GENERATORS = ("generator_openmoji_32", "gan_openmoji_32", "diffusion_emoji_32", "unclip_emoji_32")
 PROMPTS = [
     "a red apple",
     "green apple",

@@ -33,7 +33,8 @@ CHANGES = {  # in the caption: what stands there, what is to stand there
     "hair": ("red hair", "white hair"),
     "design": ("", ", fluent 3d"),
 }
-INVERSION_STEPS = (16, 32, 64, 128)
+INVERSION_STEPS = (64, 32, 16, 8)
+PARTS = ("prior", "inversion", "variations", "text_diffs", "interpolation", "by_words")
 
 
 def table(title, header, rows):
@@ -77,10 +78,10 @@ def inversion(generator, pictures, output):
         found = psnr(to_float(pictures), to_float(again))
         figures = (found.mean(), np.median(found), np.quantile(found, 0.1), noise.mean(), noise.std())
         rows.append([steps, *(f"{value:.1f}" for value in figures[:3]), *(f"{v:.2f}" for v in figures[3:])])
+        if steps == 16:
+            save_png(make_grid(np.concatenate([pictures[:12], again[:12]]), 12, 3), output / "inversion.png")
     header = ["steps", "mean PSNR, dB", "median", "lowest tenth below", "mean of the noise", "deviation"]
     table(f"Inversion and back, {len(pictures)} pictures of concepts never seen", header, rows)
-    shown = np.concatenate([pictures[:12], again[:12]])
-    save_png(make_grid(shown, 12, 3), output / "inversion.png")
 
 
 def variations(generator, prompts, examiner, output, n=4):
@@ -99,7 +100,7 @@ def variations(generator, prompts, examiner, output, n=4):
     save_png(make_grid(rows.reshape(-1, *rows.shape[2:]), 12, 3), output / "variations.png")
 
 
-def text_diffs(generator, sets, examiner, output, limit, num_steps=32):
+def text_diffs(generator, sets, examiner, output, limit):
     rows, strips = [], []
     for name, (before, after) in CHANGES.items():
         cases = []
@@ -111,10 +112,7 @@ def text_diffs(generator, sets, examiner, output, limit, num_steps=32):
                     cases.append((prompts.asked.pictures[i], caption, changed, judge[i]))
         cases = cases[:: max(1, len(cases) // limit)][:limit]
         drawn = np.stack(
-            [
-                generator.text_diff(picture, caption, changed, THETAS, num_steps)
-                for picture, caption, changed, _ in cases
-            ]
+            [generator.text_diff(picture, caption, changed, THETAS) for picture, caption, changed, _ in cases]
         )
         captions = examiner.judges.encode_text([c for case in cases for c in case[1:3]])
         captions = captions.reshape(len(cases), 2, -1)
@@ -163,6 +161,7 @@ def main():
     parser.add_argument("--prompts", type=int, default=126, help="training captions")
     parser.add_argument("--pictures", type=int, default=64, help="that are inverted")
     parser.add_argument("--diffs", type=int, default=24, help="pictures changed in each way")
+    parser.add_argument("--only", nargs="+", default=PARTS, choices=PARTS, help="some of the figures")
     parser.add_argument("--output", type=Path, default=Path("runs/concepts_figures"), help="of the pictures")
     args = parser.parse_args()
     generator = UnCLIPGenerator.from_preset(args.preset)
@@ -171,13 +170,16 @@ def main():
     examiner = Examiner(sets, judges)
     unseen = sets[-1]
     some = unseen.asked.pictures[np.linspace(0, len(unseen) - 1, args.pictures).astype(int)]
-    if generator.backbone.prior is not None:
-        the_prior(generator, examiner, sets)
-    inversion(generator, some, args.output)
-    variations(generator, unseen, examiner, args.output)
-    text_diffs(generator, sets, examiner, args.output, args.diffs)
-    interpolation(generator, some[:16], args.output)
-    by_words(generator, args.output)
+    parts = {
+        "prior": lambda: the_prior(generator, examiner, sets),
+        "inversion": lambda: inversion(generator, some, args.output),
+        "variations": lambda: variations(generator, unseen, examiner, args.output),
+        "text_diffs": lambda: text_diffs(generator, sets, examiner, args.output, args.diffs),
+        "interpolation": lambda: interpolation(generator, some[:16], args.output),
+        "by_words": lambda: by_words(generator, args.output),
+    }
+    for name in args.only:
+        parts[name]()
     print(f"\nPictures: {args.output}")
 
 

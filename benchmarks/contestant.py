@@ -120,6 +120,11 @@ class Ours:
     def __init__(self, variant):
         import keras
 
+        if "devices" in variant:  # JAX's own way to give each core a part of the batch
+            import jax
+
+            jax.config.update("jax_num_cpu_devices", os.cpu_count())
+            keras.distribution.set_distribution(keras.distribution.DataParallel())
         from keras_t2i.models import DiffusionBackbone
         from keras_t2i.models import DiffusionGenerator
         from keras_t2i.models import DiffusionUNet
@@ -202,7 +207,10 @@ def main():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("kind", choices=KINDS)
-    parser.add_argument("variant", help="float32, bfloat16; compiled for diffusers; base_... for keras_t2i")
+    parser.add_argument(
+        "variant",
+        help="float32, bfloat16; compiled for diffusers; for keras_t2i base_..., and on JAX ..._devices",
+    )
     args = parser.parse_args()
     contestant = KINDS[args.kind](args.variant)
     contestant.sample(n=1)

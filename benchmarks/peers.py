@@ -24,6 +24,7 @@ CONTESTANTS = [
     ("diffusers", "compiled", "torch"),
     ("diffusers", "compiled_bfloat16", "torch"),
     *(("keras_t2i", v, b) for b in ("tensorflow", "jax", "torch") for v in ("float32", "bfloat16")),
+    ("keras_t2i", "float32_devices", "jax"),
     ("keras_t2i", "base_float32", "tensorflow"),
     ("keras_t2i", "base_bfloat16", "tensorflow"),
     ("product", "float32", "torch"),

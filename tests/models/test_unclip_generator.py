@@ -128,25 +128,25 @@ def test_inversion_finds_the_noise_and_the_picture_again(generator, exact, proce
 
 def test_interpolation(generator, exact):
     a, b = picture(0), picture(1)
-    path = generator.interpolate(a, b, n=5)
+    path = generator.interpolate(a, b, n=5, num_steps=64)
     assert psnr(path[0], a) > 40 and psnr(path[-1], b) > 40
     codes = slerp(*generator.encode_image([a, b]), [0.25, 0.5, 0.75])
-    noise = slerp(*generator.invert(np.stack([a, b])), [0.25, 0.5, 0.75])
+    noise = slerp(*generator.invert(np.stack([a, b]), num_steps=64), [0.25, 0.5, 0.75])
     expected = to_uint8(exact.mean(codes) + SPREAD * noise)
     assert psnr(path[1:-1], expected) > 30
 
 
 def test_text_diff_turns_the_concept(generator, exact):
     a = picture(0)
-    found = generator.text_diff(a, PROMPTS[0], PROMPTS[1], theta=(0, 0.5, 1))
+    found = generator.text_diff(a, PROMPTS[0], PROMPTS[1], theta=(0, 0.5, 1), num_steps=64)
     assert psnr(found[0], a) > 40
-    start, noise = generator.encode_image(a[None])[0], generator.invert(a)
+    start, noise = generator.encode_image(a[None])[0], generator.invert(a, num_steps=64)
     before, after = generator.encode_text(PROMPTS[:2])
     codes = slerp(start, unit(after - before), [0.5, 1])
     assert psnr(found[1:], to_uint8(exact.mean(codes) + SPREAD * noise)) > 30
-    one = generator.text_diff(a, PROMPTS[0], PROMPTS[1], theta=0.5)
+    one = generator.text_diff(a, PROMPTS[0], PROMPTS[1], theta=0.5, num_steps=64)
     assert one.shape == (8, 8, 3) and np.abs(one.astype(int) - found[1]).max() <= 1
-    towards = generator.text_diff(a, "", PROMPTS[1], theta=1.0)
+    towards = generator.text_diff(a, "", PROMPTS[1], theta=1.0, num_steps=64)
     assert psnr(towards, to_uint8(exact.mean(after[None]) + SPREAD * noise)[0]) > 30
 
 
@@ -240,4 +240,4 @@ def test_wrong_arguments_are_named(generator):
     with pytest.raises(ValueError, match="have one concept"):
         generator.text_diff(picture(0), "a red apple", "a red apple")
     with pytest.raises(ValueError, match="n must be at least 1"):
-        generator.interpolate(picture(0), picture(1), n=0)
+        generator.interpolate(picture(0, num_steps=64), picture(1), n=0)
