@@ -179,46 +179,43 @@ def group_normalization_torch(x, scale, shift, groups, epsilon):
     return torch.addcmul(shift.reshape(shape).to(x.dtype), y, scale.reshape(shape).to(x.dtype))
 
 
-def group_normalization_tensorflow(x, scale, shift, groups, epsilon):
-    """The same with its gradient in closed form: TensorFlow's own keeps a float32 copy of the picture for the
-    way back and touches it three times as often."""
-    import tensorflow as tf
-
-    channels, axes = x.shape[-1], list(range(1, len(x.shape) - 1))
+def group_normalization_closed(x, scale, shift, groups, epsilon):
+    """The same with its gradient in closed form: derived line by line, it would keep a float32 copy of the
+    picture for the way back and touch it three times as often. Not for torch."""
+    channels, axes = x.shape[-1], tuple(range(1, len(x.shape) - 1))
     grouped, column = (-1, groups, channels // groups), (-1, *([1] * len(axes)), channels)
     count = float(math.prod(x.shape[1:-1]) * channels // groups)
 
     def per_picture(values):  # (channels,) or (n, channels) to (n or 1, groups, channels of a group)
-        return tf.reshape(values, grouped)
+        return ops.reshape(values, grouped)
 
     def sums(values):
-        return per_picture(tf.reduce_sum(tf.cast(values, "float32"), axes))
+        return per_picture(ops.sum(ops.cast(values, "float32"), axes))
 
     def over_group(values):
-        return tf.reduce_sum(values, -1, keepdims=True) / count
+        return ops.sum(values, -1, keepdims=True) / count
 
     def spread(values):  # (n, groups, channels of a group, or 1) to one number for each channel of a picture
-        values = values * tf.ones((1, *grouped[1:]))
-        return tf.cast(tf.reshape(values, column), x.dtype)
+        return ops.cast(ops.reshape(values * ops.ones((1, *grouped[1:])), column), x.dtype)
 
-    @tf.custom_gradient
+    @ops.custom_gradient
     def normalise(x, scale, shift):
-        wide = tf.cast(x, "float32")
+        wide = ops.cast(x, "float32")
         mean = over_group(sums(wide))
-        variance = tf.maximum(over_group(sums(tf.square(wide))) - tf.square(mean), 0.0)
-        inverse = tf.math.rsqrt(variance + epsilon)
+        variance = ops.maximum(over_group(sums(ops.square(wide))) - ops.square(mean), 0.0)
+        inverse = ops.rsqrt(variance + epsilon)
         factor = per_picture(scale) * inverse
         y = x * spread(factor) + spread(per_picture(shift) - mean * factor)
 
         def back(dy):
             of_shift = sums(dy)
-            of_scale = inverse * (sums(tf.cast(dy, "float32") * tf.cast(x, "float32")) - mean * of_shift)
+            of_scale = inverse * (sums(ops.cast(dy, "float32") * ops.cast(x, "float32")) - mean * of_shift)
             along = over_group(per_picture(scale) * of_shift) * inverse
-            across = over_group(per_picture(scale) * of_scale) * tf.square(inverse)
+            across = over_group(per_picture(scale) * of_scale) * ops.square(inverse)
             dx = spread(factor) * dy - spread(across) * x + spread(across * mean - along)
-            of_both = [tf.reshape(g, (-1, channels)) for g in (of_scale, of_shift)]
+            of_both = [ops.reshape(g, (-1, channels)) for g in (of_scale, of_shift)]
             if len(scale.shape) == 1:
-                of_both = [tf.reduce_sum(g, 0) for g in of_both]
+                of_both = [ops.sum(g, 0) for g in of_both]
             return dx, *of_both
 
         return y, back
@@ -228,6 +225,6 @@ def group_normalization_tensorflow(x, scale, shift, groups, epsilon):
 
 def group_normalization(x, scale, shift, groups, epsilon):
     """The fastest of the forms on the current backend. Shapes as above."""
-    forms = {"torch": group_normalization_torch, "tensorflow": group_normalization_tensorflow}
-    form = forms.get(keras.config.backend(), group_normalization_plain)
+    on_torch = keras.config.backend() == "torch"
+    form = group_normalization_torch if on_torch else group_normalization_closed
     return form(x, scale, shift, groups, epsilon)
