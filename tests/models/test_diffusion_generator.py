@@ -384,7 +384,7 @@ def test_the_one_step_generator_does_not_open_as_this_one(tmp_path):
     with pytest.raises(ValueError, match="holds a GeneratorBackbone; DiffusionGenerator needs a Diffusion"):
         DiffusionGenerator.from_preset(tmp_path / "preset")
     assert {"generator_openmoji_32", "diffusion_emoji_32"} <= set(Generator.presets)
-    assert set(DiffusionGenerator.presets) == {"diffusion_emoji_32"}
+    assert set(DiffusionGenerator.presets) == {"diffusion_emoji_32", "unclip_emoji_32"}
 
 
 @pytest.mark.parametrize(

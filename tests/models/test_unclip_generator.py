@@ -240,4 +240,4 @@ def test_wrong_arguments_are_named(generator):
     with pytest.raises(ValueError, match="have one concept"):
         generator.text_diff(picture(0), "a red apple", "a red apple")
     with pytest.raises(ValueError, match="n must be at least 1"):
-        generator.interpolate(picture(0, num_steps=64), picture(1), n=0)
+        generator.interpolate(picture(0), picture(1), n=0)
