@@ -122,7 +122,7 @@ def test_decoder_and_generator(decoder, tmp_path):
 
 
 def check_diffusion(output, frames=range(8, 17)):
-    """`frames`: how many of the GIF's 16 may be left, for it joins those that are alike; `None`: any number."""
+    """`frames`: how many of the GIF's 16 may be left, as it joins those that are alike; `None`: any."""
     written = {"logs", "pictures", "state", "preset", "snapshots", "drawings.png", "evolution.gif"}
     assert {p.name for p in output.iterdir()} == written
     assert len(list((output / "pictures").iterdir())) == 2
