@@ -110,31 +110,10 @@ def _turned_kernels():
     return WeakTensorKeyDictionary()
 
 
-def convolution_halves(x, kernel, bias, strides=1, padding="same"):
-    """The same, each half of an even batch by itself: XLA gives a convolution of large maps one core, but has
-    several at work at a time."""
-    halves = [convolution_plain(half, kernel, None, strides, padding) for half in ops.split(x, 2)]
-    x = ops.concatenate(halves)
-    return x if bias is None else ops.add(x, bias)
-
-
 def convolution(x, kernel, bias, strides=1, padding="same"):
-    """The fastest of the forms on the current backend. Shapes as above."""
-    form, backend = convolution_plain, keras.config.backend()
-    if backend == "torch":
-        form = convolution_torch
-    elif backend == "jax" and one_core_convolves(x, kernel):
-        form = convolution_halves
+    """The faster of the two forms on the current backend. Shapes as above."""
+    form = convolution_torch if keras.config.backend() == "torch" else convolution_plain
     return form(x, kernel, bias, strides, padding)
-
-
-def one_core_convolves(x, kernel):
-    """Whether JAX would leave other cores idle: a wide kernel, large maps, a known and even batch, a CPU."""
-    import jax
-
-    n, h, w = x.shape[:3]
-    large = kernel.shape[0] > 1 and n and n % 2 == 0 and h * w >= 32 * 32
-    return bool(large) and jax.default_backend() == "cpu"
 
 
 def group_normalization_plain(x, scale, shift, groups, epsilon):

@@ -8,8 +8,6 @@ from keras import ops
 from keras_t2i.layers import Conv2D
 from keras_t2i.layers import TransposedConvolution
 from keras_t2i.layers import residual_block
-from keras_t2i.layers.native import convolution_halves
-from keras_t2i.layers.native import convolution_plain
 from keras_t2i.layers.native import transposed_convolution_phases
 from keras_t2i.layers.native import transposed_convolution_plain
 from keras_t2i.training.step import value_and_gradients
@@ -37,22 +35,6 @@ def test_four_phases_equal_the_transposed_convolution():
     for plain, phases in zip(*found, strict=True):
         assert np.abs(plain).max() > 1
         np.testing.assert_allclose(phases, plain, atol=2e-5 * np.abs(plain).max())
-
-
-def test_halves_of_a_batch_equal_the_whole():
-    x, kernel, bias, weights = normal(4, 6, 5, 3), normal(3, 3, 3, 7), normal(7), normal(4, 3, 3, 7, seed=2)
-    found = []
-    for form in (convolution_plain, convolution_halves):
-        _, gradients = value_and_gradients(
-            NOTHING,
-            lambda *tensors, form=form: ops.sum(ops.multiply(weights, form(*tensors, 2, "same"))),
-            [],
-            [ops.convert_to_tensor(v) for v in (x, kernel, bias)],
-        )
-        y = form(*(ops.convert_to_tensor(v) for v in (x, kernel, bias)), 2, "same")
-        found.append([ops.convert_to_numpy(v) for v in (y, *gradients)])
-    for whole, halves in zip(*found, strict=True):
-        np.testing.assert_allclose(halves, whole, atol=1e-5 * np.abs(whole).max())
 
 
 def test_a_changed_kernel_is_drawn_with():
