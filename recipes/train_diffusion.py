@@ -88,6 +88,7 @@ def parse(argv):
         help="show the network first how captions differ",
     )
     add("--guidance", default=2.0, type=float, help="guidance scale of drawings, and of the preset")
+    add("--threshold", default=0.98, type=float, help="where pixels are shown as black or white, in [-1, 1]")
     add("--num-steps", default=8, type=int, help="steps of drawings while training")
     add(
         "--guide-at",
@@ -156,6 +157,7 @@ def main(argv=None):
             process=objective.process.get_config(),
             prediction=args.prediction,
             data_std=objective.data_std,
+            threshold=args.threshold,
             guidance_scale=args.guidance,
             **({"with_text": args.caption_dropout < 1} if from_code else {}),
         )

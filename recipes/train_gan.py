@@ -49,24 +49,24 @@ MEASURED = 500  # captions drawn for coverage
 
 
 def parse(argv):
-    parser = training_parser(__doc__, "gan", epochs=60, batch_size=32, learning_rate=5e-4)
+    parser = training_parser(__doc__, "gan", epochs=60, batch_size=32, learning_rate=3e-4)
     add = parser.add_argument
     add("--loss", default="relativistic", choices=list(LOSSES), help="what the two want of each other")
     add("--alternate", action="store_true", help="discriminator first, then generator, not both at once")
     add("--start", default="", help="preset of lesson 3 whose encoders and decoder to go on from; none: anew")
     add("--dual-encoder", default="dual_encoder_openmoji_32", help="preset of lesson 2 (without --start)")
     add("--noise-scale", default=0.1, type=float, help="how far chance moves a concept (of length 1)")
-    add("--r1", default=0.5, type=float, help="weight of the discriminator's squared slope at real pictures")
-    add("--r2", default=0.5, type=float, help="the same at drawn ones")
+    add("--r1", default=0.3, type=float, help="weight of the discriminator's squared slope at real pictures")
+    add("--r2", default=0.3, type=float, help="the same at drawn ones")
     add(
         "--penalty",
         default="finite_difference",
         choices=["finite_difference", "exact"],
-        help="how slopes are measured: by a look a small step away, or by gradients of gradients",
+        help="how slopes are measured: by looks a small step to both sides, or by gradients of gradients",
     )
     add("--pixel-weight", default=5.0, type=float, help="weight of the true picture's pixels")
     add("--code-weight", default=0.0, type=float, help="weight of what the dual encoder sees in the drawing")
-    add("--discriminator-rate", default=1.0, type=float, help="its learning rate, in the generator's")
+    add("--discriminator-rate", default=3.0, type=float, help="its learning rate, in the generator's")
     return parser.parse_args(argv)
 
 

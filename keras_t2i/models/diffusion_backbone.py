@@ -25,6 +25,9 @@ class DiffusionBackbone(Backbone):
         process: a name out of `diffusion.PROCESSES`, or what a process's `get_config` gives.
         prediction: what the U-Net says: "x0", "epsilon", "v", "score" or "flow".
         data_std: float, root mean square of pictures as the U-Net gets them.
+        threshold: float in (0, 1], how far from grey, 0, what the U-Net says of a pixel is shown as black or
+            white: of a white ground it says a little less, here more and there less, and that is not white.
+            (Thresholding, arXiv 2205.11487, section 2.3, there above 1.) Without an autoencoder only.
         num_steps, sampler, guidance_scale: of `DiffusionGenerator.generate` where it is not told.
 
     Call: one look of the U-Net. `{"token_ids": int32 (n, l), "images": float (n, s, s, c), noisy and scaled
@@ -44,6 +47,7 @@ class DiffusionBackbone(Backbone):
         process="straight",
         prediction="x0",
         data_std=0.5,
+        threshold=1.0,
         num_steps=16,
         sampler="dpm_solver_pp_2m",
         guidance_scale=2.0,
@@ -55,6 +59,8 @@ class DiffusionBackbone(Backbone):
             raise ValueError(f"there is no sampler {sampler!r}; there are {', '.join(sampler_names())}")
         if not from_config(process).gaussian:
             raise ValueError(f"pictures are drawn from noise, in which {process!r} does not end")
+        if not 0 < threshold <= 1:
+            raise ValueError(f"threshold must be in (0, 1], got {threshold}")
         # === Functional model ===
         text_encoder = dual_encoder.text_encoder
         token_ids = keras.Input(text_encoder.input_shape[1:], dtype="int32", name="token_ids")
@@ -75,6 +81,7 @@ class DiffusionBackbone(Backbone):
         self.process = from_config(process).get_config()
         self.prediction = Prediction(prediction, from_config(process)).kind
         self.data_std = float(data_std)
+        self.threshold = float(threshold)
         self.num_steps = at_least_one("num_steps", num_steps)
         self.sampler = sampler
         self.guidance_scale = float(guidance_scale)
@@ -96,14 +103,14 @@ class DiffusionBackbone(Backbone):
     def encode(self, images):
         """Pictures, float32 `(n, size, size, 3)` in [-1, 1], as the U-Net works on them: `(n, s, s, c)`."""
         if self.autoencoder is None:
-            return images
+            return images * np.float32(self.threshold)
         codes = np.asarray(self.autoencoder.encoder.predict_on_batch(images), dtype="float32")
         return codes.reshape(-1, *self.latent_shape[1:])
 
     def decode(self, x):
         """What the U-Net works on, `(n, s, s, c)`, as pictures: float32 `(n, size, size, 3)`."""
         if self.autoencoder is None:
-            return x
+            return x / np.float32(self.threshold)
         codes = np.reshape(x, (len(x), -1))
         return np.asarray(self.autoencoder.decoder.predict_on_batch(codes), dtype="float32")
 
@@ -118,6 +125,7 @@ class DiffusionBackbone(Backbone):
             "process": dict(self.process),
             "prediction": self.prediction,
             "data_std": self.data_std,
+            "threshold": self.threshold,
             "num_steps": self.num_steps,
             "sampler": self.sampler,
             "guidance_scale": self.guidance_scale,

@@ -19,6 +19,7 @@ from keras_t2i.models.given_pictures import given_masks
 from keras_t2i.models.given_pictures import given_pictures
 from keras_t2i.models.guided_denoiser import GuidedDenoiser
 from keras_t2i.models.prediction import at_least_one
+from keras_t2i.models.prediction import batches_of_one_size
 from keras_t2i.models.prediction import predict_in_batches
 from keras_t2i.models.prompts import as_negative_prompts
 from keras_t2i.models.prompts import as_prompts
@@ -137,11 +138,7 @@ class DiffusionGenerator(Generator):
 
         pictures = np.zeros((total, self.image_size, self.image_size, 3), "uint8")
         with tqdm(total=-(-total // size) * num_steps, unit="step", disable=not progress) as bar:
-            for first in range(0, total, size):
-                # The last batch is filled up with copies of candidate 0, which are then dropped.
-                rows = np.arange(first, first + size)
-                rows = np.where(rows < total, rows, 0)
-                count = min(size, total - first)
+            for rows, count in batches_of_one_size(total, size):
 
                 def noise(draw, rows=rows):
                     return np.stack([self._noise(seeds[r // best_of], r % best_of, draw) for r in rows])
@@ -155,8 +152,8 @@ class DiffusionGenerator(Generator):
                     bar.update()
                     if callback is not None:
                         seen = given.finish(state.x0, rows)[:count]
-                        callback(StepState(state.step, num_steps, state.t, first, seen))
-                pictures[first : first + count] = given.finish(state.x, rows)[:count]
+                        callback(StepState(state.step, num_steps, state.t, int(rows[0]), seen))
+                pictures[rows[:count]] = given.finish(state.x, rows)[:count]
         pictures = self._best(pictures, prompts, owner, best_of, batch_size)
         return pictures[0] if len(pictures) == 1 and isinstance(inputs["prompts"], str) else pictures
 

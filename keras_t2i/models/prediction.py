@@ -26,18 +26,31 @@ def predict_in_batches(model, inputs, batch_size, progress=False):
     total = len(keras.tree.flatten(inputs)[0])
     outputs = []
     with tqdm(total=total, unit="picture", disable=not progress) as bar:
-        for start in range(0, total, batch_size):
-            # The last batch is filled up with copies of row 0, which are then dropped.
-            rows = np.arange(start, start + batch_size)
-            rows = np.where(rows < total, rows, 0)
+        for rows, count in batches_of_one_size(total, batch_size):
             batch = keras.tree.map_structure(lambda x, rows=rows: x[rows], inputs)
             outputs.append(model.predict_on_batch(batch))
-            bar.update(min(batch_size, total - start))
+            bar.update(count)
     if not outputs:
         return np.zeros((0, *model.output_shape[1:]), dtype="float32")
     return keras.tree.map_structure(
         lambda *parts: np.concatenate([np.asarray(p, dtype="float32") for p in parts])[:total], *outputs
     )
+
+
+def batches_of_one_size(total, size):
+    """Which rows each batch has: the last is filled up with copies of row 0, to be dropped, so that a network
+    compiles once.
+
+    Args:
+        total: int, how many rows there are.
+        size: int, at least 1, rows of a batch.
+
+    Yields:
+        (rows, count): int array `(size,)`, and how many of them, the first ones, are not copies.
+    """
+    for start in range(0, total, size):
+        rows = np.arange(start, start + size)
+        yield np.where(rows < total, rows, 0), min(size, total - start)
 
 
 def at_least_one(name, value):

@@ -18,6 +18,7 @@ from keras_t2i.models.backbone import Backbone
 from keras_t2i.models.codes import as_codes
 from keras_t2i.models.codes import unit
 from keras_t2i.models.prediction import at_least_one
+from keras_t2i.models.prediction import batches_of_one_size
 from keras_t2i.models.prompts import as_seeds
 
 
@@ -146,14 +147,11 @@ class Prior(Backbone):
         process = from_config(self.process)
         times = sampling_times(process, num_steps)
         codes = np.zeros((total, self.code_dim), "float32")
-        for first in range(0, total, size):
-            # The last batch is filled up with copies of candidate 0, which are then dropped.
-            rows = np.arange(first, first + size)
-            rows = np.where(rows < total, rows, 0)
+        for rows, count in batches_of_one_size(total, size):
             noise = np.stack([self._noise(seeds[r // best_of], r % best_of) for r in rows])
             denoiser = self._denoiser(text_codes[rows // best_of], scale)
             x = SAMPLERS["dpm_solver_pp_2m"](denoiser, process.start(noise, times[0]), times, process)
-            codes[first : first + size] = x[: min(size, total - first)]
+            codes[rows[:count]] = x[:count]
         mean, spread = map(keras.ops.convert_to_numpy, self.standardization.weights)
         codes = unit(codes * spread + mean).reshape(len(seeds), best_of, -1)
         nearest = np.einsum("nbd,nd->nb", codes, text_codes).argmax(axis=1)

@@ -16,6 +16,7 @@ from keras_t2i.models.diffusion_generator import guidance
 from keras_t2i.models.given_pictures import given_pictures
 from keras_t2i.models.guided_denoiser import GuidedDenoiser
 from keras_t2i.models.prediction import at_least_one
+from keras_t2i.models.prediction import batches_of_one_size
 from keras_t2i.models.prompts import as_seeds
 from keras_t2i.models.unclip_backbone import UnCLIPBackbone
 from keras_t2i.pictures import to_float
@@ -175,10 +176,7 @@ class UnCLIPGenerator(DiffusionGenerator):
         total, found = len(x), np.zeros_like(x)
         size = min(size, 1 << (total - 1).bit_length())
         process = from_config(self.backbone.process)
-        for first in range(0, total, size):
-            # The last batch is filled up with copies of row 0, which are then dropped.
-            rows = np.arange(first, first + size)
-            rows = np.where(rows < total, rows, 0)
+        for rows, count in batches_of_one_size(total, size):
             told = self._wordless(codes[rows])
             against = {**told, "image_conditioned": np.zeros(size, "float32")}
             against = against if self.backbone.guide is None else None
@@ -189,7 +187,7 @@ class UnCLIPGenerator(DiffusionGenerator):
 
             more = {"noise": noise} if sampler.stochastic else {}
             y = sampler(denoiser, x[rows], times, process, **more, **options)
-            found[first : first + size] = y[: min(size, total - first)]
+            found[rows[:count]] = y[:count]
         return found
 
     def _wordless(self, codes):

@@ -79,6 +79,25 @@ def variety(drawn, true):
     return differences[0] / ops.maximum(differences[1], 1e-6)
 
 
+MARGIN = 0.1  # beyond black and white, in which a pixel may lie for nothing
+
+
+def shown(drawn):
+    """A drawing as it is shown: cut off at -1 and 1.
+
+    Its gradients pass as if it were not, so that a pixel that is too dark or too bright can come back; but
+    none pass beyond the margin, or an adversary would drive pixels ever further out. `overshoot` brings those
+    back.
+    """
+    near = ops.clip(drawn, -1.0 - MARGIN, 1.0 + MARGIN)
+    return near + ops.stop_gradient(ops.clip(near, -1.0, 1.0) - near)
+
+
+def overshoot(drawn):
+    """How far pixels are beyond the margin, on average: float32 scalar."""
+    return ops.mean(ops.relu(ops.abs(drawn) - (1.0 + MARGIN)))
+
+
 def squared_gradient_norm(objective, score, images):
     """Squared length of the gradient of `score` at each picture, exactly; can be differentiated further.
 
@@ -96,21 +115,22 @@ def squared_gradient_norm(objective, score, images):
     return ops.sum(ops.square(gradient), axis=tuple(range(1, len(gradient.shape))))
 
 
-def squared_gradient_estimate(score, images, scores, noise, step):
+def squared_gradient_estimate(score, images, noise, step):
     """Squared length of the gradient of `score` at each picture, without a gradient.
 
-    A random step of standard normal direction changes the score by the gradient's part along it, whose mean
-    square is the squared length: E[(D(x + step n) - D(x))^2] / step^2 = |grad D(x)|^2 + O(step^2), exact in
-    the mean where D is linear.
+    A random step n of standard normal direction changes the score by the gradient's part along it, whose mean
+    square is the squared length: E[(D(x + s n) - D(x - s n))^2] / (2 s)^2 = |grad D(x)|^2 + O(s^2), exact in
+    the mean where D is of second order. To both sides, for D may have every right to change as much this way
+    as that: noisy pictures are not real ones, and a step to one side alone would forbid to say so.
 
     Args:
-        score: function, images to float32 `(n,)`.
+        score: function, images `(2 n, h, w, c)` to float32 `(2 n,)`: of those a step on, then a step back.
         images: float `(n, h, w, c)`.
-        scores: `score(images)`.
         noise: standard normal, of the images' shape.
         step: float above 0.
 
     Returns:
         float32 `(n,)`.
     """
-    return ops.square((score(images + step * noise) - scores) / step)
+    on, back = ops.split(score(ops.concatenate([images + step * noise, images - step * noise])), 2)
+    return ops.square((on - back) / (2 * step))

@@ -112,6 +112,19 @@ def test_every_sampler(generator, exact, sampler):
     assert all(call == [1, 1] for call in unet.calls)
 
 
+def test_what_is_nearly_white_is_shown_white(generator, exact, picture, monkeypatch):
+    pictures, _ = exact()
+    plain = {"seed": 0, "guidance_scale": 1}
+    monkeypatch.setattr(generator.backbone, "threshold", 0.9)
+    nearly(generator.generate(PROMPTS[:2], **plain), to_uint8(np.clip(to_float(pictures) / 0.9, -1, 1)))
+    keep = np.zeros((8, 8), bool)
+    keep[:, :4] = True  # a given picture goes in the other way: what comes out is as it was
+    drawn = generator.generate(PROMPTS[0], image=picture, mask=~keep, **plain)
+    np.testing.assert_array_equal(drawn[keep], picture[keep])
+    x0 = generator.backbone.encode(to_float(pictures))
+    nearly(to_uint8(generator.backbone.decode(x0)), pictures, within=0)
+
+
 def test_guidance_of_one_is_the_caption_alone(generator, exact):
     pictures, unet = exact()
     nearly(generator.generate(PROMPTS[:2], seed=0, guidance_scale=1), pictures)
@@ -459,6 +472,7 @@ def test_parts_that_do_not_fit(generator):
         ({"unet": unet, "sampler": "ddim_inversion"}, "no sampler 'ddim_inversion'"),
         ({"unet": unet, "prediction": "truth"}, "no prediction 'truth'"),
         ({"unet": unet, "process": "indi"}, "in which 'indi' does not end"),
+        ({"unet": unet, "threshold": 0.0}, "threshold must be in \\(0, 1\\], got 0.0"),
         ({"unet": unet, "process": {"name": "edm", "colour": 1}}, "colour"),
     ]
     for options, message in cases:
