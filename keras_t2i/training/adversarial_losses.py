@@ -90,7 +90,8 @@ def shown(drawn):
     back.
     """
     near = ops.clip(drawn, -1.0 - MARGIN, 1.0 + MARGIN)
-    return near + ops.stop_gradient(ops.clip(near, -1.0, 1.0) - near)
+    # In this order: the last two add exactly nothing, and white stays exactly white.
+    return ops.stop_gradient(ops.clip(near, -1.0, 1.0)) + (near - ops.stop_gradient(near))
 
 
 def overshoot(drawn):
