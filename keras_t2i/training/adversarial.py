@@ -10,6 +10,7 @@ from keras_t2i.training.adversarial_losses import LOSSES
 from keras_t2i.training.adversarial_losses import accuracies
 from keras_t2i.training.adversarial_losses import midpoint
 from keras_t2i.training.adversarial_losses import overshoot
+from keras_t2i.training.adversarial_losses import pixel_difference
 from keras_t2i.training.adversarial_losses import shown
 from keras_t2i.training.adversarial_losses import squared_gradient_estimate
 from keras_t2i.training.adversarial_losses import squared_gradient_norm
@@ -167,7 +168,7 @@ class ConditionalGAN(SteppedObjective):
         if self.adversarial_loss == "relativistic":
             real = self.scores(self.view(true, training), concept, training)
         loss = self.pair_losses[1](real, fake)
-        found = {"generator": loss, "pixels": ops.mean(ops.abs(drawn - true))}
+        found = {"generator": loss, "pixels": pixel_difference(drawn, true)}
         loss = loss + self.pixel_weight * found["pixels"] + OVERSHOOT_WEIGHT * outside
         if self.code_weight:
             seen = self.dual_encoder.encode_image(self.view(drawn, training))
