@@ -1,8 +1,8 @@
 """Lesson 5: an adversary. A decoder draws; a discriminator learns to tell its drawings from real pictures.
 
-    python recipes/train_gan.py                                      # relativistic, with both penalties
-    python recipes/train_gan.py --start generator_openmoji_32        # go on from the decoder of lesson 3
-    python recipes/train_gan.py --loss nonsaturating --r1 0 --r2 0   # as in 2014: the lesson
+    python recipes/train_gan.py --start generator_openmoji_32 --epochs 24   # on from the decoder of lesson 3
+    python recipes/train_gan.py                                             # from scratch: takes much longer
+    python recipes/train_gan.py --loss nonsaturating --r1 0 --r2 0          # as in 2014: the lesson
     python recipes/train_gan.py --data my_pictures --dual-encoder runs/concepts/preset
 
 A loss on pixels asks for the mean of all pictures that a caption may mean: soft shapes. A discriminator asks
@@ -19,6 +19,9 @@ Two networks that learn against each other need not settle. What the logs show, 
 - Oscillation: "gap" and the losses swing, and the drawings with them, while both chase each other. R1 and R2
   damp it; --alternate lets the generator answer the discriminator as it is now; what is drawn and saved is
   the generator's average. The losses themselves tell nothing: "generator" may rise while drawings improve.
+- A blind discriminator: all numbers are calm, "gap" stays near 0, and the drawings have a grain. Let it see
+  what you see: no noise over its pictures, drawings cut off at white as they will be shown, and a
+  discriminator that learns faster than the generator (--discriminator-rate).
 """
 
 import numpy as np
