@@ -103,7 +103,7 @@ class DiffusionBackbone(Backbone):
     def encode(self, images):
         """Pictures, float32 `(n, size, size, 3)` in [-1, 1], as the U-Net works on them: `(n, s, s, c)`."""
         if self.autoencoder is None:
-            return images * np.float32(self.threshold)
+            return images  # white as it was in training: brought back to the threshold, it would not be known
         codes = np.asarray(self.autoencoder.encoder.predict_on_batch(images), dtype="float32")
         return codes.reshape(-1, *self.latent_shape[1:])
 
