@@ -20,6 +20,7 @@ from keras_t2i.models.given_pictures import given_pictures
 from keras_t2i.models.guided_denoiser import GuidedDenoiser
 from keras_t2i.models.prediction import at_least_one
 from keras_t2i.models.prediction import batches_of_one_size
+from keras_t2i.models.prediction import fitting_batch_size
 from keras_t2i.models.prediction import predict_in_batches
 from keras_t2i.models.prompts import as_negative_prompts
 from keras_t2i.models.prompts import as_prompts
@@ -132,7 +133,7 @@ class DiffusionGenerator(Generator):
         seeds = as_seeds(seed, len(prompts) * num_images)
         total = len(seeds) * best_of
         owner = np.repeat(np.arange(len(prompts)), num_images * best_of)  # prompt of each candidate
-        size = min(at_least_one("batch_size", batch_size), 1 << (total - 1).bit_length())
+        size = fitting_batch_size(total, batch_size)
         text, against = self._text(prompts, inputs.get("negative_prompts"), size)
         given = _Given(backbone, image, mask, strength, len(seeds), best_of)
 

@@ -53,6 +53,14 @@ def batches_of_one_size(total, size):
         yield np.where(rows < total, rows, 0), min(size, total - start)
 
 
+def fitting_batch_size(total, batch_size):
+    """`batch_size`, or less where there are fewer rows: a power of two then, so that few sizes are compiled.
+
+    Raises: TypeError, ValueError as of `at_least_one`.
+    """
+    return min(at_least_one("batch_size", batch_size), 1 << (total - 1).bit_length())
+
+
 def at_least_one(name, value):
     """`value` as an int; TypeError or ValueError, by this name, where it is none or less than 1."""
     try:

@@ -19,6 +19,7 @@ from keras_t2i.models.codes import as_codes
 from keras_t2i.models.codes import unit
 from keras_t2i.models.prediction import at_least_one
 from keras_t2i.models.prediction import batches_of_one_size
+from keras_t2i.models.prediction import fitting_batch_size
 from keras_t2i.models.prompts import as_seeds
 
 
@@ -143,7 +144,7 @@ class Prior(Backbone):
         if not (np.isfinite(scale) and scale >= 0):
             raise ValueError(f"guidance_scale must be 0 or more, got {guidance_scale}")
         total = len(seeds) * best_of
-        size = min(at_least_one("batch_size", batch_size), 1 << (total - 1).bit_length())
+        size = fitting_batch_size(total, batch_size)
         process = from_config(self.process)
         times = sampling_times(process, num_steps)
         codes = np.zeros((total, self.code_dim), "float32")

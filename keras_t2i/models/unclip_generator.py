@@ -17,6 +17,7 @@ from keras_t2i.models.given_pictures import given_pictures
 from keras_t2i.models.guided_denoiser import GuidedDenoiser
 from keras_t2i.models.prediction import at_least_one
 from keras_t2i.models.prediction import batches_of_one_size
+from keras_t2i.models.prediction import fitting_batch_size
 from keras_t2i.models.prompts import as_seeds
 from keras_t2i.models.unclip_backbone import UnCLIPBackbone
 from keras_t2i.pictures import to_float
@@ -172,9 +173,8 @@ class UnCLIPGenerator(DiffusionGenerator):
 
     def _follow(self, codes, x, times, sampler, scale=1.0, interval=(-np.inf, np.inf), **options):
         """x at the end of `times`, told image concepts and no words: float32 like x."""
-        size, seeds = at_least_one("batch_size", options.pop("batch_size")), options.pop("seeds", None)
-        total, found = len(x), np.zeros_like(x)
-        size = min(size, 1 << (total - 1).bit_length())
+        total, found, seeds = len(x), np.zeros_like(x), options.pop("seeds", None)
+        size = fitting_batch_size(total, options.pop("batch_size"))
         process = from_config(self.backbone.process)
         for rows, count in batches_of_one_size(total, size):
             told = self._wordless(codes[rows])

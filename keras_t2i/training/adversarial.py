@@ -10,17 +10,17 @@ from keras_t2i.training.adversarial_losses import LOSSES
 from keras_t2i.training.adversarial_losses import accuracies
 from keras_t2i.training.adversarial_losses import midpoint
 from keras_t2i.training.adversarial_losses import overshoot
-from keras_t2i.training.adversarial_losses import pixel_difference
 from keras_t2i.training.adversarial_losses import shown
 from keras_t2i.training.adversarial_losses import squared_gradient_estimate
 from keras_t2i.training.adversarial_losses import squared_gradient_norm
 from keras_t2i.training.adversarial_losses import variety
 from keras_t2i.training.code_consistency import code_difference
+from keras_t2i.training.code_consistency import pixel_difference
 from keras_t2i.training.objective import freeze
 from keras_t2i.training.step import SteppedObjective
 from keras_t2i.training.step import value_and_gradients
 
-OVERSHOOT_WEIGHT = 5.0
+OVERSHOOT_WEIGHT = 5.0  # as much as pixels that differ
 METRICS = ["generator", "discriminator", "real_accuracy", "fake_accuracy", "gap", "variety", "pixels"]
 
 

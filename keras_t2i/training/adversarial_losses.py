@@ -99,12 +99,6 @@ def overshoot(drawn):
     return ops.mean(ops.relu(ops.abs(drawn) - (1.0 + MARGIN)))
 
 
-def pixel_difference(drawn, true):
-    """Mean absolute difference, float32 scalar, without a gradient where there is none: JAX's own has one."""
-    difference = drawn - true
-    return ops.mean(difference * ops.stop_gradient(ops.sign(difference)))
-
-
 def squared_gradient_norm(objective, score, images):
     """Squared length of the gradient of `score` at each picture, exactly; can be differentiated further.
 
