@@ -47,12 +47,12 @@ def judge(places):
 
     from keras_t2i.data import Pipeline
     from keras_t2i.data import load
-    from keras_t2i.evaluation.evaluator import PACKAGED
-    from keras_t2i.evaluation.evaluator import Judges
-    from keras_t2i.evaluation.prompts import load_prompt_sets
+    from keras_t2i.evaluation.judges.evaluator import PACKAGED
+    from keras_t2i.evaluation.judges.evaluator import Judges
+    from keras_t2i.evaluation.prompt_sets import load_prompt_sets
     from keras_t2i.models import DiffusionGenerator
-    from keras_t2i.training.denoising import Denoising
-    from keras_t2i.training.diffusion_objective import LEVELS
+    from keras_t2i.objectives.denoising import Denoising
+    from keras_t2i.objectives.diffusion import LEVELS
 
     sets, unseen = load_prompt_sets("openmoji", 32, 500)[0][:2], load("openmoji", "validation", 32)
     examiner = Examiner(sets, Judges.from_presets(PACKAGED))
@@ -73,7 +73,7 @@ def judge(places):
             widths=(),
         )
         objective.compile()
-        data = Pipeline(unseen, generator.preprocessor, 64, fixed=True)
+        data = Pipeline(unseen, generator.preprocessor, 64, training=False)
         found = objective.evaluate(data, verbose=0, return_dict=True)
         figures |= {level: found[f"error_{level}"] for level in LEVELS}
         file.write_text(json.dumps(figures))

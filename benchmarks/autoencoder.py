@@ -13,10 +13,10 @@ from keras_t2i.data import load
 from keras_t2i.evaluation import mean_psnr
 from keras_t2i.evaluation import principal_components_psnr
 from keras_t2i.models import ConvAutoencoder
-from keras_t2i.pictures import make_grid
-from keras_t2i.pictures import save_png
-from keras_t2i.pictures import to_float
-from keras_t2i.pictures import to_uint8
+from keras_t2i.utils.images import make_grid
+from keras_t2i.utils.images import save_png
+from keras_t2i.utils.images import to_float
+from keras_t2i.utils.images import to_uint8
 
 
 def main():

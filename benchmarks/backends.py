@@ -29,13 +29,13 @@ PROMPTS = [
 
 
 def outputs(file):
-    from keras_t2i.data.randomness import generator as random_generator
     from keras_t2i.models import ConvAutoencoder
     from keras_t2i.models import DualEncoder
     from keras_t2i.models import Generator
     from keras_t2i.models import TextToImagePreprocessor
+    from keras_t2i.utils.random_streams import random_stream
 
-    images = random_generator(0, "images").uniform(-1, 1, (16, 32, 32, 3)).astype("float32")
+    images = random_stream(0, "images").uniform(-1, 1, (16, 32, 32, 3)).astype("float32")
     autoencoder = ConvAutoencoder.from_preset("autoencoder_openmoji_32")
     dual_encoder = DualEncoder.from_preset("dual_encoder_openmoji_32")
     preprocessor = TextToImagePreprocessor.from_preset("dual_encoder_openmoji_32")

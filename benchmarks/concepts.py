@@ -17,15 +17,15 @@ from pathlib import Path
 import numpy as np
 from steps import Examiner
 
-from keras_t2i.evaluation.alignment import r_precision
-from keras_t2i.evaluation.evaluator import PACKAGED
-from keras_t2i.evaluation.evaluator import Judges
-from keras_t2i.evaluation.prompts import load_prompt_sets
-from keras_t2i.evaluation.reconstruction import psnr
+from keras_t2i.evaluation.judges.evaluator import PACKAGED
+from keras_t2i.evaluation.judges.evaluator import Judges
+from keras_t2i.evaluation.metrics.alignment import r_precision
+from keras_t2i.evaluation.metrics.reconstruction import psnr
+from keras_t2i.evaluation.prompt_sets import load_prompt_sets
 from keras_t2i.models import UnCLIPGenerator
-from keras_t2i.pictures import make_grid
-from keras_t2i.pictures import save_png
-from keras_t2i.pictures import to_float
+from keras_t2i.utils.images import make_grid
+from keras_t2i.utils.images import save_png
+from keras_t2i.utils.images import to_float
 
 THETAS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
 CHANGES = {  # in the caption: what stands there, what is to stand there

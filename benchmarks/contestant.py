@@ -130,7 +130,7 @@ class Ours:
         from keras_t2i.models import DiffusionUNet
         from keras_t2i.models import DualEncoder
         from keras_t2i.models import TextToImagePreprocessor
-        from keras_t2i.training.denoising import Denoising
+        from keras_t2i.objectives.denoising import Denoising
 
         half = "mixed_bfloat16" if "bfloat16" in variant else "float32"
         preset = "dual_encoder_openmoji_32"

@@ -10,8 +10,8 @@ import time
 import keras
 import numpy as np
 
-from keras_t2i.data import FollowEpochs
 from keras_t2i.data import Pipeline
+from keras_t2i.data import SetPipelineEpoch
 from keras_t2i.data import augmentation
 from keras_t2i.data import load
 from keras_t2i.models import TextToImagePreprocessor
@@ -57,7 +57,7 @@ def main():
         made = (time.perf_counter() - start) * 10
         model, clock = Nothing(), Clock()
         model.compile(optimizer="sgd")
-        model.fit(pipeline, shuffle=False, verbose=0, callbacks=[FollowEpochs(pipeline), clock])
+        model.fit(pipeline, shuffle=False, verbose=0, callbacks=[SetPipelineEpoch(pipeline), clock])
         waits = 1e3 * np.diff(clock.times)[20:]
         print(f"| {size} | {name} | {made:.2f} | {np.median(waits):.1f}, {np.quantile(waits, 0.99):.1f} |")
 

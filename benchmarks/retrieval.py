@@ -12,11 +12,11 @@ import argparse
 import numpy as np
 
 from keras_t2i.data import load
-from keras_t2i.evaluation import retrieval
-from keras_t2i.evaluation.bag_of_words import BagOfWords
+from keras_t2i.evaluation.judges.bag_of_words import BagOfWords
+from keras_t2i.evaluation.metrics import retrieval
 from keras_t2i.models import DualEncoder
 from keras_t2i.models import TextToImagePreprocessor
-from keras_t2i.pictures import to_float
+from keras_t2i.utils.images import to_float
 
 
 def main():

@@ -13,13 +13,13 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_t2i.evaluation.alignment import r_precision
-from keras_t2i.evaluation.evaluator import PACKAGED
-from keras_t2i.evaluation.evaluator import Judges
-from keras_t2i.evaluation.prompts import load_prompt_sets
+from keras_t2i.evaluation.judges.evaluator import PACKAGED
+from keras_t2i.evaluation.judges.evaluator import Judges
+from keras_t2i.evaluation.metrics.alignment import r_precision
+from keras_t2i.evaluation.prompt_sets import load_prompt_sets
 from keras_t2i.models import DiffusionGenerator
-from keras_t2i.pictures import make_grid
-from keras_t2i.pictures import save_png
+from keras_t2i.utils.images import make_grid
+from keras_t2i.utils.images import save_png
 
 SAMPLERS = ("ddim", "heun", "dpm_solver_pp_2m")
 SHOWN = 12  # prompts of the pictures, half of each set

@@ -15,14 +15,14 @@ import time
 import keras
 import numpy as np
 
-from keras_t2i.data.randomness import generator as random_generator
 from keras_t2i.models import DiffusionUNet
-from keras_t2i.models.unet import SIZES
+from keras_t2i.models.networks.unet import SIZES
+from keras_t2i.utils.random_streams import random_stream
 
 
 def example(network, n, tokens=16):
     """Inputs of noise, with captions of up to `tokens` word pieces, a tenth of them left out."""
-    random = random_generator(0, "benchmark")
+    random = random_stream(0, "benchmark")
     inputs = {}
     for name, spec in network.input.items():
         shape = (n, *(tokens if size is None else size for size in spec.shape[1:]))

@@ -19,22 +19,22 @@ from pathlib import Path
 import keras
 
 import keras_t2i
-from keras_t2i.evaluation.baselines import MeanPicture
-from keras_t2i.evaluation.baselines import NearestCaption
-from keras_t2i.evaluation.baselines import RealPictures
+from keras_t2i.evaluation.baselines.baselines import MeanPicture
+from keras_t2i.evaluation.baselines.baselines import NearestCaption
+from keras_t2i.evaluation.baselines.baselines import RealPictures
+from keras_t2i.evaluation.baselines.empirical_denoiser import EmpiricalDenoiser
 from keras_t2i.evaluation.curves import curves
-from keras_t2i.evaluation.empirical_denoiser import EmpiricalDenoiser
-from keras_t2i.evaluation.evaluator import PACKAGED
-from keras_t2i.evaluation.evaluator import Judges
-from keras_t2i.evaluation.examination import Examination
-from keras_t2i.evaluation.metrics import METRICS
-from keras_t2i.evaluation.prompts import TEXTS
-from keras_t2i.evaluation.prompts import load_prompt_sets
-from keras_t2i.evaluation.report import write_report
-from keras_t2i.evaluation.tables import append_section
-from keras_t2i.evaluation.tables import card_section
-from keras_t2i.evaluation.tables import leaderboard
-from keras_t2i.evaluation.tables import replace_between_markers
+from keras_t2i.evaluation.evaluate import Examination
+from keras_t2i.evaluation.judges.evaluator import PACKAGED
+from keras_t2i.evaluation.judges.evaluator import Judges
+from keras_t2i.evaluation.metrics.registry import METRICS
+from keras_t2i.evaluation.prompt_sets import TEXTS
+from keras_t2i.evaluation.prompt_sets import load_prompt_sets
+from keras_t2i.evaluation.report.report import write_report
+from keras_t2i.evaluation.report.tables import append_section
+from keras_t2i.evaluation.report.tables import card_section
+from keras_t2i.evaluation.report.tables import leaderboard
+from keras_t2i.evaluation.report.tables import replace_between_markers
 from keras_t2i.models import Generator
 from keras_t2i.presets.registry import PACKAGED as PACKAGED_PRESETS
 from keras_t2i.presets.registry import find_preset

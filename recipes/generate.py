@@ -106,10 +106,10 @@ def main(argv=None):
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # hides what TensorFlow says about the machine
     start = time.monotonic()
     print("[1/3] Loading Keras and the preset", options.preset, flush=True)
-    from keras_t2i.frames import save_frames
     from keras_t2i.models.generator import Generator
-    from keras_t2i.pictures import make_grid
-    from keras_t2i.pictures import save_png
+    from keras_t2i.utils.gif import save_frames
+    from keras_t2i.utils.images import make_grid
+    from keras_t2i.utils.images import save_png
 
     try:
         generator = Generator.from_preset(options.preset)

@@ -17,18 +17,18 @@ from keras_t2i.evaluation import principal_components_psnr
 from keras_t2i.models import ConvAutoencoder
 from keras_t2i.models import ImageDecoder
 from keras_t2i.models import ImageEncoder
-from keras_t2i.pictures import make_grid
-from keras_t2i.pictures import save_png
-from keras_t2i.pictures import to_float
-from keras_t2i.pictures import to_uint8
+from keras_t2i.objectives.reconstruction import Reconstruction
 from keras_t2i.training.options import adamw
 from keras_t2i.training.options import load_splits
 from keras_t2i.training.options import prepare
 from keras_t2i.training.options import print_table
 from keras_t2i.training.options import training_parser
-from keras_t2i.training.reconstruction import Reconstruction
 from keras_t2i.training.run import peak_memory
 from keras_t2i.training.run import train
+from keras_t2i.utils.images import make_grid
+from keras_t2i.utils.images import save_png
+from keras_t2i.utils.images import to_float
+from keras_t2i.utils.images import to_uint8
 
 
 def main(argv=None):
@@ -58,7 +58,7 @@ def main(argv=None):
         pipeline,
         args.epochs,
         args.output,
-        validation=Pipeline(unseen, batch_size=args.batch_size, fixed=True),
+        validation=Pipeline(unseen, batch_size=args.batch_size, training=False),
         draw=draw,
         settings=settings,
         restart=args.restart,

@@ -12,18 +12,16 @@ together and all else in the batch does not. By regression, the picture's code i
 
 from keras_t2i.data import Pipeline
 from keras_t2i.data import augmentation
-from keras_t2i.evaluation import retrieval
+from keras_t2i.evaluation.metrics import retrieval
 from keras_t2i.models import CaptionTokenizer
 from keras_t2i.models import CNNTextEncoder
 from keras_t2i.models import ConvAutoencoder
 from keras_t2i.models import DualEncoder
 from keras_t2i.models import ImageTower
 from keras_t2i.models import TextToImagePreprocessor
-from keras_t2i.pictures import make_grid
-from keras_t2i.pictures import save_png
+from keras_t2i.objectives.contrastive import ContrastiveAlignment
+from keras_t2i.objectives.regression import ConceptRegression
 from keras_t2i.presets.saving import save_preset
-from keras_t2i.training.concept_regression import ConceptRegression
-from keras_t2i.training.contrastive import ContrastiveAlignment
 from keras_t2i.training.options import adamw
 from keras_t2i.training.options import load_splits
 from keras_t2i.training.options import prepare
@@ -31,6 +29,8 @@ from keras_t2i.training.options import print_table
 from keras_t2i.training.options import training_parser
 from keras_t2i.training.run import peak_memory
 from keras_t2i.training.run import train
+from keras_t2i.utils.images import make_grid
+from keras_t2i.utils.images import save_png
 
 
 def main(argv=None):
@@ -106,7 +106,7 @@ def main(argv=None):
         pipeline,
         args.epochs,
         args.output,
-        validation=Pipeline(unseen, preprocessor, args.batch_size, fixed=True),
+        validation=Pipeline(unseen, preprocessor, args.batch_size, training=False),
         draw=draw,
         settings=settings,
         restart=args.restart,

@@ -20,9 +20,7 @@ from keras_t2i.models import DualEncoder
 from keras_t2i.models import Generator
 from keras_t2i.models import GeneratorBackbone
 from keras_t2i.models import TextToImagePreprocessor
-from keras_t2i.pictures import make_grid
-from keras_t2i.pictures import save_png
-from keras_t2i.training.code_consistency import CodeConsistency
+from keras_t2i.objectives.consistency import CodeConsistency
 from keras_t2i.training.options import adamw
 from keras_t2i.training.options import load_splits
 from keras_t2i.training.options import prepare
@@ -30,6 +28,8 @@ from keras_t2i.training.options import print_table
 from keras_t2i.training.options import training_parser
 from keras_t2i.training.run import peak_memory
 from keras_t2i.training.run import train
+from keras_t2i.utils.images import make_grid
+from keras_t2i.utils.images import save_png
 
 
 def main(argv=None):
@@ -94,7 +94,7 @@ def main(argv=None):
         pipeline,
         args.epochs,
         args.output,
-        validation=Pipeline(unseen, preprocessor, args.batch_size, fixed=True),
+        validation=Pipeline(unseen, preprocessor, args.batch_size, training=False),
         draw=draw,
         settings=settings,
         restart=args.restart,

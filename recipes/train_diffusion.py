@@ -23,10 +23,9 @@ import numpy as np
 
 from keras_t2i.data import Pipeline
 from keras_t2i.diffusion import PROCESSES
-from keras_t2i.diffusion.targets import KINDS
-from keras_t2i.diffusion.times import TRAINING_TIMES
+from keras_t2i.diffusion.parameterization import PARAMETERIZATIONS
+from keras_t2i.diffusion.timesteps import TRAINING_TIMES
 from keras_t2i.diffusion.weights import WEIGHTS
-from keras_t2i.frames import save_frames
 from keras_t2i.models import ConvAutoencoder
 from keras_t2i.models import DiffusionBackbone
 from keras_t2i.models import DiffusionGenerator
@@ -37,25 +36,26 @@ from keras_t2i.models import TextToImagePreprocessor
 from keras_t2i.models import UnCLIPBackbone
 from keras_t2i.models import UnCLIPGenerator
 from keras_t2i.models import token_features
-from keras_t2i.models.autoencoder import code_grid
-from keras_t2i.models.codes import unit
-from keras_t2i.models.prediction import predict_in_batches
-from keras_t2i.models.unet import SIZES
-from keras_t2i.pictures import make_grid
-from keras_t2i.pictures import save_png
-from keras_t2i.pictures import shrunk
-from keras_t2i.pictures import to_float
-from keras_t2i.training.denoising import Denoising
-from keras_t2i.training.diffusion_objective import LEVELS
+from keras_t2i.models.networks.autoencoder import code_grid
+from keras_t2i.models.networks.unet import SIZES
+from keras_t2i.objectives.denoising import Denoising
+from keras_t2i.objectives.diffusion import LEVELS
+from keras_t2i.training.averages import SaveSnapshots
+from keras_t2i.training.averages import reconstruct
 from keras_t2i.training.options import adamw
 from keras_t2i.training.options import load_splits
 from keras_t2i.training.options import prepare
 from keras_t2i.training.options import print_table
 from keras_t2i.training.options import training_parser
-from keras_t2i.training.power_average import SaveSnapshots
-from keras_t2i.training.power_average import reconstruct
 from keras_t2i.training.run import peak_memory
 from keras_t2i.training.run import train
+from keras_t2i.utils.batching import predict_in_batches
+from keras_t2i.utils.embeddings import l2_normalize
+from keras_t2i.utils.gif import save_frames
+from keras_t2i.utils.images import downsample
+from keras_t2i.utils.images import make_grid
+from keras_t2i.utils.images import save_png
+from keras_t2i.utils.images import to_float
 
 TINIEST = {"filters": (8, 16), "blocks": (1, 1), "attention_size": 8, "head_dim": 8, "condition_dim": 16}
 WIDTHS = (0.05, 0.075, 0.1, 0.15, 0.2)  # of the averages among which validation chooses
@@ -76,8 +76,8 @@ def parse(argv):
         help="preset of lesson 1, or a VAE's, for --space latent",
     )
     paths = sorted(name for name, process in PROCESSES.items() if process.gaussian)
-    add("--process", default="straight", choices=paths, help="how picture and noise are mixed over time")
-    add("--prediction", default="x0", choices=KINDS, help="what the network says")
+    add("--process", default="rectified_flow", choices=paths, help="how picture and noise mix over time")
+    add("--prediction", default="x0", choices=PARAMETERIZATIONS, help="what the network says")
     add("--weight", default="velocity", choices=list(WEIGHTS), help="how much each noise level counts")
     add("--times", default="logit_normal", choices=list(TRAINING_TIMES), help="how often each is trained")
     add("--caption-dropout", default=0.1, type=float, help="how often a caption is withheld")
@@ -118,8 +118,8 @@ def main(argv=None):
         autoencoder.standardize(latents(encoder, some, side).reshape(len(some), -1))
         tables = [{"latents": latents(encoder, data, side)} for data in (pictures, unseen)]
 
-    pipeline = Pipeline(pictures, preprocessor, args.batch_size, seed=args.seed, beside=tables[0])
-    validation = Pipeline(unseen, preprocessor, args.batch_size, beside=tables[1], fixed=True)
+    pipeline = Pipeline(pictures, preprocessor, args.batch_size, seed=args.seed, image_features=tables[0])
+    validation = Pipeline(unseen, preprocessor, args.batch_size, image_features=tables[1], training=False)
     text_encoder = dual_encoder.text_encoder
     from_code = args.condition == "image_code"
     sizes = {"image_size": side, "channels": channels, "image_code": from_code, "dtype": args.precision}
@@ -132,7 +132,7 @@ def main(argv=None):
     if args.whiten:
         whiten(unet, text_encoder, pipeline.token_table, image_encoder, pictures)
     if trained is not None:
-        unet.start_from(trained)
+        unet.load_matching_weights(trained)
     examples = to_float(pictures.pictures[:2048]) if autoencoder is None else tables[0]["latents"]
     objective = Denoising(
         unet,
@@ -245,7 +245,7 @@ def choose_average(objective, validation, folder):
 def codes_of(encoder, data):
     """Codes of all pictures, float32 `(n, code_dim)`."""
     parts = [data.pictures[start : start + 256] for start in range(0, len(data), 256)]
-    codes = [predict_in_batches(encoder, shrunk(to_float(p), encoder.image_size), 64) for p in parts]
+    codes = [predict_in_batches(encoder, downsample(to_float(p), encoder.image_size), 64) for p in parts]
     return np.concatenate(codes)
 
 
@@ -259,7 +259,7 @@ def whiten(unet, text_encoder, token_table, image_encoder=None, pictures=None):
     differ."""
     some = token_table[np.linspace(0, len(token_table) - 1, min(4096, len(token_table))).astype(int)]
     features = predict_in_batches(token_features(text_encoder), some, 256)
-    concepts = None if image_encoder is None else unit(codes_of(image_encoder, pictures))
+    concepts = None if image_encoder is None else l2_normalize(codes_of(image_encoder, pictures))
     unet.whiten(features["text_code"], features["text_tokens"][features["text_mask"] > 0], concepts)
 
 

@@ -14,17 +14,15 @@ or ranks may use a judge.
 from keras_t2i.data import Pipeline
 from keras_t2i.data import augmentation
 from keras_t2i.data import load
-from keras_t2i.evaluation import retrieval
-from keras_t2i.evaluation.evaluator import HALVES
-from keras_t2i.evaluation.evaluator import TOWERS
-from keras_t2i.evaluation.evaluator import Evaluator
-from keras_t2i.evaluation.evaluator import half_of
+from keras_t2i.evaluation.judges.evaluator import HALVES
+from keras_t2i.evaluation.judges.evaluator import TOWERS
+from keras_t2i.evaluation.judges.evaluator import Evaluator
+from keras_t2i.evaluation.judges.evaluator import half_of
+from keras_t2i.evaluation.metrics import retrieval
 from keras_t2i.models import CaptionTokenizer
 from keras_t2i.models import TextToImagePreprocessor
-from keras_t2i.pictures import make_grid
-from keras_t2i.pictures import save_png
+from keras_t2i.objectives.contrastive import ContrastiveAlignment
 from keras_t2i.presets.saving import save_preset
-from keras_t2i.training.contrastive import ContrastiveAlignment
 from keras_t2i.training.options import adamw
 from keras_t2i.training.options import load_splits
 from keras_t2i.training.options import prepare
@@ -32,6 +30,8 @@ from keras_t2i.training.options import print_table
 from keras_t2i.training.options import training_parser
 from keras_t2i.training.run import peak_memory
 from keras_t2i.training.run import train
+from keras_t2i.utils.images import make_grid
+from keras_t2i.utils.images import save_png
 
 WATCHED = 256  # pictures of the other half that validation looks at
 
@@ -43,12 +43,13 @@ tags: [keras_t2i]
 # {name}
 
 A judge of text-to-image pictures at 32 pixels: text and image towers, {architecture} ({parameters:,}
-parameters), trained by contrast on half {half} of the pictures (`keras_t2i.evaluation.evaluator.half_of`).
+parameters), trained by contrast on half {half} of the pictures
+(`keras_t2i.evaluation.judges.evaluator.half_of`).
 
 It only evaluates: never use it in a loss, in guidance, in ranking, or to choose a checkpoint.
 
 ```python
-from keras_t2i.evaluation.evaluator import Judge
+from keras_t2i.evaluation.judges.evaluator import Judge
 
 judge = Judge.from_preset("{name}")
 ```
@@ -111,7 +112,7 @@ def main(argv=None):
         pipeline,
         args.epochs,
         args.output,
-        validation=Pipeline(others, preprocessor, args.batch_size, fixed=True),
+        validation=Pipeline(others, preprocessor, args.batch_size, training=False),
         draw=draw,
         settings=settings,
         restart=args.restart,

@@ -27,18 +27,15 @@ Two networks that learn against each other need not settle. What the logs show, 
 import numpy as np
 
 from keras_t2i.data import Pipeline
-from keras_t2i.evaluation.mode_coverage import mode_coverage
+from keras_t2i.evaluation.metrics.mode_coverage import mode_coverage
 from keras_t2i.models import ConceptDecoder
 from keras_t2i.models import Discriminator
 from keras_t2i.models import DualEncoder
 from keras_t2i.models import Generator
 from keras_t2i.models import GeneratorBackbone
 from keras_t2i.models import TextToImagePreprocessor
-from keras_t2i.models.codes import unit
-from keras_t2i.pictures import make_grid
-from keras_t2i.pictures import save_png
-from keras_t2i.training.adversarial import ConditionalGAN
-from keras_t2i.training.adversarial_losses import LOSSES
+from keras_t2i.objectives.gan import ConditionalGAN
+from keras_t2i.objectives.gan_losses import LOSSES
 from keras_t2i.training.callbacks import Measure
 from keras_t2i.training.options import adamw
 from keras_t2i.training.options import load_splits
@@ -47,6 +44,9 @@ from keras_t2i.training.options import print_table
 from keras_t2i.training.options import training_parser
 from keras_t2i.training.run import peak_memory
 from keras_t2i.training.run import train
+from keras_t2i.utils.embeddings import l2_normalize
+from keras_t2i.utils.images import make_grid
+from keras_t2i.utils.images import save_png
 
 MEASURED = 500  # captions drawn for coverage
 
@@ -80,7 +80,7 @@ def main(argv=None):
     pictures, unseen = load_splits(args, dual_encoder.image_size)
     plain = preprocessor.generate_preprocess([phrasings[0] for phrasings in pictures.captions])
     codes = dual_encoder.text_encoder.predict(plain, batch_size=256, verbose=0)
-    concepts = unit(codes)
+    concepts = l2_normalize(codes)
 
     small = {"filters": (8, 8, 8), "blocks": (0, 0, 0)} if args.smoke else {}
     shape = {"image_size": dual_encoder.image_size, "code_dim": dual_encoder.code_dim, **small}
@@ -131,7 +131,7 @@ def main(argv=None):
         pipeline,
         args.epochs,
         args.output,
-        validation=Pipeline(unseen, preprocessor, args.batch_size, fixed=True),
+        validation=Pipeline(unseen, preprocessor, args.batch_size, training=False),
         draw=draw,
         settings=settings,
         restart=args.restart,

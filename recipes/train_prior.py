@@ -20,26 +20,26 @@ import numpy as np
 
 from keras_t2i.data import Pipeline
 from keras_t2i.data import load
-from keras_t2i.evaluation.ridge import ridge_regression
+from keras_t2i.evaluation.judges.ridge import ridge_regression
 from keras_t2i.models import DualEncoder
 from keras_t2i.models import Generator
 from keras_t2i.models import Prior
 from keras_t2i.models import TextToImagePreprocessor
 from keras_t2i.models import UnCLIPGenerator
-from keras_t2i.models.codes import unit
-from keras_t2i.models.prediction import predict_in_batches
-from keras_t2i.pictures import make_grid
-from keras_t2i.pictures import save_png
-from keras_t2i.pictures import to_float
-from keras_t2i.training.diffusion_objective import LEVELS
+from keras_t2i.objectives.diffusion import LEVELS
+from keras_t2i.objectives.prior import PriorDenoising
 from keras_t2i.training.options import adamw
 from keras_t2i.training.options import load_splits
 from keras_t2i.training.options import prepare
 from keras_t2i.training.options import print_table
 from keras_t2i.training.options import training_parser
-from keras_t2i.training.prior import PriorDenoising
 from keras_t2i.training.run import peak_memory
 from keras_t2i.training.run import train
+from keras_t2i.utils.batching import predict_in_batches
+from keras_t2i.utils.embeddings import l2_normalize
+from keras_t2i.utils.images import make_grid
+from keras_t2i.utils.images import save_png
+from keras_t2i.utils.images import to_float
 
 RIDGES = (0.1, 1.0, 10.0, 100.0, 1000.0)
 
@@ -77,7 +77,7 @@ def main(argv=None):
     prior.measure(codes["text_codes"], codes["image_codes"])
     objective = PriorDenoising(prior, caption_dropout=args.caption_dropout, widths=(0.1,), seed=args.seed)
     pipeline = pairs(pictures, codes, args.batch_size, seed=args.seed)
-    validation = pairs(unseen, unseen_codes, args.batch_size, fixed=True)
+    validation = pairs(unseen, unseen_codes, args.batch_size, training=False)
     objective.compile(optimizer=adamw(args, args.epochs * len(pipeline)))
     logs = train(
         objective,
@@ -147,30 +147,35 @@ def codes_of(dual_encoder, preprocessor, data):
     parts = [to_float(data.pictures[start : start + 256]) for start in range(0, len(data), 256)]
     images = [predict_in_batches(dual_encoder.image_encoder, part, 256) for part in parts]
     texts = predict_in_batches(dual_encoder.text_encoder, token_ids, 256)
-    return {"image_codes": unit(np.concatenate(images)), "text_codes": unit(texts)}
+    return {"image_codes": l2_normalize(np.concatenate(images)), "text_codes": l2_normalize(texts)}
 
 
 def pairs(data, codes, batch_size, **options):
     """Batches of the concept of a picture and that of one of its phrasings."""
-    beside = {"image_codes": codes["image_codes"]}
+    image_codes = {"image_codes": codes["image_codes"]}
     return Pipeline(
-        data, None, batch_size, beside=beside, beside_captions={"text_codes": codes["text_codes"]}, **options
+        data,
+        None,
+        batch_size,
+        image_features=image_codes,
+        caption_features={"text_codes": codes["text_codes"]},
+        **options,
     )
 
 
 def first_phrasings(dual_encoder, preprocessor, data):
     """Text and image concepts of each picture and its plain caption: two arrays `(n, d)`."""
-    pipeline = pairs(data, codes_of(dual_encoder, preprocessor, data), len(data), fixed=True)
+    pipeline = pairs(data, codes_of(dual_encoder, preprocessor, data), len(data), training=False)
     batch = pipeline.batch(0)
     return batch["text_codes"], batch["image_codes"]
 
 
 def best_ridge(pipeline, texts, images):
     """Of a few strengths the ridge regression whose codes are nearest to these pictures': its matrix."""
-    pictures = np.repeat(pipeline.beside["image_codes"], pipeline.phrasing_counts, axis=0)
-    inputs = with_ones(pipeline.beside_captions["text_codes"])
+    pictures = np.repeat(pipeline.image_features["image_codes"], pipeline.phrasing_counts, axis=0)
+    inputs = with_ones(pipeline.caption_features["text_codes"])
     matrices = [ridge_regression(inputs, pictures, strength) for strength in RIDGES]
-    return max(matrices, key=lambda matrix: cosine(unit(with_ones(texts) @ matrix), images))
+    return max(matrices, key=lambda matrix: cosine(l2_normalize(with_ones(texts) @ matrix), images))
 
 
 def compared(prior, matrix, name, texts, images):
@@ -178,11 +183,11 @@ def compared(prior, matrix, name, texts, images):
     draws = [prior.sample(texts, seed=[seed] * len(texts), best_of=1) for seed in range(8)]
     found = {
         "the text concept": texts,
-        "ridge regression": unit(with_ones(texts) @ matrix),
+        "ridge regression": l2_normalize(with_ones(texts) @ matrix),
         "the prior": draws[0],
         "the better of two draws": prior.sample(texts, seed=[0] * len(texts)),
         "two draws, guidance 2": prior.sample(texts, seed=[0] * len(texts), guidance_scale=2.0),
-        "mean of 8 draws": unit(np.mean(draws, axis=0)),
+        "mean of 8 draws": l2_normalize(np.mean(draws, axis=0)),
     }
     return [
         (f"{name}, {way}: cosine, first", f"{cosine(codes, images):.3f}, {first(codes, images):.2f}")

@@ -31,12 +31,7 @@ from keras_t2i.models import DualEncoder
 from keras_t2i.models import ImageDecoder
 from keras_t2i.models import ImageEncoder
 from keras_t2i.models import TextToImagePreprocessor
-from keras_t2i.models.codes import unit
-from keras_t2i.models.prediction import predict_in_batches
-from keras_t2i.pictures import make_grid
-from keras_t2i.pictures import save_png
-from keras_t2i.pictures import to_float
-from keras_t2i.pictures import to_uint8
+from keras_t2i.objectives.vae import Variational
 from keras_t2i.training.options import adamw
 from keras_t2i.training.options import load_splits
 from keras_t2i.training.options import prepare
@@ -44,7 +39,12 @@ from keras_t2i.training.options import print_table
 from keras_t2i.training.options import training_parser
 from keras_t2i.training.run import peak_memory
 from keras_t2i.training.run import train
-from keras_t2i.training.variational import Variational
+from keras_t2i.utils.batching import predict_in_batches
+from keras_t2i.utils.embeddings import l2_normalize
+from keras_t2i.utils.images import make_grid
+from keras_t2i.utils.images import save_png
+from keras_t2i.utils.images import to_float
+from keras_t2i.utils.images import to_uint8
 
 
 def parse(argv):
@@ -111,7 +111,7 @@ def main(argv=None):
         pipeline,
         args.epochs,
         args.output,
-        validation=Pipeline(unseen, preprocessor, args.batch_size, fixed=True),
+        validation=Pipeline(unseen, preprocessor, args.batch_size, training=False),
         draw=draw,
         settings=settings,
         restart=args.restart,
@@ -144,7 +144,7 @@ def prices(args):
 def concepts_of(dual_encoder, preprocessor, pictures):
     """The concept of each picture's first caption: float32 `(n, code_dim)` of length 1."""
     token_ids = preprocessor.generate_preprocess([phrasings[0] for phrasings in pictures.captions])
-    return unit(predict_in_batches(dual_encoder.text_encoder, token_ids, 256))
+    return l2_normalize(predict_in_batches(dual_encoder.text_encoder, token_ids, 256))
 
 
 if __name__ == "__main__":

@@ -12,13 +12,13 @@ from tiny import tiny_dual_encoder
 from tiny import tiny_generator
 from tiny import tiny_preprocessor
 
-from keras_t2i.evaluation import evaluator
-from keras_t2i.models.autoencoder import ConvAutoencoder
-from keras_t2i.models.dual_encoder import DualEncoder
+from keras_t2i.evaluation.judges import evaluator
 from keras_t2i.models.generator import Generator
 from keras_t2i.models.generator_backbone import GeneratorBackbone
-from keras_t2i.models.preprocessor import TextToImagePreprocessor
-from keras_t2i.models.tokenizer import CaptionTokenizer
+from keras_t2i.models.networks.autoencoder import ConvAutoencoder
+from keras_t2i.models.networks.dual_encoder import DualEncoder
+from keras_t2i.models.text.preprocessor import TextToImagePreprocessor
+from keras_t2i.models.text.tokenizer import CaptionTokenizer
 from keras_t2i.presets import registry
 from keras_t2i.presets.saving import save_preset
 from keras_t2i.presets.saving import to_float16

@@ -2,17 +2,17 @@
 
 import keras
 
-from keras_t2i.models.autoencoder import ImageDecoder
-from keras_t2i.models.autoencoder import ImageEncoder
-from keras_t2i.models.concept_decoder import ConceptDecoder
-from keras_t2i.models.dual_encoder import DualEncoder
 from keras_t2i.models.generator import Generator
 from keras_t2i.models.generator_backbone import GeneratorBackbone
-from keras_t2i.models.image_tower import ImageTower
-from keras_t2i.models.preprocessor import TextToImagePreprocessor
-from keras_t2i.models.text_encoder import CNNTextEncoder
-from keras_t2i.models.tokenizer import CaptionTokenizer
-from keras_t2i.models.vae import VAE
+from keras_t2i.models.networks.autoencoder import ImageDecoder
+from keras_t2i.models.networks.autoencoder import ImageEncoder
+from keras_t2i.models.networks.decoder import ConceptDecoder
+from keras_t2i.models.networks.dual_encoder import DualEncoder
+from keras_t2i.models.networks.image_encoder import ImageTower
+from keras_t2i.models.networks.text_encoder import CNNTextEncoder
+from keras_t2i.models.networks.vae import VAE
+from keras_t2i.models.text.preprocessor import TextToImagePreprocessor
+from keras_t2i.models.text.tokenizer import CaptionTokenizer
 
 CAPTIONS = ["a red apple", "a green apple", "a red car", "clock face: five-thirty", "clock face: ten-thirty"]
 

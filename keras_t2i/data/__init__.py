@@ -1,14 +1,14 @@
-from keras_t2i.data.captioned_folder import load_captioned_folder
-from keras_t2i.data.captioned_pictures import CaptionedPictures
-from keras_t2i.data.emoji_designs import load_emoji
-from keras_t2i.data.openmoji import load_openmoji
-from keras_t2i.data.pipeline import FollowEpochs
+from keras_t2i.data.captioned_images import CaptionedImages
+from keras_t2i.data.emoji.designs import load_emoji
+from keras_t2i.data.emoji.openmoji import load_openmoji
+from keras_t2i.data.folder.captioned_folder import load_captioned_folder
 from keras_t2i.data.pipeline import Pipeline
+from keras_t2i.data.pipeline import SetPipelineEpoch
 
 __all__ = [
-    "CaptionedPictures",
-    "FollowEpochs",
+    "CaptionedImages",
     "Pipeline",
+    "SetPipelineEpoch",
     "load",
     "load_captioned_folder",
     "load_emoji",
@@ -26,7 +26,7 @@ def load(source, split, size=32):
         size: int, pixels of a picture's side.
 
     Returns:
-        `CaptionedPictures`.
+        `CaptionedImages`.
     """
     named = {"openmoji": load_openmoji, "emoji": load_emoji}
     return named.get(str(source), lambda split, size: load_captioned_folder(source, split, size))(

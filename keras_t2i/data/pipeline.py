@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from keras_t2i.data.augmentation import random_windows
-from keras_t2i.data.randomness import generator
+from keras_t2i.utils.random_streams import random_stream
 
 
 class Pipeline(keras.utils.PyDataset):
@@ -23,11 +23,11 @@ class Pipeline(keras.utils.PyDataset):
     So for the batches of epoch `e` to be steps `e * len(pipeline)` and on, in order, call
 
     ```python
-    model.fit(pipeline, shuffle=False, callbacks=[FollowEpochs(pipeline)])
+    model.fit(pipeline, shuffle=False, callbacks=[SetPipelineEpoch(pipeline)])
     ```
 
     Args:
-        data: a `CaptionedPictures` with uint8 pictures `(n, s, s, 3)`.
+        data: a `CaptionedImages` with uint8 pictures `(n, s, s, 3)`.
         preprocessor: optional, has `generate_preprocess(list of n strings)` -> int `(n, length)`. Called
             once, here, with all phrasings; without it batches have no `token_ids`.
         batch_size: int.
@@ -36,11 +36,11 @@ class Pipeline(keras.utils.PyDataset):
         augmentations: functions `(images, rng) -> images` on uint8 batches, applied in order.
         larger: the same pictures at larger sizes, each uint8 `(n, s2, s2, 3)`, for windows of them.
         window_probability: 0 to 1: how often a picture is replaced by a random window of a larger one.
-        beside: dict of arrays with a row for each picture, such as its latent; their rows join the batches
-            under these names, whatever augmentations do to the picture.
-        beside_captions: the same with a row for each phrasing, all of the first picture first.
-        fixed: for validation: in the data's order, each picture once per epoch with its first phrasing
-            and as it is, the last batch perhaps smaller, the same in every epoch.
+        image_features: dict of arrays with a row for each picture, such as its latent; their rows join the
+            batches under these names, whatever augmentations do to the picture.
+        caption_features: the same with a row for each phrasing, all of the first picture first.
+        training: `False` for validation: in the data's order, each picture once per epoch with its first
+            phrasing and as it is, the last batch perhaps smaller, the same in every epoch.
 
     Raises:
         ValueError: if there is no picture, a picture has no caption, or shapes do not fit.
@@ -56,9 +56,9 @@ class Pipeline(keras.utils.PyDataset):
         augmentations=(),
         larger=(),
         window_probability=0.5,
-        beside=None,
-        beside_captions=None,
-        fixed=False,
+        image_features=None,
+        caption_features=None,
+        training=True,
     ):
         super().__init__()
         self.data = data
@@ -67,8 +67,8 @@ class Pipeline(keras.utils.PyDataset):
         self.augmentations = tuple(augmentations)
         self.larger = tuple(larger)
         self.window_probability = window_probability
-        self.beside, self.beside_captions = dict(beside or {}), dict(beside_captions or {})
-        self.fixed = fixed
+        self.image_features, self.caption_features = dict(image_features or {}), dict(caption_features or {})
+        self.training = bool(training)
         self._check(steps_per_epoch)
         one_pass = math.ceil(len(data) / self.batch_size)
         self.steps_per_epoch = steps_per_epoch or one_pass
@@ -96,8 +96,8 @@ class Pipeline(keras.utils.PyDataset):
                 "`batch_size` and `steps_per_epoch` must be at least 1, "
                 f"received {self.batch_size} and {steps_per_epoch}"
             )
-        if self.fixed and (self.augmentations or self.larger or steps_per_epoch):
-            raise ValueError("A fixed pipeline takes no augmentations, larger rasters or steps_per_epoch")
+        if not self.training and (self.augmentations or self.larger or steps_per_epoch):
+            raise ValueError("training=False takes no augmentations, larger rasters or steps_per_epoch")
         for raster in self.larger:
             if raster.dtype != "uint8" or len(raster) != len(data) or raster.shape[1] < shape[1]:
                 raise ValueError(
@@ -107,17 +107,18 @@ class Pipeline(keras.utils.PyDataset):
 
         taken = {"images", "groups", "token_ids"}
         phrasings = sum(len(phrasings) for phrasings in data.captions)
-        for kind, beside, count in (
-            ("pictures", self.beside, len(data)),
-            ("phrasings", self.beside_captions, phrasings),
+        for kind, tables, count in (
+            ("pictures", self.image_features, len(data)),
+            ("phrasings", self.caption_features, phrasings),
         ):
-            for name, rows in beside.items():
+            for name, rows in tables.items():
                 if len(rows) != count or name in taken:
                     raise ValueError(
-                        f"What is `beside` must hold a row for each of the {count} {kind}, under a name that "
-                        f"batches do not have, received {len(rows)} rows of {name!r}"
+                        "`image_features` and `caption_features` must hold a row for each of the "
+                        f"{count} {kind}, under a name that batches do not have, received {len(rows)} rows "
+                        f"of {name!r}"
                     )
-            taken |= set(beside)
+            taken |= set(tables)
 
     def _tokenize(self, preprocessor):
         captions = list(itertools.chain.from_iterable(self.data.captions))
@@ -127,12 +128,12 @@ class Pipeline(keras.utils.PyDataset):
         return token_ids[[rows[caption] for caption in captions]]
 
     def _compute_order(self, number):
-        return generator(self.seed, "order", number).permutation(len(self.data))
+        return random_stream(self.seed, "order", number).permutation(len(self.data))
 
     def indices(self, step):
         """Which pictures the batch of `step` shows: int64 `(b,)`."""
         n, first = len(self.data), step * self.batch_size
-        if self.fixed:
+        if not self.training:
             first %= len(self) * self.batch_size
             return np.arange(first, min(first + self.batch_size, n))
         passes, places = np.divmod(np.arange(first, first + self.batch_size), n)
@@ -144,28 +145,28 @@ class Pipeline(keras.utils.PyDataset):
 
         Returns:
             A dict of NumPy arrays: `images`, uint8 `(b, s, s, 3)`; `groups`, int32 `(b,)`, equal where
-            pictures are equal; with a preprocessor `token_ids`, int32 `(b, length)`; rows of `beside`
-            and `beside_captions`.
+            pictures are equal; with a preprocessor `token_ids`, int32 `(b, length)`; rows of `image_features`
+            and `caption_features`.
         """
         step = int(step)
         indices = self.indices(step)
         images = self.data.pictures[indices]
         if self.larger:
-            rng = generator(self.seed, "window", step)
+            rng = random_stream(self.seed, "window", step)
             images = random_windows(images, indices, self.larger, self.window_probability, rng)
         if self.augmentations:
-            rng = generator(self.seed, "augmentation", step)
+            rng = random_stream(self.seed, "augmentation", step)
             for augment in self.augmentations:
                 images = augment(images, rng)
         batch = {"images": images, "groups": self.groups[indices]}
-        batch |= {name: rows[indices] for name, rows in self.beside.items()}
-        tables = dict(self.beside_captions)
+        batch |= {name: rows[indices] for name, rows in self.image_features.items()}
+        tables = dict(self.caption_features)
         if self.token_table is not None:
             tables["token_ids"] = self.token_table
         if tables:
             phrasings = self.first_phrasings[indices]
-            if not self.fixed:
-                draws = generator(self.seed, "phrasing", step).random(len(indices))
+            if self.training:
+                draws = random_stream(self.seed, "phrasing", step).random(len(indices))
                 phrasings = phrasings + (draws * self.phrasing_counts[indices]).astype("int64")
             batch |= {name: rows[phrasings] for name, rows in tables.items()}
         return batch
@@ -178,10 +179,10 @@ class Pipeline(keras.utils.PyDataset):
     def on_epoch_begin(self):
         # Keras calls this before each epoch and, once per fit, before it looks at the shapes.
         self._rounds += 1
-        if self._rounds == 3 and not self.fixed:
+        if self._rounds == 3 and self.training:
             warnings.warn(
                 f"These are again the batches of steps {self.first_step} and on. For new ones in each epoch, "
-                "call fit(pipeline, shuffle=False, callbacks=[FollowEpochs(pipeline)])",
+                "call fit(pipeline, shuffle=False, callbacks=[SetPipelineEpoch(pipeline)])",
                 stacklevel=2,
             )
 
@@ -192,7 +193,7 @@ class Pipeline(keras.utils.PyDataset):
         return self.batch(self.first_step + index)
 
 
-class FollowEpochs(keras.callbacks.Callback):
+class SetPipelineEpoch(keras.callbacks.Callback):
     """Tells a `Pipeline` which epoch begins, so that each epoch of `fit` goes on where the last ended.
 
     It needs no state: `fit(initial_epoch=k)`, and a resume that sets the epoch, get the steps of epoch k.

@@ -1,29 +1,29 @@
 from keras_t2i.diffusion.discrete import DiscreteSchedule
-from keras_t2i.diffusion.exact import EmpiricalDenoiser
-from keras_t2i.diffusion.exact import GaussianMixture
+from keras_t2i.diffusion.exact_denoisers import EmpiricalDenoiser
+from keras_t2i.diffusion.exact_denoisers import GaussianMixture
+from keras_t2i.diffusion.parameterization import Parameterization
 from keras_t2i.diffusion.paths import EDM
 from keras_t2i.diffusion.paths import InDI
-from keras_t2i.diffusion.paths import StraightPath
+from keras_t2i.diffusion.paths import RectifiedFlow
 from keras_t2i.diffusion.paths import VarianceExploding
 from keras_t2i.diffusion.process import PROCESSES
 from keras_t2i.diffusion.process import Process
 from keras_t2i.diffusion.process import from_config
 from keras_t2i.diffusion.rate_schedules import LinearSchedule
 from keras_t2i.diffusion.rate_schedules import ScaledLinearSchedule
+from keras_t2i.diffusion.sampler import SAMPLERS
 from keras_t2i.diffusion.samplers import ddim
 from keras_t2i.diffusion.samplers import ddim_inversion
 from keras_t2i.diffusion.samplers import dpm_solver_pp_2m
 from keras_t2i.diffusion.samplers import euler
 from keras_t2i.diffusion.samplers import heun
 from keras_t2i.diffusion.samplers import rk4
-from keras_t2i.diffusion.sampling import SAMPLERS
 from keras_t2i.diffusion.stochastic_samplers import annealed_langevin
 from keras_t2i.diffusion.stochastic_samplers import ddpm
 from keras_t2i.diffusion.stochastic_samplers import euler_maruyama
 from keras_t2i.diffusion.stochastic_samplers import predictor_corrector
-from keras_t2i.diffusion.targets import Prediction
-from keras_t2i.diffusion.times import sampling_times
-from keras_t2i.diffusion.times import training_times
+from keras_t2i.diffusion.timesteps import sampling_times
+from keras_t2i.diffusion.timesteps import training_times
 from keras_t2i.diffusion.variance_preserving import CosineSchedule
 from keras_t2i.diffusion.variance_preserving import LaplaceSchedule
 from keras_t2i.diffusion.weights import loss_weight
@@ -39,10 +39,10 @@ __all__ = [
     "InDI",
     "LaplaceSchedule",
     "LinearSchedule",
-    "Prediction",
+    "Parameterization",
     "Process",
+    "RectifiedFlow",
     "ScaledLinearSchedule",
-    "StraightPath",
     "VarianceExploding",
     "annealed_langevin",
     "ddim",

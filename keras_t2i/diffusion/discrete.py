@@ -52,8 +52,8 @@ class DiscreteSchedule(RateSchedule):
     """`betas` as a process in continuous time: exact at the steps, of constant rate between two of them.
 
     The published step i (0 to steps - 1) is the time (i + 1) / steps, and t = 0 is the picture. Over
-    `published_times`, `ddpm`, `ddim`, `heun` (frame "noise_ratio") and `dpm_solver_pp_2m` are the published
-    recurrences.
+    `published_times`, `ddpm`, `ddim`, `heun` (coordinates "noise_ratio") and `dpm_solver_pp_2m` are the
+    published recurrences.
     """
 
     name = "discrete"

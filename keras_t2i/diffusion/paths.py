@@ -69,11 +69,11 @@ class VarianceExploding(_Exploding):
 class EDM(_Exploding):
     """The noise level is the time, in units of `sigma_max` (Karras et al. 2022, arXiv 2206.00364, table 1).
 
-    Its ladder of sampling times is `edm_times`, its training times are `normal_log_snr`.
+    Its schedule of sampling times is `edm_timesteps`, its training times are `normal_log_snr`.
     """
 
     name = "edm"
-    ladder = "edm"
+    timestep_schedule = "edm"
     sigma_max: float = 80.0
 
     def __post_init__(self):
@@ -92,11 +92,11 @@ class EDM(_Exploding):
 
 
 @dataclass(frozen=True)
-class StraightPath(Process):
+class RectifiedFlow(Process):
     """x_t = (1 - t) x_0 + t noise: flow matching, rectified flow (Lipman et al. 2023, arXiv 2210.02747;
     Liu et al. 2023, arXiv 2209.03003). The flow along it is noise - x_0 at every t; alpha(1) is 0."""
 
-    name = "straight"
+    name = "rectified_flow"
 
     def alpha(self, t):
         return 1.0 - time(t)
@@ -115,7 +115,7 @@ class StraightPath(Process):
 
 
 @dataclass(frozen=True)
-class InDI(StraightPath):
+class InDI(RectifiedFlow):
     """x_t = (1 - t) x_0 + t y from a picture to its degraded self y (Delbracio and Milanfar 2023, arXiv
     2303.11435, section 3).
 

@@ -10,6 +10,7 @@ from keras_t2i.diffusion.namespace import log
 from keras_t2i.diffusion.namespace import namespace
 
 PROCESSES = {}
+FORMER_NAMES = {"straight": "rectified_flow"}  # as presets of 0.5 have them
 
 
 @dataclass(frozen=True)
@@ -24,8 +25,8 @@ class Process:
     """
 
     name: ClassVar[str] = ""
-    # Of the sampling times that suit it: a name out of `times.LADDERS`.
-    ladder: ClassVar[str] = "even"
+    # Of the sampling times that suit it: a name out of `timesteps.TIMESTEP_SCHEDULES`.
+    timestep_schedule: ClassVar[str] = "uniform"
     # Whether what stands at t = 1 is Gaussian noise: else there is no score and no SDE.
     gaussian: ClassVar[bool] = True
 
@@ -86,7 +87,7 @@ class Process:
         """What a sampler starts from at time `t`: sigma(t) noise. The mean of pictures counts as 0."""
         return expand(self.sigma(t), noise) * noise
 
-    def input_scale(self, t, data_std=0.5):
+    def c_in(self, t, data_std=0.5):
         """1 / sqrt(alpha^2 data_std^2 + sigma^2): x_t times this has variance 1.
 
         For networks on paths whose x_t grows (EDM's c_in: Karras et al. 2022, arXiv 2206.00364, table 1).
@@ -127,6 +128,7 @@ def from_config(config):
     """
     options = dict(config) if isinstance(config, dict) else {"name": config}
     name = options.pop("name", None)
+    name = FORMER_NAMES.get(name, name)
     if name not in PROCESSES:
         raise ValueError(f"There is no process {name!r}; there are {', '.join(sorted(PROCESSES))}.")
     known = {field.name for field in dataclasses.fields(PROCESSES[name])}

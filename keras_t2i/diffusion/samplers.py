@@ -7,11 +7,11 @@ et al. 2021, arXiv 2011.13456, eq. 13).
 import itertools
 import math
 
-from keras_t2i.diffusion.frames import FRAMES
-from keras_t2i.diffusion.sampling import State
-from keras_t2i.diffusion.sampling import draw
-from keras_t2i.diffusion.sampling import level
-from keras_t2i.diffusion.sampling import sampler
+from keras_t2i.diffusion.ode_coordinates import ODE_COORDINATES
+from keras_t2i.diffusion.sampler import State
+from keras_t2i.diffusion.sampler import draw
+from keras_t2i.diffusion.sampler import level
+from keras_t2i.diffusion.sampler import sampler
 
 
 @sampler(evaluations=1, stochastic=True)
@@ -41,7 +41,7 @@ def _towards(x, x0, now, then, sigma):
     return of_x * x + (then.alpha - of_x * now.alpha) * x0
 
 
-@sampler(evaluations=1, rising=True)
+@sampler(evaluations=1, inverts=True)
 def ddim_inversion(denoiser, x, levels, process, refinements=0):
     """The noise that DDIM would turn into this picture (Dhariwal and Nichol 2021, arXiv 2105.05233).
 
@@ -71,20 +71,26 @@ def ddim_inversion(denoiser, x, levels, process, refinements=0):
         yield State(i, then.t, x, x0)
 
 
-def _solve(denoiser, x, levels, process, frame, step):
+def _solve(denoiser, x, levels, process, coordinates, step):
     """All steps of a Runge-Kutta method: `step(slope, y, position, end)` to y at `end`.
 
     A step that ends at sigma 0 lands on the estimate of x_0 (as that of Karras et al. 2022, algorithm 1):
     the slope is not defined there.
     """
-    if frame not in FRAMES:
-        raise ValueError(f"There is no frame {frame!r}; there are {', '.join(FRAMES)}.")
-    frame = FRAMES[frame]
+    if coordinates not in ODE_COORDINATES:
+        raise ValueError(
+            f"There is no ODE coordinates {coordinates!r}; there are {', '.join(ODE_COORDINATES)}."
+        )
+    coordinates = ODE_COORDINATES[coordinates]
     for i, (now, then) in enumerate(itertools.pairwise(levels)):
         if then.sigma:
-            slope = _Slope(denoiser, process, frame)
-            y, start, end = x * (1.0 / frame.scale(now)), frame.position(now), frame.position(then)
-            x = frame.scale(then) * step(slope, y, (start, now), (end, then))
+            slope = _Slope(denoiser, process, coordinates)
+            y, start, end = (
+                x * (1.0 / coordinates.scale(now)),
+                coordinates.position(now),
+                coordinates.position(then),
+            )
+            x = coordinates.scale(then) * step(slope, y, (start, now), (end, then))
             x0 = slope.first
         else:
             x0 = denoiser(x, now.t)
@@ -93,15 +99,15 @@ def _solve(denoiser, x, levels, process, frame, step):
 
 
 class _Slope:
-    """d(x / scale) / d(position) in a frame; remembers the first estimate of x_0 that it took."""
+    """d(x / scale) / d(position) in chosen coordinates; remembers the first estimate of x_0 that it took."""
 
-    def __init__(self, denoiser, process, frame):
-        self.denoiser, self.process, self.frame, self.first = denoiser, process, frame, None
+    def __init__(self, denoiser, process, coordinates):
+        self.denoiser, self.process, self.coordinates, self.first = denoiser, process, coordinates, None
 
     def __call__(self, y, position, at=None):
-        at = at or level(self.process, float(self.frame.time(self.process, position)))
-        a, b = self.frame.rates(self.process, at.t)
-        scale = self.frame.scale(at)
+        at = at or level(self.process, float(self.coordinates.time(self.process, position)))
+        a, b = self.coordinates.rates(self.process, at.t)
+        scale = self.coordinates.scale(at)
         x0 = self.denoiser(scale * y, at.t)
         if self.first is None:
             self.first = x0
@@ -109,25 +115,25 @@ class _Slope:
 
 
 @sampler(evaluations=1)
-def euler(denoiser, x, levels, process, frame="time"):
-    """Euler's method, order 1. In the frames "straight" and "noise_ratio" it is DDIM.
+def euler(denoiser, x, levels, process, coordinates="time"):
+    """Euler's method, order 1. In the coordinates "straight" and "noise_ratio" it is DDIM.
 
     Options:
-        frame: what is integrated: "time", "straight" or "noise_ratio"; see `frames`.
+        coordinates: what is integrated: "time", "straight" or "noise_ratio"; see `ode_coordinates`.
     """
 
     def step(slope, y, start, end):
         return y + (end[0] - start[0]) * slope(y, *start)
 
-    return _solve(denoiser, x, levels, process, frame, step)
+    return _solve(denoiser, x, levels, process, coordinates, step)
 
 
 @sampler(evaluations=2)
-def heun(denoiser, x, levels, process, frame="straight"):
-    """Heun's method, order 2. With frame "noise_ratio" it is EDM's algorithm 1 (arXiv 2206.00364).
+def heun(denoiser, x, levels, process, coordinates="straight"):
+    """Heun's method, order 2. With coordinates "noise_ratio" it is EDM's algorithm 1 (arXiv 2206.00364).
 
     Options:
-        frame: as of `euler`.
+        coordinates: as of `euler`.
     """
 
     def step(slope, y, start, end):
@@ -136,15 +142,15 @@ def heun(denoiser, x, levels, process, frame="straight"):
         second = slope(y + h * first, *end)
         return y + (0.5 * h) * (first + second)
 
-    return _solve(denoiser, x, levels, process, frame, step)
+    return _solve(denoiser, x, levels, process, coordinates, step)
 
 
 @sampler(evaluations=4)
-def rk4(denoiser, x, levels, process, frame="straight"):
+def rk4(denoiser, x, levels, process, coordinates="straight"):
     """The classical Runge-Kutta method, order 4.
 
     Options:
-        frame: as of `euler`.
+        coordinates: as of `euler`.
     """
 
     def step(slope, y, start, end):
@@ -156,7 +162,7 @@ def rk4(denoiser, x, levels, process, frame="straight"):
         fourth = slope(y + h * third, *end)
         return y + (h / 6.0) * (first + 2.0 * second + 2.0 * third + fourth)
 
-    return _solve(denoiser, x, levels, process, frame, step)
+    return _solve(denoiser, x, levels, process, coordinates, step)
 
 
 @sampler(evaluations=1)

@@ -6,9 +6,9 @@ See `sampling.sampler` for how all of them are called; `noise` is needed by each
 import itertools
 import math
 
-from keras_t2i.diffusion.sampling import State
-from keras_t2i.diffusion.sampling import draw
-from keras_t2i.diffusion.sampling import sampler
+from keras_t2i.diffusion.sampler import State
+from keras_t2i.diffusion.sampler import draw
+from keras_t2i.diffusion.sampler import sampler
 
 
 def _ancestor(x, x0, now, then, process, variance="small"):
@@ -21,7 +21,7 @@ def _ancestor(x, x0, now, then, process, variance="small"):
 
 @sampler(evaluations=1, stochastic=True)
 def ddpm(denoiser, x, levels, process, noise=None, variance="small"):
-    """DDPM's ancestral sampling (Ho et al. 2020, arXiv 2006.11239, algorithm 2), over any ladder of times.
+    """DDPM's ancestral sampling (Ho et al. 2020, arXiv 2006.11239, algorithm 2), over any schedule of times.
 
     Options:
         variance: "small" (the posterior's, right if pictures were points) or "large" (beta of the step,

@@ -76,7 +76,7 @@ class LaplaceSchedule(VariancePreserving):
     """
 
     name = "laplace"
-    ladder = "edm"
+    timestep_schedule = "edm"
     mean: float = 0.0
     scale: float = 0.5
 

@@ -1,12 +1,13 @@
 """How much each noise level counts in the loss: weights of the squared error of what the network predicts.
 
 All take `(prediction, t)` and return the shape of `t`. A weight is a statement on the error of x_0; divided
-by determinant^2 / sigma^2 (see `Prediction.determinant`) it says the same of the error of any other kind.
+by determinant^2 / sigma^2 (see `Parameterization.determinant`) it says the same of the error of any
+other kind.
 """
 
 from keras_t2i.diffusion.namespace import divide
 from keras_t2i.diffusion.namespace import namespace
-from keras_t2i.diffusion.targets import Prediction
+from keras_t2i.diffusion.parameterization import Parameterization
 
 
 def no_weight(prediction, t):
@@ -43,7 +44,7 @@ def velocity(prediction, t, largest=400.0):
     Args:
         largest: float, no weight is above.
     """
-    flow = Prediction("flow", prediction.process)
+    flow = Parameterization("flow", prediction.process)
     ratio = divide(flow.determinant(t), prediction.determinant(t))
     return namespace(ratio).minimum(ratio**2, largest)
 

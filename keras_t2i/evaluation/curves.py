@@ -1,6 +1,6 @@
 """How a generator's figures move with a setting of `generate`: guidance, steps, temperature, best of n."""
 
-from keras_t2i.evaluation.distances import kid
+from keras_t2i.evaluation.metrics.distances import kid
 
 SHOWN = ("r1_random", "r1_hard", "clip_score")
 

@@ -4,11 +4,11 @@ import keras
 import numpy as np
 
 from keras_t2i.diffusion import SAMPLERS
-from keras_t2i.diffusion import Prediction
+from keras_t2i.diffusion import Parameterization
 from keras_t2i.diffusion import from_config
 from keras_t2i.models.backbone import Backbone
-from keras_t2i.models.prediction import at_least_one
-from keras_t2i.models.text_encoder import token_features
+from keras_t2i.models.networks.text_encoder import token_features
+from keras_t2i.utils.batching import at_least_one
 
 
 @keras.saving.register_keras_serializable(package="keras_t2i")
@@ -44,7 +44,7 @@ class DiffusionBackbone(Backbone):
         unet,
         guide=None,
         autoencoder=None,
-        process="straight",
+        process="rectified_flow",
         prediction="x0",
         data_std=0.5,
         threshold=1.0,
@@ -55,7 +55,7 @@ class DiffusionBackbone(Backbone):
         **kwargs,
     ):
         check_parts(dual_encoder, unet, guide, autoencoder, self.image_code)
-        if sampler not in SAMPLERS or SAMPLERS[sampler].rising:
+        if sampler not in SAMPLERS or SAMPLERS[sampler].inverts:
             raise ValueError(f"there is no sampler {sampler!r}; there are {', '.join(sampler_names())}")
         if not from_config(process).gaussian:
             raise ValueError(f"pictures are drawn from noise, in which {process!r} does not end")
@@ -79,7 +79,7 @@ class DiffusionBackbone(Backbone):
         self.guide = guide
         self.autoencoder = autoencoder
         self.process = from_config(process).get_config()
-        self.prediction = Prediction(prediction, from_config(process)).kind
+        self.prediction = Parameterization(prediction, from_config(process)).kind
         self.data_std = float(data_std)
         self.threshold = float(threshold)
         self.num_steps = at_least_one("num_steps", num_steps)
@@ -134,7 +134,7 @@ class DiffusionBackbone(Backbone):
 
 def sampler_names():
     """The samplers that go from noise to the picture."""
-    return sorted(name for name, sampler in SAMPLERS.items() if not sampler.rising)
+    return sorted(name for name, sampler in SAMPLERS.items() if not sampler.inverts)
 
 
 def check_parts(dual_encoder, unet, guide, autoencoder, image_code=False):

@@ -18,16 +18,16 @@ from keras_t2i.models.given_pictures import coarse_masks
 from keras_t2i.models.given_pictures import given_masks
 from keras_t2i.models.given_pictures import given_pictures
 from keras_t2i.models.guided_denoiser import GuidedDenoiser
-from keras_t2i.models.prediction import at_least_one
-from keras_t2i.models.prediction import batches_of_one_size
-from keras_t2i.models.prediction import fitting_batch_size
-from keras_t2i.models.prediction import predict_in_batches
 from keras_t2i.models.prompts import as_negative_prompts
 from keras_t2i.models.prompts import as_prompts
 from keras_t2i.models.prompts import as_seeds
 from keras_t2i.models.prompts import unwrap
-from keras_t2i.pictures import to_float
-from keras_t2i.pictures import to_uint8
+from keras_t2i.utils.batching import at_least_one
+from keras_t2i.utils.batching import batches_of_one_size
+from keras_t2i.utils.batching import fitting_batch_size
+from keras_t2i.utils.batching import predict_in_batches
+from keras_t2i.utils.images import to_float
+from keras_t2i.utils.images import to_uint8
 
 
 class StepState(NamedTuple):

@@ -6,22 +6,22 @@ import keras
 import keras_hub
 import numpy as np
 
-from keras_t2i.data.randomness import generator as random_generator
-from keras_t2i.models.codes import as_codes
-from keras_t2i.models.codes import unit
 from keras_t2i.models.generator_backbone import GeneratorBackbone
-from keras_t2i.models.prediction import at_least_one
-from keras_t2i.models.prediction import predict_in_batches
-from keras_t2i.models.preprocessor import TextToImagePreprocessor
 from keras_t2i.models.prompts import as_prompts
 from keras_t2i.models.prompts import as_seeds
 from keras_t2i.models.prompts import unwrap
-from keras_t2i.pictures import shrunk
-from keras_t2i.pictures import to_float
-from keras_t2i.pictures import to_uint8
+from keras_t2i.models.text.preprocessor import TextToImagePreprocessor
 from keras_t2i.presets.registry import check_options
 from keras_t2i.presets.registry import find_preset
 from keras_t2i.presets.saving import save_preset
+from keras_t2i.utils.batching import at_least_one
+from keras_t2i.utils.batching import predict_in_batches
+from keras_t2i.utils.embeddings import check_embeddings
+from keras_t2i.utils.embeddings import l2_normalize
+from keras_t2i.utils.images import downsample
+from keras_t2i.utils.images import to_float
+from keras_t2i.utils.images import to_uint8
+from keras_t2i.utils.random_streams import random_stream
 
 
 @keras.saving.register_keras_serializable(package="keras_t2i")
@@ -200,7 +200,9 @@ class Generator(keras_hub.models.TextToImage):
     def encode_text(self, prompts, batch_size=16):
         """Concepts of prompts (a `str` or a list): float32 `(n, code_dim)` of length 1."""
         token_ids = self.preprocessor.generate_preprocess(as_prompts(unwrap(prompts)["prompts"]))
-        return unit(predict_in_batches(self.backbone.dual_encoder.text_encoder, token_ids, batch_size))
+        return l2_normalize(
+            predict_in_batches(self.backbone.dual_encoder.text_encoder, token_ids, batch_size)
+        )
 
     def encode_image(self, pictures, batch_size=16):
         """Concepts of pictures, uint8 `(n, s, s, 3)`: float32 `(n, code_dim)` of length 1.
@@ -212,17 +214,17 @@ class Generator(keras_hub.models.TextToImage):
             raise ValueError(
                 f"pictures must be uint8 (n, {size}, {size}, 3), got {pictures.dtype} {pictures.shape}"
             )
-        images = shrunk(to_float(pictures), self.backbone.dual_encoder.image_size)
-        return unit(predict_in_batches(self.backbone.dual_encoder.image_encoder, images, batch_size))
+        images = downsample(to_float(pictures), self.backbone.dual_encoder.image_size)
+        return l2_normalize(predict_in_batches(self.backbone.dual_encoder.image_encoder, images, batch_size))
 
     def decode(self, concepts, batch_size=16):
         """Pictures of concepts, float `(n, code_dim)` brought to length 1: uint8 `(n, s, s, 3)`.
 
         Raises: ValueError for another shape, or a number that is not finite.
         """
-        concepts = as_codes("concepts", concepts, self.backbone.latent_shape[-1])
-        return to_uint8(predict_in_batches(self.backbone.decoder, unit(concepts), batch_size))
+        concepts = check_embeddings("concepts", concepts, self.backbone.latent_shape[-1])
+        return to_uint8(predict_in_batches(self.backbone.decoder, l2_normalize(concepts), batch_size))
 
     def _noise(self, seed, candidate, draw=0):
         shape = self.backbone.latent_shape[1:]
-        return random_generator(seed, "picture", candidate, draw).standard_normal(shape, dtype="float32")
+        return random_stream(seed, "picture", candidate, draw).standard_normal(shape, dtype="float32")

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from keras_t2i.diffusion import Prediction
+from keras_t2i.diffusion import Parameterization
 from keras_t2i.diffusion import from_config
 from keras_t2i.diffusion.guidance import classifier_free
 from keras_t2i.diffusion.guidance import rescale
@@ -48,7 +48,7 @@ class GuidedDenoiser:
         self.backbone, self.text, self.against = backbone, text, against
         self.scale, self.interval, self.rescaled, self.known = scale, interval, rescaled, known
         self.process = from_config(backbone.process)
-        self.prediction = Prediction(backbone.prediction, self.process)
+        self.prediction = Parameterization(backbone.prediction, self.process)
 
     def __call__(self, x, t):
         scale = float(within_interval(self.scale, float(self.process.log_snr(t)), *self.interval))
@@ -72,7 +72,7 @@ class GuidedDenoiser:
 
     def _estimate(self, network, x, t, text):
         inputs = {
-            "images": x * np.float32(self.process.input_scale(t, self.backbone.data_std)),
+            "images": x * np.float32(self.process.c_in(t, self.backbone.data_std)),
             "log_snr": np.full(len(x), self.process.log_snr(t), "float32"),
             **text,
         }

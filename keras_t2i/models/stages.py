@@ -5,15 +5,15 @@ from pathlib import Path
 import keras_hub
 
 from keras_t2i.models.backbone import Backbone
-from keras_t2i.models.concept_decoder import ConceptDecoder
 from keras_t2i.models.diffusion_backbone import DiffusionBackbone
 from keras_t2i.models.diffusion_generator import DiffusionGenerator
-from keras_t2i.models.dual_encoder import DualEncoder
 from keras_t2i.models.generator import Generator
 from keras_t2i.models.generator_backbone import GeneratorBackbone
-from keras_t2i.models.preprocessor import TextToImagePreprocessor
-from keras_t2i.models.prior import Prior
-from keras_t2i.models.text_encoder import CNNTextEncoder
+from keras_t2i.models.networks.decoder import ConceptDecoder
+from keras_t2i.models.networks.dual_encoder import DualEncoder
+from keras_t2i.models.networks.prior import Prior
+from keras_t2i.models.networks.text_encoder import CNNTextEncoder
+from keras_t2i.models.text.preprocessor import TextToImagePreprocessor
 from keras_t2i.models.unclip_backbone import UnCLIPBackbone
 from keras_t2i.models.unclip_generator import UnCLIPGenerator
 

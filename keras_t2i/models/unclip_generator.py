@@ -3,25 +3,25 @@
 import keras
 import numpy as np
 
-from keras_t2i.data.randomness import generator as random_generator
 from keras_t2i.diffusion import SAMPLERS
 from keras_t2i.diffusion import from_config
 from keras_t2i.diffusion import sampling_times
-from keras_t2i.models.codes import as_codes
-from keras_t2i.models.codes import slerp
-from keras_t2i.models.codes import unit
 from keras_t2i.models.diffusion_generator import DiffusionGenerator
 from keras_t2i.models.diffusion_generator import checked_sampler
 from keras_t2i.models.diffusion_generator import guidance
 from keras_t2i.models.given_pictures import given_pictures
 from keras_t2i.models.guided_denoiser import GuidedDenoiser
-from keras_t2i.models.prediction import at_least_one
-from keras_t2i.models.prediction import batches_of_one_size
-from keras_t2i.models.prediction import fitting_batch_size
 from keras_t2i.models.prompts import as_seeds
 from keras_t2i.models.unclip_backbone import UnCLIPBackbone
-from keras_t2i.pictures import to_float
-from keras_t2i.pictures import to_uint8
+from keras_t2i.utils.batching import at_least_one
+from keras_t2i.utils.batching import batches_of_one_size
+from keras_t2i.utils.batching import fitting_batch_size
+from keras_t2i.utils.embeddings import check_embeddings
+from keras_t2i.utils.embeddings import l2_normalize
+from keras_t2i.utils.embeddings import slerp
+from keras_t2i.utils.images import to_float
+from keras_t2i.utils.images import to_uint8
+from keras_t2i.utils.random_streams import random_stream
 
 
 @keras.saving.register_keras_serializable(package="keras_t2i")
@@ -64,7 +64,7 @@ class UnCLIPGenerator(DiffusionGenerator):
         Raises: ValueError for other shapes, a number that is not finite or out of range, an unknown sampler.
         """
         backbone = self.backbone
-        codes = unit(as_codes("concepts", concepts, backbone.dual_encoder.code_dim))
+        codes = l2_normalize(check_embeddings("concepts", concepts, backbone.dual_encoder.code_dim))
         seeds = as_seeds(seed, len(codes))
         if noise is None:
             noise = np.stack([self._noise(one, 0) for one in seeds])
@@ -156,7 +156,7 @@ class UnCLIPGenerator(DiffusionGenerator):
         difference = self.encode_text(after) - (self.encode_text(before) if before else 0.0)
         if np.linalg.norm(difference) < 1e-6:
             raise ValueError(f"{before!r} and {after!r} have one concept: there is nothing to turn to")
-        codes = slerp(self.encode_image(picture)[0], unit(difference)[0], np.atleast_1d(theta))
+        codes = slerp(self.encode_image(picture)[0], l2_normalize(difference)[0], np.atleast_1d(theta))
         noise = np.repeat(self.invert(picture, num_steps, refinements), len(codes), axis=0)
         pictures = self._again(codes, noise, num_steps, batch_size)
         return pictures if theta.ndim else pictures[0]
@@ -220,7 +220,7 @@ class UnCLIPGenerator(DiffusionGenerator):
         if self.backbone.prior is None:
             return text_codes
         seeds = [
-            int(random_generator(seed, "prior seed", candidate).integers(2**63)) if candidate else seed
+            int(random_stream(seed, "prior seed", candidate).integers(2**63)) if candidate else seed
             for seed, candidate in draws
         ]
         return self.backbone.prior.sample(text_codes, seed=seeds)

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 from tqdm.auto import tqdm
 
-from keras_t2i.pictures import save_png
+from keras_t2i.utils.images import save_png
 
 
 class Checkpoint(keras.callbacks.Callback):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import keras
 
-from keras_t2i.data.pipeline import FollowEpochs
+from keras_t2i.data.pipeline import SetPipelineEpoch
 from keras_t2i.training.callbacks import Checkpoint
 from keras_t2i.training.callbacks import PictureGrid
 from keras_t2i.training.callbacks import ProgressLine
@@ -80,7 +80,7 @@ def train(
         shuffle=False,
         verbose=0,
         callbacks=[
-            FollowEpochs(pipeline),
+            SetPipelineEpoch(pipeline),
             *callbacks,
             keras.callbacks.TensorBoard(folder / "logs", write_graph=False, update_freq="epoch"),
             ProgressLine(epochs, len(pipeline), done),

@@ -4,9 +4,9 @@ import pytest
 from keras import ops
 
 from keras_t2i.data import augmentation
-from keras_t2i.data.captioned_pictures import CaptionedPictures
-from keras_t2i.data.pipeline import FollowEpochs
+from keras_t2i.data.captioned_images import CaptionedImages
 from keras_t2i.data.pipeline import Pipeline
+from keras_t2i.data.pipeline import SetPipelineEpoch
 
 
 class LengthPreprocessor:
@@ -22,7 +22,7 @@ class LengthPreprocessor:
 def make_data(n=10, size=4):
     pictures = np.random.default_rng(0).integers(0, 256, (n, size, size, 3), dtype="uint8")
     captions = [[f"{i} {phrasing}" for phrasing in range(1 + i % 3)] for i in range(n)]
-    return CaptionedPictures(pictures, captions, [f"picture {i}" for i in range(n)], np.arange(n))
+    return CaptionedImages(pictures, captions, [f"picture {i}" for i in range(n)], np.arange(n))
 
 
 def assert_batches_equal(batch, other):
@@ -75,8 +75,8 @@ def test_dtypes_shapes_and_pairing():
 def test_rows_beside_captions_are_of_the_phrasing_that_was_drawn():
     data = make_data()
     table = np.array([[int(part) for part in caption.split()] for some in data.captions for caption in some])
-    for fixed in (False, True):
-        options = {"batch_size": 4, "beside_captions": {"codes": table / 2}, "fixed": fixed}
+    for training in (True, False):
+        options = {"batch_size": 4, "caption_features": {"codes": table / 2}, "training": training}
         pipeline = Pipeline(data, LengthPreprocessor(), **options)
         alone = Pipeline(data, **options)
         for step in range(6):
@@ -85,14 +85,14 @@ def test_rows_beside_captions_are_of_the_phrasing_that_was_drawn():
             np.testing.assert_array_equal(alone.batch(step)["codes"], batch["codes"])
     for name, rows in (("codes", table[1:]), ("images", table)):
         with pytest.raises(ValueError, match=f"a row for each of the {len(table)} phrasings"):
-            Pipeline(data, beside_captions={name: rows})
+            Pipeline(data, caption_features={name: rows})
     with pytest.raises(ValueError, match="'codes'"):
-        Pipeline(data, beside={"codes": table[: len(data)]}, beside_captions={"codes": table})
+        Pipeline(data, image_features={"codes": table[: len(data)]}, caption_features={"codes": table})
 
 
-def test_fixed_shows_every_picture_once_with_its_plain_caption():
+def test_validation_shows_every_picture_once_with_its_plain_caption():
     data = make_data()
-    pipeline = Pipeline(data, LengthPreprocessor(), batch_size=4, fixed=True)
+    pipeline = Pipeline(data, LengthPreprocessor(), batch_size=4, training=False)
     assert [len(batch["groups"]) for batch in pipeline] == [4, 4, 2]
     pipeline.start_at(3)
     batches = list(pipeline)
@@ -127,7 +127,11 @@ def test_windows_are_windows_of_the_same_picture():
         (lambda data: data.captions[3].clear() or data, {}, "picture 3"),
         (lambda data: setattr(data, "pictures", data.pictures / 255) or data, {}, "uint8"),
         (lambda data: data, {"batch_size": 0}, "batch_size"),
-        (lambda data: data, {"fixed": True, "augmentations": (augmentation.transpose,)}, "fixed"),
+        (
+            lambda data: data,
+            {"training": False, "augmentations": (augmentation.transpose,)},
+            "training=False",
+        ),
         (lambda data: data, {"larger": (np.zeros((10, 2, 2, 3), "uint8"),)}, "larger"),
     ],
 )
@@ -182,7 +186,7 @@ class StopAt(keras.callbacks.Callback):
 
 
 def fit(model, pipeline, *callbacks, **options):
-    callbacks = [*callbacks, FollowEpochs(pipeline)]
+    callbacks = [*callbacks, SetPipelineEpoch(pipeline)]
     return model.fit(pipeline, shuffle=False, callbacks=callbacks, verbose=0, **options)
 
 
@@ -241,7 +245,7 @@ def test_fit_resumed_by_keras_own_callback(tmp_path):
 def test_validation_covers_each_picture_once():
     model = make_recorder()
     pipeline = Pipeline(make_data(), batch_size=4, seed=5)
-    validation = Pipeline(make_data(), batch_size=4, fixed=True)
+    validation = Pipeline(make_data(), batch_size=4, training=False)
     history = fit(model, pipeline, epochs=2, validation_data=validation).history
     np.testing.assert_array_equal(model.recorded(), expected(range(6)))
     # The loss is the batch's size and Keras averages it over the pictures: (4*4 + 4*4 + 2*2) / 10.
@@ -249,7 +253,7 @@ def test_validation_covers_each_picture_once():
 
 
 def test_fit_that_repeats_its_first_epoch_warns():
-    with pytest.warns(UserWarning, match="FollowEpochs"):
+    with pytest.warns(UserWarning, match="SetPipelineEpoch"):
         make_recorder().fit(Pipeline(make_data(), batch_size=4), epochs=3, shuffle=False, verbose=0)
 
 

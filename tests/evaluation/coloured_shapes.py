@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 from PIL import ImageDraw
 
-from keras_t2i.data import CaptionedPictures
+from keras_t2i.data import CaptionedImages
 
 TONES = {
     "light skin tone": (250, 220, 188),
@@ -45,7 +45,7 @@ def draw(shape, place, tone, size=32):
 
 @functools.cache
 def coloured_shapes():
-    """`(train, held_out)`, `CaptionedPictures` of 144 and 36 pictures; a fifth has a tone held out."""
+    """`(train, held_out)`, `CaptionedImages` of 144 and 36 pictures; a fifth has a tone held out."""
     rows = []
     for number, (shape, place) in enumerate(itertools.product(SHAPES, PLACES)):
         for k, tone in enumerate(TONES):
@@ -57,7 +57,7 @@ def coloured_shapes():
         chosen = [(i, *row[:3]) for i, row in enumerate(rows) if row[3] == held_out]
         numbers, pictures, captions, attributes = zip(*chosen, strict=True)
         names = [str(i) for i in numbers]
-        return CaptionedPictures(
+        return CaptionedImages(
             np.stack(pictures), [[c, "a shape"] for c in captions], names, np.array(numbers), list(attributes)
         )
 

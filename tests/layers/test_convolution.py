@@ -10,8 +10,8 @@ from keras_t2i.layers import TransposedConvolution
 from keras_t2i.layers import residual_block
 from keras_t2i.layers.native import transposed_convolution_phases
 from keras_t2i.layers.native import transposed_convolution_plain
-from keras_t2i.training.step import value_and_gradients
-from keras_t2i.training.step import without_gradients
+from keras_t2i.training.backend import value_and_gradients
+from keras_t2i.training.backend import without_gradients
 
 NOTHING = SimpleNamespace(variables=[], metrics_variables=[])
 

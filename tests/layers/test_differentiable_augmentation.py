@@ -5,7 +5,7 @@ import pytest
 from keras import ops
 
 from keras_t2i.layers import DifferentiableAugmentation
-from keras_t2i.training.step import value_and_gradients
+from keras_t2i.training.backend import value_and_gradients
 
 PICTURES = np.random.default_rng(0).uniform(-1, 0.9, (16, 6, 5, 3)).astype("float32")
 

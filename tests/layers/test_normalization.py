@@ -10,7 +10,7 @@ from keras_t2i.layers import Standardization
 from keras_t2i.layers import Whitening
 from keras_t2i.layers.native import group_normalization
 from keras_t2i.layers.native import group_normalization_plain
-from keras_t2i.training.step import value_and_gradients
+from keras_t2i.training.backend import value_and_gradients
 
 NOTHING = SimpleNamespace(variables=[], metrics_variables=[])
 

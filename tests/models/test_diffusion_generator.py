@@ -7,18 +7,18 @@ from tiny_diffusion import tiny_diffusion_generator
 from tiny_diffusion import tiny_unet
 
 from keras_t2i.diffusion import EmpiricalDenoiser
-from keras_t2i.diffusion import Prediction
+from keras_t2i.diffusion import Parameterization
 from keras_t2i.diffusion import from_config
-from keras_t2i.frames import save_frames
 from keras_t2i.models import DiffusionBackbone
 from keras_t2i.models import DiffusionGenerator
 from keras_t2i.models import Generator
 from keras_t2i.models.diffusion_backbone import sampler_names
 from keras_t2i.models.guided_denoiser import GuidedDenoiser
-from keras_t2i.models.prediction import predict_in_batches
-from keras_t2i.pictures import make_grid
-from keras_t2i.pictures import to_float
-from keras_t2i.pictures import to_uint8
+from keras_t2i.utils.batching import predict_in_batches
+from keras_t2i.utils.gif import save_frames
+from keras_t2i.utils.images import make_grid
+from keras_t2i.utils.images import to_float
+from keras_t2i.utils.images import to_uint8
 
 PROMPTS = ["a red apple", "a green apple", "clock face: five-thirty"]
 
@@ -46,20 +46,22 @@ class Exact:
 
     def predict_on_batch(self, inputs):
         t = float(self.process.time_of_log_snr(np.float64(inputs["log_snr"][0])))
-        x = inputs["images"] / np.float32(self.process.input_scale(t, self.backbone.data_std))
+        x = inputs["images"] / np.float32(self.process.c_in(t, self.backbone.data_std))
         self.calls.append(inputs["conditioned"].tolist())
         which = (inputs["text_code"] @ self.codes.T).argmax(1)
         both = EmpiricalDenoiser(self.images, self.process)(x.astype("float64"), t)
         told = inputs["conditioned"].reshape(-1, 1, 1, 1) > 0.5
         x0 = np.where(told, self.images[which], both)
-        return Prediction("x0", self.process).convert(x0, x, t, self.backbone.prediction).astype("float32")
+        return (
+            Parameterization("x0", self.process).convert(x0, x, t, self.backbone.prediction).astype("float32")
+        )
 
 
 @pytest.fixture
 def exact(generator, picture, monkeypatch):
     """A function: the generator with an exact U-Net of two pictures, for a process and a prediction."""
 
-    def make(process="straight", prediction="x0"):
+    def make(process="rectified_flow", prediction="x0"):
         backbone = generator.backbone
         monkeypatch.setattr(backbone, "process", from_config(process).get_config())
         monkeypatch.setattr(backbone, "prediction", prediction)
@@ -186,7 +188,7 @@ def test_autoguidance_goes_away_from_the_guide():
     weak = denoise(generator, x, 0.3, PROMPTS[:2], scale=0)
     text, _ = generator._text(PROMPTS[:2], None, 4)
     inputs = {
-        "images": x * np.float32(from_config("straight").input_scale(0.3, 0.5)),
+        "images": x * np.float32(from_config("rectified_flow").c_in(0.3, 0.5)),
         "log_snr": np.full(2, 2 * np.log(7 / 3), "float32"),
         "conditioned": np.ones(2, "float32"),
         **text,
@@ -236,7 +238,7 @@ def test_the_network_sees_the_known_pixels_at_every_noise_level(generator, pictu
 
     def record(inputs):
         t = float(unet.process.time_of_log_snr(np.float64(inputs["log_snr"][0])))
-        seen.append((t, inputs["images"] / np.float32(unet.process.input_scale(t, 0.5))))
+        seen.append((t, inputs["images"] / np.float32(unet.process.c_in(t, 0.5))))
         return predict(inputs)
 
     unet.predict_on_batch = record

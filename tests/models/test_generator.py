@@ -7,11 +7,11 @@ from tiny import tiny_dual_encoder
 from tiny import tiny_generator
 from tiny import tiny_preprocessor
 
-from keras_t2i.models.concept_decoder import ConceptDecoder
 from keras_t2i.models.generator import Generator
 from keras_t2i.models.generator_backbone import GeneratorBackbone
-from keras_t2i.pictures import to_float
-from keras_t2i.pictures import to_uint8
+from keras_t2i.models.networks.decoder import ConceptDecoder
+from keras_t2i.utils.images import to_float
+from keras_t2i.utils.images import to_uint8
 
 PROMPTS = ["a red apple", "a green apple", "clock face: five-thirty"]
 

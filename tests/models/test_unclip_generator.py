@@ -9,10 +9,10 @@ from keras_t2i.models import Generator
 from keras_t2i.models import Prior
 from keras_t2i.models import UnCLIPBackbone
 from keras_t2i.models import UnCLIPGenerator
-from keras_t2i.models.codes import slerp
-from keras_t2i.models.codes import unit
-from keras_t2i.pictures import to_float
-from keras_t2i.pictures import to_uint8
+from keras_t2i.utils.embeddings import l2_normalize
+from keras_t2i.utils.embeddings import slerp
+from keras_t2i.utils.images import to_float
+from keras_t2i.utils.images import to_uint8
 
 PROMPTS = ["a red apple", "a green apple", "clock face: five-thirty"]
 SPREAD = 0.15
@@ -46,7 +46,7 @@ class Normal:
         self.calls.append(inputs)
         t = float(self.process.time_of_log_snr(np.float64(inputs["log_snr"][0])))
         alpha, sigma = float(self.process.alpha(t)), float(self.process.sigma(t))
-        x = inputs["images"].astype("float64") / float(self.process.input_scale(t, 0.5))
+        x = inputs["images"].astype("float64") / float(self.process.c_in(t, 0.5))
         given = inputs["image_conditioned"][:, None]
         mean = self.mean(inputs["image_code"] * given)
         gain = alpha * SPREAD**2 / (alpha**2 * SPREAD**2 + sigma**2)
@@ -67,7 +67,7 @@ def psnr(found, expected):
 
 
 def test_slerp():
-    a, b = unit(np.random.default_rng(0).standard_normal((2, 7)))
+    a, b = l2_normalize(np.random.default_rng(0).standard_normal((2, 7)))
     fractions = np.linspace(0, 1, 5)
     points = slerp(a, b, fractions)
     np.testing.assert_allclose(points[[0, -1]], [a, b], atol=1e-6)
@@ -107,7 +107,7 @@ def test_variations_share_the_concept(generator, exact):
     assert generator.variations(picture(0), n=2, seed=4, sampler="ddpm").shape == (2, 8, 8, 3)
 
 
-@pytest.mark.parametrize("process", ["straight", "cosine"])
+@pytest.mark.parametrize("process", ["rectified_flow", "cosine"])
 def test_inversion_finds_the_noise_and_the_picture_again(generator, exact, process, monkeypatch):
     monkeypatch.setattr(generator.backbone, "process", from_config(process).get_config())
     exact.process = from_config(process)
@@ -142,7 +142,7 @@ def test_text_diff_turns_the_concept(generator, exact):
     assert psnr(found[0], a) > 40
     start, noise = generator.encode_image(a[None])[0], generator.invert(a, num_steps=64)
     before, after = generator.encode_text(PROMPTS[:2])
-    codes = slerp(start, unit(after - before), [0.5, 1])
+    codes = slerp(start, l2_normalize(after - before), [0.5, 1])
     assert psnr(found[1:], to_uint8(exact.mean(codes) + SPREAD * noise)) > 30
     one = generator.text_diff(a, PROMPTS[0], PROMPTS[1], theta=0.5, num_steps=64)
     assert one.shape == (8, 8, 3) and np.abs(one.astype(int) - found[1]).max() <= 1

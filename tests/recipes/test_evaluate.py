@@ -9,11 +9,11 @@ import pytest
 from tiny import tiny_generator
 from tiny import tiny_preprocessor
 
-from keras_t2i.evaluation.evaluator import TOWERS
-from keras_t2i.evaluation.evaluator import Evaluator
-from keras_t2i.evaluation.examination import at_size
-from keras_t2i.evaluation.metrics import METRICS
-from keras_t2i.evaluation.report import read_report
+from keras_t2i.evaluation.evaluate import at_size
+from keras_t2i.evaluation.judges.evaluator import TOWERS
+from keras_t2i.evaluation.judges.evaluator import Evaluator
+from keras_t2i.evaluation.metrics.registry import METRICS
+from keras_t2i.evaluation.report.report import read_report
 from keras_t2i.presets.saving import save_preset
 
 FILE = Path(__file__).parents[2] / "recipes" / "evaluate.py"

@@ -8,7 +8,7 @@ from PIL import Image
 from tiny import tiny_generator
 from tiny_diffusion import tiny_diffusion_generator
 
-from keras_t2i.pictures import make_grid
+from keras_t2i.utils.images import make_grid
 
 FILE = Path(__file__).parents[2] / "recipes" / "generate.py"
 

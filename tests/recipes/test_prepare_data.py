@@ -1,7 +1,7 @@
 import runpy
 from pathlib import Path
 
-from keras_t2i.data.emoji_designs import load_emoji
+from keras_t2i.data.emoji.designs import load_emoji
 
 RECIPE = runpy.run_path(str(Path(__file__).parents[2] / "recipes" / "prepare_data.py"))
 

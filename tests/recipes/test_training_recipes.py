@@ -18,7 +18,7 @@ from keras_t2i.models import DualEncoder
 from keras_t2i.models import Generator
 from keras_t2i.models import Prior
 from keras_t2i.models import UnCLIPGenerator
-from keras_t2i.pictures import to_float
+from keras_t2i.utils.images import to_float
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 TRAINING = [
@@ -139,7 +139,7 @@ def check_diffusion(output, frames=range(8, 17)):
 def test_diffusion(run, presets):
     backbone = check_diffusion(run("train_diffusion", "--dual-encoder", presets[1]))
     assert backbone.autoencoder is None and backbone.guide is None
-    assert backbone.process == {"name": "straight"} and backbone.prediction == "x0"
+    assert backbone.process == {"name": "rectified_flow"} and backbone.prediction == "x0"
     assert backbone.guidance_scale == 2.0
 
 

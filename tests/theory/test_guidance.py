@@ -5,8 +5,8 @@ from keras import ops
 
 from keras_t2i.diffusion import CosineSchedule
 from keras_t2i.diffusion import GaussianMixture
-from keras_t2i.diffusion import Prediction
-from keras_t2i.diffusion import StraightPath
+from keras_t2i.diffusion import Parameterization
+from keras_t2i.diffusion import RectifiedFlow
 from keras_t2i.diffusion import ddim
 from keras_t2i.diffusion import sampling_times
 from keras_t2i.diffusion.guidance import autoguidance
@@ -42,15 +42,15 @@ def test_guiding_x0_or_epsilon_is_the_same():
     one, other = estimates().astype("float64")
     x = np.random.default_rng(1).standard_normal(one.shape)
     for kind in ("epsilon", "v", "score", "flow"):
-        of_x0 = Prediction("x0", process)
+        of_x0 = Parameterization("x0", process)
         pair = [of_x0.convert(v, x, t, kind) for v in (one, other)]
-        guided = Prediction(kind, process).x0(classifier_free(*pair, scale), x, t)
+        guided = Parameterization(kind, process).x0(classifier_free(*pair, scale), x, t)
         np.testing.assert_allclose(guided, classifier_free(one, other, scale), atol=1e-9)
 
 
 def test_guidance_samples_the_density_that_it_promises_for_normal_pictures():
     # p(x | c)^w p(x)^(1 - w) of two normal laws of one variance is a normal law around w m_c + (1 - w) m.
-    process, variance = StraightPath(), 0.04
+    process, variance = RectifiedFlow(), 0.04
     conditional = GaussianMixture([1.0], [[0.5]], scales=variance**0.5).denoiser(process)
     unconditional = GaussianMixture([1.0], [[0.1]], scales=variance**0.5).denoiser(process)
     start, times = np.random.default_rng(0).standard_normal((4000, 1)), sampling_times(process, 200)
@@ -65,7 +65,7 @@ def test_guidance_holds_within_its_interval_alone():
     np.testing.assert_array_equal(within_interval(4.0, log_snr, -3.0, 2.0), [1, 4, 4, 1, 1])
     found = within_interval(4.0, ops.convert_to_tensor(log_snr.astype("float32")), -3.0, 2.0)
     np.testing.assert_array_equal(ops.convert_to_numpy(found), [1, 4, 4, 1, 1])
-    process, calls = StraightPath(), []
+    process, calls = RectifiedFlow(), []
     one, other = estimates()
 
     def against(x, t):
@@ -87,7 +87,7 @@ def test_scale_zero_asks_only_the_other_and_one_only_the_conditional():
     def never(x, t):
         raise AssertionError("not to be called")
 
-    process = StraightPath()
+    process = RectifiedFlow()
     assert guided_denoiser(lambda x, t: one, never, 1.0, process)(one, 0.5) is one
     assert guided_denoiser(never, lambda x, t: other, 0.0, process)(one, 0.5) is other
 
@@ -111,7 +111,7 @@ def test_rescaling_gives_back_the_contrast_picture_by_picture(tensors):
 
 def test_autoguidance_leads_away_from_what_the_weaker_model_smears():
     # The weaker model is the strong one with wider modes (Karras et al. 2024, section 3).
-    process = StraightPath()
+    process = RectifiedFlow()
     means = [[-1.0, 0.0], [1.0, 0.0]]
     strong = GaussianMixture([0.5, 0.5], means, scales=0.2)
     weak = GaussianMixture([0.5, 0.5], means, scales=0.4)

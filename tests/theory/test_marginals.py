@@ -8,7 +8,7 @@ from theory_cases import line_mixture
 from theory_cases import noise_of
 
 from keras_t2i.diffusion import LinearSchedule
-from keras_t2i.diffusion import StraightPath
+from keras_t2i.diffusion import RectifiedFlow
 from keras_t2i.diffusion import VarianceExploding
 from keras_t2i.diffusion import ddpm
 from keras_t2i.diffusion import euler_maruyama
@@ -28,7 +28,7 @@ def distance(x, mixture, process, t):
 
 
 @pytest.mark.parametrize(
-    "process", [LinearSchedule(), StraightPath(), VarianceExploding()], ids=lambda p: p.name
+    "process", [LinearSchedule(), RectifiedFlow(), VarianceExploding()], ids=lambda p: p.name
 )
 def test_flow_and_sde_have_the_same_marginals(process):
     mixture, first = line_mixture(), 0.9
@@ -66,7 +66,7 @@ def fokker_planck(process, density, grid, times):
 
 
 @pytest.mark.parametrize(
-    ("process", "last"), [(LinearSchedule(), 0.3), (StraightPath(), 0.6)], ids=["linear", "straight"]
+    ("process", "last"), [(LinearSchedule(), 0.3), (RectifiedFlow(), 0.6)], ids=["linear", "straight"]
 )
 def test_fokker_planck_against_histograms_of_paths(process, last):
     mixture, n, steps = line_mixture(), 20_000, 200

@@ -8,7 +8,7 @@ from keras_t2i.diffusion import SAMPLERS
 from keras_t2i.diffusion import CosineSchedule
 from keras_t2i.diffusion import EmpiricalDenoiser
 from keras_t2i.diffusion import GaussianMixture
-from keras_t2i.diffusion import StraightPath
+from keras_t2i.diffusion import RectifiedFlow
 from keras_t2i.diffusion import sampling_times
 
 
@@ -16,9 +16,9 @@ def training_pictures(n=40):
     return np.random.default_rng(0).uniform(-1, 1, (n, 4, 4, 3)).astype("float32")
 
 
-@pytest.mark.parametrize("name", [n for n, s in SAMPLERS.items() if not s.rising])
+@pytest.mark.parametrize("name", [n for n, s in SAMPLERS.items() if not s.inverts])
 def test_every_sampler_returns_training_pictures(name):
-    process, pictures = StraightPath(), training_pictures()
+    process, pictures = RectifiedFlow(), training_pictures()
     denoiser, shape = EmpiricalDenoiser(pictures, process), (60, 4, 4, 3)
     options = {"noise": noise_of(shape)} if SAMPLERS[name].stochastic else {}
     times = sampling_times(process, 30)
@@ -76,7 +76,7 @@ def test_two_pictures_in_closed_form():
 
 
 def test_next_to_no_noise_means_the_nearest_picture():
-    process, pictures = StraightPath(), training_pictures()
+    process, pictures = RectifiedFlow(), training_pictures()
     x = np.clip(pictures[3:4] + 0.3 * noise_of((1, 4, 4, 3))(0), -3, 3)
     found = EmpiricalDenoiser(pictures, process)(x, 1e-9)
     nearest = ((pictures - x) ** 2).sum((1, 2, 3)).argmin()
@@ -84,7 +84,7 @@ def test_next_to_no_noise_means_the_nearest_picture():
 
 
 def test_wrong_pictures_are_refused():
-    process, pictures = StraightPath(), training_pictures(2)
+    process, pictures = RectifiedFlow(), training_pictures(2)
     for wrong in (pictures[:0], (pictures * 127).astype("uint8")):
         with pytest.raises(ValueError, match="one picture or more"):
             EmpiricalDenoiser(wrong, process)

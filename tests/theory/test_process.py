@@ -113,9 +113,7 @@ def test_what_a_network_sees_has_variance_one():
     x0, noise = 0.5 * np.random.default_rng(0).standard_normal((2, 100_000))
     for process in (EDM(), LinearSchedule()):
         for t in (0.001, 0.3, 1.0):
-            assert np.std(process.input_scale(t) * process.diffuse(x0, 2 * noise, t)) == pytest.approx(
-                1, abs=0.01
-            )
+            assert np.std(process.c_in(t) * process.diffuse(x0, 2 * noise, t)) == pytest.approx(1, abs=0.01)
 
 
 def test_restoration_runs_between_two_pictures():

@@ -11,7 +11,7 @@ from theory_cases import plane_mixture
 from keras_t2i.diffusion import EDM
 from keras_t2i.diffusion import InDI
 from keras_t2i.diffusion import LinearSchedule
-from keras_t2i.diffusion import StraightPath
+from keras_t2i.diffusion import RectifiedFlow
 from keras_t2i.diffusion import VarianceExploding
 from keras_t2i.diffusion import annealed_langevin
 from keras_t2i.diffusion import ddim
@@ -23,11 +23,11 @@ from keras_t2i.diffusion import sampling_times
 
 
 def test_euler_on_straight_lines_is_ddim():
-    process, mixture = StraightPath(), plane_mixture()
-    start, times = np.random.default_rng(0).standard_normal((9, 2)), sampling_times(StraightPath(), 7)
+    process, mixture = RectifiedFlow(), plane_mixture()
+    start, times = np.random.default_rng(0).standard_normal((9, 2)), sampling_times(RectifiedFlow(), 7)
     wanted = ddim(mixture.denoiser(process), start, times, process)
-    for frame in ("time", "straight"):
-        found = euler(mixture.denoiser(process), start, times, process, frame=frame)
+    for coordinates in ("time", "straight"):
+        found = euler(mixture.denoiser(process), start, times, process, coordinates=coordinates)
         np.testing.assert_allclose(found, wanted, rtol=1e-10)
 
 
@@ -36,8 +36,8 @@ def test_euler_in_either_frame_of_noise_is_ddim(process):
     mixture, times = plane_mixture(), np.linspace(0.9, 0.1, 7)
     start = process.start(np.random.default_rng(0).standard_normal((9, 2)), 0.9)
     wanted = ddim(mixture.denoiser(process), start, times, process)
-    for frame in ("straight", "noise_ratio"):
-        found = euler(mixture.denoiser(process), start, times, process, frame=frame)
+    for coordinates in ("straight", "noise_ratio"):
+        found = euler(mixture.denoiser(process), start, times, process, coordinates=coordinates)
         np.testing.assert_allclose(found, wanted, rtol=1e-7, atol=1e-9)
 
 
@@ -54,7 +54,7 @@ def test_heun_is_edms_algorithm():
             d_then = (then - mixture.denoise(then, 1.0, t[i + 1])) / t[i + 1]
             then = x + (t[i + 1] - t[i]) * 0.5 * (d + d_then)
         x = then
-    found = heun(mixture.denoiser(process), start, times, process, frame="noise_ratio")
+    found = heun(mixture.denoiser(process), start, times, process, coordinates="noise_ratio")
     np.testing.assert_allclose(found, x, rtol=1e-9, atol=1e-10)
 
 
@@ -74,7 +74,7 @@ def test_restoration_is_the_papers_iteration():
 
 
 @pytest.mark.parametrize(
-    "process", [LinearSchedule(), StraightPath(), VarianceExploding()], ids=lambda p: p.name
+    "process", [LinearSchedule(), RectifiedFlow(), VarianceExploding()], ids=lambda p: p.name
 )
 def test_euler_maruyama_is_the_reverse_sde_as_printed(process):
     # Song et al. 2021, eq. 6: dx = (f x - g^2 score) dt + g dw, in steps short enough to be stable.
@@ -110,7 +110,7 @@ def test_the_predictor_corrector_as_printed():
     np.testing.assert_allclose(found, x, rtol=1e-8)
 
 
-@pytest.mark.parametrize("process", [VarianceExploding(), StraightPath()], ids=lambda p: p.name)
+@pytest.mark.parametrize("process", [VarianceExploding(), RectifiedFlow()], ids=lambda p: p.name)
 def test_annealed_langevin_as_printed(process):
     # Song and Ermon 2019, algorithm 1, on x / alpha: step sizes e sigma_i^2 / sigma_L^2, half of one is ours.
     mixture, noise, times = plane_mixture(), noise_of((5, 2)), [0.8, 0.7, 0.6]

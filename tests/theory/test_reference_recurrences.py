@@ -8,7 +8,7 @@ from reference_network import noise
 from reference_network import toy_network
 
 from keras_t2i.diffusion import DiscreteSchedule
-from keras_t2i.diffusion import Prediction
+from keras_t2i.diffusion import Parameterization
 from keras_t2i.diffusion import ddim
 from keras_t2i.diffusion import ddpm
 from keras_t2i.diffusion import dpm_solver_pp_2m
@@ -19,7 +19,7 @@ RUNS = {
     "ddpm_large": (ddpm, "leading", {"noise": noise, "variance": "large"}),
     "ddim": (ddim, "leading", {}),
     "ddim_half": (ddim, "leading", {"noise": noise, "eta": 0.5}),
-    "heun": (heun, "leading", {"frame": "noise_ratio"}),
+    "heun": (heun, "leading", {"coordinates": "noise_ratio"}),
     "dpm_solver_pp_2m": (dpm_solver_pp_2m, "trailing", {}),
 }
 
@@ -40,7 +40,7 @@ def test_every_state_is_that_of_diffusers(kind, name, steps):
     def network(x, t):
         return toy_network(x, t * 1000 - 1)
 
-    denoiser = Prediction("epsilon", process).denoiser(network)
+    denoiser = Parameterization("epsilon", process).denoiser(network)
     states = [state.x for state in sampler.steps(denoiser, start, times, process, **options)]
     wanted = reference[f"{kind}/{name}/{steps}"] * scales[:, None, None]
     assert np.abs(wanted[-1]).max() > 0.1

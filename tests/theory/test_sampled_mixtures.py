@@ -8,7 +8,7 @@ from keras_t2i.diffusion import EDM
 from keras_t2i.diffusion import SAMPLERS
 from keras_t2i.diffusion import CosineSchedule
 from keras_t2i.diffusion import GaussianMixture
-from keras_t2i.diffusion import StraightPath
+from keras_t2i.diffusion import RectifiedFlow
 from keras_t2i.diffusion import VarianceExploding
 from keras_t2i.diffusion import annealed_langevin
 from keras_t2i.diffusion import sampling_times
@@ -32,8 +32,8 @@ def sampled(name, process, mixture, n=N, **options):
     return sampler(mixture.denoiser(process), start, times, process, **options)
 
 
-@pytest.mark.parametrize("name", [n for n, s in SAMPLERS.items() if not s.rising])
-@pytest.mark.parametrize("process", [StraightPath(), EDM()], ids=lambda p: p.name)
+@pytest.mark.parametrize("name", [n for n, s in SAMPLERS.items() if not s.inverts])
+@pytest.mark.parametrize("process", [RectifiedFlow(), EDM()], ids=lambda p: p.name)
 def test_weights_and_moments_of_a_mixture_in_50_steps(name, process):
     mixture = plane_mixture()
     x = sampled(name, process, mixture)
@@ -50,7 +50,7 @@ def test_weights_and_moments_of_a_mixture_in_50_steps(name, process):
 
 def test_one_step_alone_does_not_recover_the_weights():
     # So that the test above can fail: a single step ends in the mean of all.
-    process, mixture = StraightPath(), plane_mixture()
+    process, mixture = RectifiedFlow(), plane_mixture()
     times = sampling_times(process, 1)
     x = SAMPLERS["ddim"](mixture.denoiser(process), np.zeros((1, 2)), times, process)
     np.testing.assert_allclose(x[0], mixture.mean(), atol=1e-12)

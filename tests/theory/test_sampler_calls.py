@@ -7,7 +7,7 @@ from theory_cases import noise_of
 from keras_t2i.diffusion import SAMPLERS
 from keras_t2i.diffusion import InDI
 from keras_t2i.diffusion import LaplaceSchedule
-from keras_t2i.diffusion import StraightPath
+from keras_t2i.diffusion import RectifiedFlow
 from keras_t2i.diffusion import ddim
 from keras_t2i.diffusion import ddim_inversion
 from keras_t2i.diffusion import euler
@@ -22,7 +22,7 @@ def call(name, process, denoiser, start, steps, seed=0, **options):
     if sampler.stochastic:
         options["noise"] = lambda draw: noise_of(start.shape, seed)(draw).astype("float32")
     times = sampling_times(process, steps)
-    return sampler(denoiser, start, times[::-1] if sampler.rising else times, process, **options)
+    return sampler(denoiser, start, times[::-1] if sampler.inverts else times, process, **options)
 
 
 def pictures(n=3):
@@ -41,15 +41,15 @@ def test_any_number_of_steps(name, steps):
         return given
 
     start = np.ones((2, 1), "float32")
-    x = call(name, StraightPath(), denoiser, start, steps, callback=lambda *state: seen.append(state))
+    x = call(name, RectifiedFlow(), denoiser, start, steps, callback=lambda *state: seen.append(state))
     assert x.dtype == "float32"
     assert [state[0] for state in seen] == list(range(steps))
-    assert seen[-1][1] == (1.0 if SAMPLERS[name].rising else 0.0)
+    assert seen[-1][1] == (1.0 if SAMPLERS[name].inverts else 0.0)
     assert seen[-1][2] is x
     np.testing.assert_array_equal(start, 1.0)
     # What is promised of evaluations; a step to sigma 0 needs fewer, or one for the estimate it ends with.
     assert abs(len(evaluations) - steps * SAMPLERS[name].evaluations) <= 3
-    if not SAMPLERS[name].rising:
+    if not SAMPLERS[name].inverts:
         np.testing.assert_allclose(x, given, atol=1e-5)
 
 
@@ -67,7 +67,7 @@ class Counting(keras.Model):
 
 
 def test_the_number_of_steps_changes_without_compiling_anew_or_stale_state():
-    model, process, start = Counting(), StraightPath(), pictures(2)
+    model, process, start = Counting(), RectifiedFlow(), pictures(2)
 
     def denoiser(x, t):
         return model.predict_on_batch([x, np.full(len(x), t, "float32")])
@@ -84,7 +84,7 @@ def test_the_number_of_steps_changes_without_compiling_anew_or_stale_state():
 
 @every_sampler
 def test_tensors_are_sampled_as_arrays_are(name):
-    process, start = StraightPath(), pictures(2)
+    process, start = RectifiedFlow(), pictures(2)
     found = call(name, process, lambda x, t: ops.tanh(x) * (1.0 - t), ops.convert_to_tensor(start), 4)
     wanted = call(name, process, lambda x, t: np.tanh(x) * (1.0 - t), start, 4)
     np.testing.assert_allclose(ops.convert_to_numpy(found), wanted, atol=2e-4)
@@ -92,13 +92,13 @@ def test_tensors_are_sampled_as_arrays_are(name):
 
 @every_sampler
 def test_a_picture_does_not_depend_on_its_batch(name):
-    process, start = StraightPath(), pictures(3)
+    process, start = RectifiedFlow(), pictures(3)
     noise = noise_of(start.shape)
     options = [{}, {}]
     if SAMPLERS[name].stochastic:
         options = [{"noise": noise}, {"noise": lambda draw: noise(draw)[1:2]}]
     times = sampling_times(process, 5)
-    times = times[::-1] if SAMPLERS[name].rising else times
+    times = times[::-1] if SAMPLERS[name].inverts else times
 
     def denoiser(x, t):
         return np.tanh(2 * x) * (1.0 - t)
@@ -110,9 +110,9 @@ def test_a_picture_does_not_depend_on_its_batch(name):
 
 @every_sampler
 def test_steps_can_be_watched_and_stopped(name):
-    process, start = StraightPath(), pictures(1)
+    process, start = RectifiedFlow(), pictures(1)
     times = sampling_times(process, 8)
-    times = times[::-1] if SAMPLERS[name].rising else times
+    times = times[::-1] if SAMPLERS[name].inverts else times
     options = {"noise": noise_of(start.shape)} if SAMPLERS[name].stochastic else {}
     calls = []
 
@@ -129,7 +129,7 @@ def test_steps_can_be_watched_and_stopped(name):
 
 
 def test_what_cannot_be_is_said():
-    process, start = StraightPath(), pictures(1)
+    process, start = RectifiedFlow(), pictures(1)
 
     def denoiser(x, t):
         return x
@@ -154,11 +154,11 @@ def test_what_cannot_be_is_said():
         ddim(denoiser, start, down, process, eta=1.5)
     with pytest.raises(ValueError, match="small or large"):
         SAMPLERS["ddpm"](denoiser, start, down, process, noise=noise_of(start.shape), variance="learned")
-    with pytest.raises(ValueError, match="no frame"):
-        heun(denoiser, start, down, process, frame="karras")
+    with pytest.raises(ValueError, match="no ODE coordinates"):
+        heun(denoiser, start, down, process, coordinates="karras")
     with pytest.raises(ValueError, match="infinite at the start"):
-        heun(denoiser, start, down, process, frame="noise_ratio")
-    with pytest.raises(ValueError, match="take another frame"):
+        heun(denoiser, start, down, process, coordinates="noise_ratio")
+    with pytest.raises(ValueError, match="take other coordinates"):
         euler(denoiser, start, down, LaplaceSchedule())
     with pytest.raises(ValueError, match="start later"):
         SAMPLERS["euler_maruyama"](denoiser, start, down, LaplaceSchedule(), noise=noise_of(start.shape))

@@ -10,7 +10,7 @@ from theory_cases import wiener
 
 from keras_t2i.diffusion import CosineSchedule
 from keras_t2i.diffusion import LinearSchedule
-from keras_t2i.diffusion import StraightPath
+from keras_t2i.diffusion import RectifiedFlow
 from keras_t2i.diffusion import VarianceExploding
 from keras_t2i.diffusion import ddim
 from keras_t2i.diffusion import ddim_inversion
@@ -22,14 +22,14 @@ from keras_t2i.diffusion import heun
 from keras_t2i.diffusion import predictor_corrector
 from keras_t2i.diffusion import rk4
 from keras_t2i.diffusion import sampling_times
-from keras_t2i.diffusion.frames import FRAMES
+from keras_t2i.diffusion.ode_coordinates import ODE_COORDINATES
 
 # Orders are those of the global error between two times inside, as steps grow.
 FIRST, LAST = 0.85, 0.2
 ORDERS = [
-    *((euler, 1, {"frame": f}) for f in FRAMES),
-    *((heun, 2, {"frame": f}) for f in FRAMES),
-    *((rk4, 4, {"frame": f}) for f in FRAMES),
+    *((euler, 1, {"coordinates": f}) for f in ODE_COORDINATES),
+    *((heun, 2, {"coordinates": f}) for f in ODE_COORDINATES),
+    *((rk4, 4, {"coordinates": f}) for f in ODE_COORDINATES),
     (ddim, 1, {}),
     (dpm_solver_pp_2m, 2, {}),
 ]
@@ -49,7 +49,7 @@ def flow(process):
     return denoiser, start, rk4(denoiser, start, np.linspace(FIRST, LAST, 513), process)
 
 
-@pytest.mark.parametrize("process", [StraightPath(), CosineSchedule()], ids=lambda p: p.name)
+@pytest.mark.parametrize("process", [RectifiedFlow(), CosineSchedule()], ids=lambda p: p.name)
 @pytest.mark.parametrize(
     ("sampler", "order", "options"), ORDERS, ids=lambda v: getattr(v, "__name__", str(v))
 )
@@ -76,7 +76,7 @@ def test_rk4_solves_a_normal_distribution_exactly(process):
 
 @pytest.mark.parametrize("sampler", [euler_maruyama, ddpm])
 @pytest.mark.parametrize(
-    "process", [LinearSchedule(), StraightPath(), VarianceExploding()], ids=lambda p: p.name
+    "process", [LinearSchedule(), RectifiedFlow(), VarianceExploding()], ids=lambda p: p.name
 )
 def test_stochastic_samplers_are_of_order_one_in_law(process, sampler):
     # With normal pictures every state is normal: its variance is the start's times the squared response.
@@ -119,7 +119,7 @@ def test_ddim_and_ddpm_are_exact_if_there_is_one_picture(process):
 
 
 def test_correction_brings_the_predictor_nearer_to_the_marginal():
-    process, variance = StraightPath(), 0.3
+    process, variance = RectifiedFlow(), 0.3
     times = np.linspace(0.95, 0.1, 11)
     marginal = process.alpha(times) ** 2 * variance + process.sigma(times) ** 2
     errors = []
@@ -132,14 +132,14 @@ def test_correction_brings_the_predictor_nearer_to_the_marginal():
 
 
 @pytest.mark.parametrize(
-    "process", [StraightPath(), LinearSchedule(), VarianceExploding()], ids=lambda p: p.name
+    "process", [RectifiedFlow(), LinearSchedule(), VarianceExploding()], ids=lambda p: p.name
 )
 def test_inversion_finds_the_noise_that_ddim_started_from(process):
     mixture = plane_mixture()
     denoiser = mixture.denoiser(process)
 
     def ladder(steps):
-        return sampling_times(process, steps, "even_log_snr", start=0.9, highest=5.0)[:-1]
+        return sampling_times(process, steps, "uniform_log_snr", start=0.9, highest=5.0)[:-1]
 
     times = ladder(50)
     start = process.start(np.random.default_rng(0).standard_normal((16, 2)), 0.9)

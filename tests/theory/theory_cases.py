@@ -10,8 +10,8 @@ from keras_t2i.diffusion import GaussianMixture
 from keras_t2i.diffusion import InDI
 from keras_t2i.diffusion import LaplaceSchedule
 from keras_t2i.diffusion import LinearSchedule
+from keras_t2i.diffusion import RectifiedFlow
 from keras_t2i.diffusion import ScaledLinearSchedule
-from keras_t2i.diffusion import StraightPath
 from keras_t2i.diffusion import VarianceExploding
 
 GAUSSIAN = [
@@ -22,7 +22,7 @@ GAUSSIAN = [
     DiscreteSchedule(),
     VarianceExploding(),
     EDM(),
-    StraightPath(),
+    RectifiedFlow(),
 ]
 # None on a step of the discrete schedule, where its rate jumps, nor on Laplace's kink at 0.5.
 INSIDE = np.array([0.01237, 0.1003, 0.25043, 0.47771, 0.73399, 0.9017, 0.98765])

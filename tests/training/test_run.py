@@ -15,13 +15,13 @@ from killed_run import objective_and_pipeline
 from PIL import Image
 from tiny_objectives import tiny_pipeline
 
-from keras_t2i.pictures import make_grid
-from keras_t2i.pictures import to_float
-from keras_t2i.pictures import to_uint8
 from keras_t2i.training.run import in_words
 from keras_t2i.training.run import peak_memory
 from keras_t2i.training.run import time_a_step
 from keras_t2i.training.run import train
+from keras_t2i.utils.images import make_grid
+from keras_t2i.utils.images import to_float
+from keras_t2i.utils.images import to_uint8
 
 
 def state(objective):
@@ -70,7 +70,7 @@ def finished(run, tmp_path_factory):
         *run.again(),
         EPOCHS,
         folder,
-        validation=tiny_pipeline(fixed=True),
+        validation=tiny_pipeline(training=False),
         draw=drawing,
         picture_every=2,
         settings={"colour": "red"},

@@ -1,0 +1,63 @@
+"""What every source of training data becomes: pictures in memory, each with its captions."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from dataclasses import field
+
+import numpy as np
+
+
+@dataclass
+class CaptionedImages:
+    """Pictures and, for each, several phrasings of what it shows.
+
+    Attributes:
+        pictures: uint8 array `(n, size, size, 3)`, RGB, values 0 to 255.
+        captions: one list per picture of at least one phrasing; the first is the plain caption, by
+            which the picture is known in evaluation.
+        names: one unique name per picture: a code point and style, or a file path.
+        groups: int64 array `(n,)`; pixel-identical pictures share a number.
+        attributes: one dict per picture of what is known of it (`base`, `tone`, `hair`, `colour`,
+            `style`, ...), for hard distractors; empty where nothing is known.
+        source: where the pictures come from, licence and attribution, for cards.
+    """
+
+    pictures: np.ndarray
+    captions: list[list[str]]
+    names: list[str]
+    groups: np.ndarray
+    attributes: list[dict] = field(default_factory=list)
+    source: str = ""
+
+    def __post_init__(self):
+        if not self.attributes:
+            self.attributes = [{} for _ in self.names]
+        lengths = {len(self.pictures), len(self.captions), len(self.names), len(self.groups)}
+        if len(lengths) != 1:
+            raise ValueError(f"pictures, captions, names and groups differ in length: {sorted(lengths)}")
+
+    def __len__(self):
+        return len(self.names)
+
+    def take(self, indices: Sequence[int]) -> "CaptionedImages":
+        """The pictures at `indices`, in that order."""
+        indices = np.asarray(indices, dtype="int64")
+        return CaptionedImages(
+            pictures=self.pictures[indices],
+            captions=[self.captions[i] for i in indices],
+            names=[self.names[i] for i in indices],
+            groups=self.groups[indices],
+            attributes=[self.attributes[i] for i in indices],
+            source=self.source,
+        )
+
+    def joined(self, other: "CaptionedImages") -> "CaptionedImages":
+        """These pictures, then those of `other`."""
+        return CaptionedImages(
+            pictures=np.concatenate([self.pictures, other.pictures]),
+            captions=self.captions + other.captions,
+            names=self.names + other.names,
+            groups=np.concatenate([self.groups, other.groups]),
+            attributes=self.attributes + other.attributes,
+            source=self.source,
+        )

@@ -1,0 +1,1 @@
+"""Emoji as captioned pictures: OpenMoji, and six designs of the same names."""

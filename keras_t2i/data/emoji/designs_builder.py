@@ -1,0 +1,71 @@
+"""The TFDS builder of the emoji of several designs; see `keras_t2i.data.emoji_designs`."""
+
+import dataclasses
+from functools import cached_property
+
+import tensorflow_datasets as tfds
+
+from keras_t2i.data.emoji import designs as emoji_designs
+from keras_t2i.data.emoji import splits
+from keras_t2i.data.emoji.captions import OPENMOJI
+from keras_t2i.data.emoji.captions import compose_captions
+from keras_t2i.data.emoji.names import attributes_of
+from keras_t2i.data.emoji.names import concept_of
+from keras_t2i.data.emoji.openmoji_builder import ATTRIBUTION
+from keras_t2i.data.emoji.openmoji_builder import EmojiBuilder
+from keras_t2i.data.emoji.openmoji_builder import OpenMojiConfig
+from keras_t2i.data.emoji.packages import DESIGNS
+from keras_t2i.data.emoji.packages import WORDS
+
+
+@dataclasses.dataclass
+class EmojiConfig(OpenMojiConfig):
+    """`designs`: which besides OpenMoji. `packages`: the folder they were installed into."""
+
+    designs: tuple[str, ...] = tuple(DESIGNS)
+    packages: str = ""
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.designs != tuple(DESIGNS):
+            words = [design.replace(" ", "-") for design in self.designs] or ["openmoji"]
+            self.name = "_".join([self.name, *words])
+
+
+class EmojiDesigns(EmojiBuilder):
+    """Emoji by several hands (OpenMoji, Noto, Twemoji, Fluent), with English captions that name the design.
+
+    Each picture has several captions. The test split holds out what that of `openmoji` does, in every
+    design, and a tenth of the concepts in one family of designs each.
+    """
+
+    name = "emoji"
+    VERSION = tfds.core.Version("1.1.0")
+    RELEASE_NOTES = {"1.0.0": "Six styles.", "1.1.0": "A caption that names no style is of OpenMoji."}
+
+    @property
+    def attribution(self):
+        makers = [*(DESIGNS[design] for design in self.builder_config.designs), WORDS]
+        thanks = [f"{package.makers} ({package.licence})." for package in makers]
+        return " ".join([ATTRIBUTION, *thanks])
+
+    @cached_property
+    def words(self):
+        return emoji_designs.emoji_words(self.builder_config.packages)
+
+    def drawings(self):
+        config = self.builder_config
+        return emoji_designs.drawings(config.designs, config.packages, config.limit)
+
+    def held_out_kind(self, drawing):
+        return splits.held_out_kind(drawing.code_point, drawing.style)
+
+    def describe(self, drawing, held_out):
+        concept = concept_of(drawing.code_point)
+        about = self.words.get(drawing.code_point, {})
+        attributes = attributes_of(concept, drawing.style)
+        attributes.update({key: about[key] for key in ("group", "subgroup") if about.get(key)})
+        # What is held out is asked for in words that training has seen, so it gets no tags of its own.
+        tags = () if held_out else about.get("tags", ())
+        named = drawing.style != OPENMOJI
+        return compose_captions(concept, drawing.style, name_style=named, tags=tags), attributes

@@ -1,0 +1,1 @@
+"""What a generator is compared with: ceilings and floors that draw without a network."""

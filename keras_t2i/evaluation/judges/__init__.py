@@ -1,0 +1,1 @@
+"""Networks that judge: never in a loss, in guidance, in ranking, or to choose a checkpoint."""

@@ -1,0 +1,175 @@
+"""Does a caption find its picture among others? Recall and R-precision, with honest floors.
+
+The unit is the trial: one caption, its picture, and distractors that show something else. Distractors
+are drawn at random, or hard: the same thing with one attribute changed (another skin tone, colour, style).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from keras_t2i.utils.images import to_float
+from keras_t2i.utils.random_streams import random_stream
+
+# What a picture is known by; `data/` fills these in where it can.
+ATTRIBUTES = ("base", "style", "gender", "tone", "hair", "colour", "hour", "minutes", "expression")
+
+
+@dataclass
+class Recall:
+    """Share of trials whose right candidate came first, or within the first five (a tie is not first);
+    and of how many candidates (the mean, where trials differ)."""
+
+    at_1: float
+    at_5: float
+    candidates: float
+    trials: int
+    ranks: np.ndarray
+
+    def interval(self, level=0.95, samples=2000, seed=0, repeats=1):
+        """Bootstrap interval of `at_1` over captions: (low, high); not a number where there are none.
+
+        `repeats`: trials of each caption (seeds), one whole round after another; they are drawn together,
+        for they are not independent.
+        """
+        return bootstrap_interval(self.ranks == 0, repeats, level, samples, seed)
+
+
+def bootstrap_interval(values, repeats=1, level=0.95, samples=2000, seed=0):
+    """Bootstrap interval of a mean over prompts: (low, high); not a number where there are none.
+
+    Args:
+        values: `(repeats * n,)`: n prompts, one whole round (seed) after another. The values of a prompt
+            are drawn together, for they are not independent.
+    """
+    if not len(values):
+        return float("nan"), float("nan")
+    of_prompt = np.asarray(values, "float64").reshape(repeats, -1).mean(axis=0)
+    draws = random_stream(seed, "bootstrap").integers(len(of_prompt), size=(samples, len(of_prompt)))
+    tail = (1 - level) / 2
+    return tuple(float(q) for q in np.quantile(of_prompt[draws].mean(axis=1), [tail, 1 - tail]))
+
+
+def cell(values, repeats=1):
+    """A mean as reports hold it: `{"value", "low", "high", "n"}`, with `bootstrap_interval`.
+
+    `value` is None, and no interval is there, where there are no values.
+    """
+    if not len(values):
+        return {"value": None, "n": 0}
+    low, high = bootstrap_interval(values, repeats)
+    return {"value": float(np.mean(values)), "low": low, "high": high, "n": len(values)}
+
+
+def codes(dual_encoder, preprocessor, pictures, captions):
+    """Concepts of uint8 pictures and of captions: two float32 arrays `(n, d)` of length 1."""
+    image_codes = dual_encoder.image_encoder.predict(to_float(pictures), verbose=0)
+    text_codes = dual_encoder.text_encoder.predict(preprocessor.generate_preprocess(captions), verbose=0)
+    return tuple(
+        c / np.maximum(np.linalg.norm(c, axis=1, keepdims=True), 1e-12) for c in (image_codes, text_codes)
+    )
+
+
+def random_distractors(data, candidates=100, seed=0):
+    """For each picture of `data`, the positions of others with another plain caption and other pixels.
+
+    Returns:
+        A list of int arrays of `candidates - 1` positions, fewer where there are not so many.
+    """
+    return filled_up([np.zeros(0, "int64")] * len(data), data, data, candidates, seed)
+
+
+def hard_distractors(asked, pool):
+    """For each picture of `asked`, the positions in `pool` of pictures that differ in one attribute alone.
+
+    An attribute counts where the plain caption names it: for "man, dark skin tone" the man of another
+    skin tone is hard, the same man as a line drawing is not, for the caption says nothing of style.
+
+    Args:
+        asked, pool: `CaptionedImages` with `attributes`.
+
+    Returns:
+        A list of int arrays, empty where nothing of the pool comes so near.
+    """
+    table = [tuple(str(a.get(k) or "") for k in ATTRIBUTES) for a in pool.attributes]
+    by_rest = {}
+    for position, values in enumerate(table):
+        for k in range(len(ATTRIBUTES)):
+            by_rest.setdefault((k, *values[:k], *values[k + 1 :]), []).append(position)
+    chosen = []
+    for attributes, group, captions in zip(asked.attributes, asked.groups, asked.captions, strict=True):
+        values = tuple(str(attributes.get(k) or "") for k in ATTRIBUTES)
+        near = set()
+        for k, value in enumerate(values):
+            if value and value in captions[0] and ATTRIBUTES[k] != "base":
+                same_rest = by_rest.get((k, *values[:k], *values[k + 1 :]), [])
+                near.update(p for p in same_rest if table[p] != values and pool.groups[p] != group)
+        chosen.append(np.array(sorted(near), dtype="int64"))
+    return chosen
+
+
+def filled_up(distractors, asked, pool, candidates=100, seed=0):
+    """Distractors, brought to `candidates - 1` by random others of the pool that show something else."""
+    captions = np.array([phrasings[0] for phrasings in pool.captions])
+    chosen = []
+    for i, near in enumerate(distractors):
+        others = np.flatnonzero((captions != asked.captions[i][0]) & (pool.groups != asked.groups[i]))
+        others = np.setdiff1d(others, near)
+        order = random_stream(seed, "distractors", i).permutation(len(others))
+        chosen.append(np.concatenate([near, others[order]])[: candidates - 1])
+    return chosen
+
+
+def ranks(text_codes, image_codes, right, distractors):
+    """How many distractors score higher than the right picture, for each caption; ties count half.
+
+    Args:
+        text_codes: float `(n, d)`.
+        image_codes: float `(m, d)`: the pool.
+        right: int `(n,)`: each caption's picture in the pool.
+        distractors: list of n int arrays of positions in the pool.
+
+    Returns:
+        float array `(n,)`, 0 is first.
+    """
+    found = []
+    for code, own, others in zip(text_codes, right, distractors, strict=True):
+        # Row by row, so that equal rows tie: a matrix product rounds them differently.
+        products = np.sum(image_codes[np.append(own, others)] * code, axis=1)
+        score, scores = products[0], products[1:]
+        found.append((scores > score).sum() + 0.5 * (scores == score).sum())
+    return np.array(found)
+
+
+def summarise(found, distractors):
+    """`Recall` of `ranks`; trials without a distractor are left out."""
+    sizes = np.array([len(d) for d in distractors])
+    found, sizes = found[sizes > 0], sizes[sizes > 0]
+    if not len(found):
+        return Recall(float("nan"), float("nan"), float("nan"), 0, found)
+    return Recall(
+        float((found == 0).mean()), float((found <= 4).mean()), float(sizes.mean() + 1), len(found), found
+    )
+
+
+def recall(dual_encoder, preprocessor, data, candidates=100, seed=0):
+    """Captions of `data` against pictures of `data`, random distractors. Returns `Recall`."""
+    plain = [phrasings[0] for phrasings in data.captions]
+    image_codes, text_codes = codes(dual_encoder, preprocessor, data.pictures, plain)
+    distractors = random_distractors(data, candidates, seed)
+    return summarise(ranks(text_codes, image_codes, np.arange(len(data)), distractors), distractors)
+
+
+def found_first(dual_encoder, preprocessor, data, rows=8, columns=8):
+    """For `rows` captions of `data`, spread evenly: the true picture, then the best `columns - 1` found.
+
+    Returns:
+        uint8 `(rows * columns, s, s, 3)`.
+    """
+    plain = [phrasings[0] for phrasings in data.captions]
+    image_codes, text_codes = codes(dual_encoder, preprocessor, data.pictures, plain)
+    shown = []
+    for i in np.linspace(0, len(data) - 1, min(rows, len(data))).astype("int64"):
+        best = np.argsort(-(image_codes @ text_codes[i]), kind="stable")[: columns - 1]
+        shown.append(np.concatenate([data.pictures[i : i + 1], data.pictures[best]]))
+    return np.concatenate(shown)

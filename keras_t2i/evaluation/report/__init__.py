@@ -1,0 +1,1 @@
+"""Figures as a page, a card and a table."""

@@ -1,0 +1,1 @@
+"""Weights and a forward pass: no seed and no loop."""

@@ -1,0 +1,1 @@
+"""Captions to ids: the tokenizer and the preprocessor."""

@@ -1,0 +1,86 @@
+"""Captions to arrays of one length, which networks take."""
+
+import keras
+import keras_hub
+import numpy as np
+
+from keras_t2i.models.generator_backbone import GeneratorBackbone
+from keras_t2i.models.text.tokenizer import CaptionTokenizer
+from keras_t2i.presets.registry import load_part
+
+
+@keras.saving.register_keras_serializable(package="keras_t2i")
+class TextToImagePreprocessor(keras_hub.models.TextToImagePreprocessor):
+    """Captions to word-piece ids, padded with 0 or cut after `sequence_length` pieces.
+
+    Args:
+        tokenizer: `CaptionTokenizer`.
+        sequence_length: int, pieces that a caption may have; the first are kept.
+
+    Call: as `generate_preprocess`.
+    """
+
+    backbone_cls = GeneratorBackbone
+    tokenizer_cls = CaptionTokenizer
+
+    def __init__(self, tokenizer, sequence_length=32, **kwargs):
+        if sequence_length < 1:
+            raise ValueError(f"sequence_length must be at least 1, got {sequence_length}")
+        super().__init__(**kwargs)
+        self.tokenizer = tokenizer
+        self.sequence_length = int(sequence_length)
+
+    def build(self, input_shape):
+        self.built = True
+
+    def call(self, x):
+        return self.generate_preprocess(x)
+
+    def generate_preprocess(self, x):
+        """Captions to ids.
+
+        Args:
+            x: a `str` or a sequence of `str`.
+
+        Returns:
+            int32 NumPy array `(n, sequence_length)`; n is 1 for a `str`.
+
+        Raises:
+            TypeError: a caption is not text.
+            ValueError: a caption holds no sign but white space. Both name its position.
+        """
+        pieces = self._pieces(x)
+        token_ids = np.zeros((len(pieces), self.sequence_length), dtype="int32")
+        for row, ids in zip(token_ids, pieces, strict=True):
+            ids = ids[: self.sequence_length]
+            row[: len(ids)] = ids
+        return token_ids
+
+    def lengths(self, captions):
+        """int32 array `(n,)`: the pieces of each caption before cutting.
+
+        `(preprocessor.lengths(captions) > preprocessor.sequence_length).mean()` is the share that is cut.
+        """
+        return np.array([len(ids) for ids in self._pieces(captions)], dtype="int32")
+
+    def get_config(self):
+        return {**super().get_config(), "sequence_length": self.sequence_length}
+
+    @classmethod
+    def from_preset(cls, preset, **options):
+        """The text preparation stored in a preset of any model: a name, a folder (`str` or `Path`), a handle.
+
+        Raises: ValueError if the preset is unknown or has none; TypeError for an unknown option.
+        """
+        return load_part(cls, preset, options)
+
+    def _pieces(self, captions):
+        captions = [captions] if isinstance(captions, str) else list(captions)
+        for position, caption in enumerate(captions):
+            if not isinstance(caption, str):
+                raise TypeError(f"Caption {position} is not text but {type(caption).__name__}: {caption!r}")
+        pieces = self.tokenizer.tokenize(captions)
+        for position, ids in enumerate(pieces):
+            if not len(ids):
+                raise ValueError(f"Caption {position} is empty: {captions[position]!r}")
+        return pieces

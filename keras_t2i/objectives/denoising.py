@@ -1,0 +1,99 @@
+"""A picture with noise on it, and what it shows in words: the network learns what the picture was."""
+
+from keras import ops
+
+from keras_t2i.models.networks.text_encoder import token_features
+from keras_t2i.objectives.diffusion import DiffusionObjective
+from keras_t2i.objectives.diffusion import check_dropout
+from keras_t2i.training.objective import freeze
+from keras_t2i.utils.images import downsample
+from keras_t2i.utils.images import to_float
+
+
+class Denoising(DiffusionObjective):
+    """A diffusion model of pictures in its many forms, steered by words.
+
+    The network is told the caption beside the noisy picture. The text encoder is trained before and stands
+    still. To keep its features of all captions would take gigabytes, and to compute them anew costs about a
+    hundredth of a step.
+
+    With an image encoder the network is also told the image concept of the very picture: it learns to draw
+    what has that concept (the decoder of DALL-E 2, arXiv 2204.06125, section 2.1).
+
+    Args:
+        network: `DiffusionUNet`, of pictures or of latents.
+        text_encoder: `CNNTextEncoder`.
+        caption_dropout: float in [0, 1), how often a caption is withheld in training, so that the network
+            can draw without (classifier-free guidance, arXiv 2207.12598). With an image encoder it may be 1:
+            no captions at all; 0.5 in the paper.
+        image_encoder: `ImageTower` or other Backbone, pictures to concepts, frozen here; for a network with
+            an `image_code`, and only then. Pictures larger than it sees are shrunk for it.
+        image_dropout: float in [0, 1), how often the image concept is withheld in training.
+        data_std: float, root mean square of pictures as the network gets them.
+        Others as of `DiffusionObjective`.
+
+    Batches: `{"images": uint8 (n, s, s, 3), "token_ids": int32 (n, l)}`; with `"latents"`, float `(n, ...)`,
+    these are diffused instead of the pictures.
+
+    Raises: ValueError for names and options that there are not, and sizes that do not fit.
+    """
+
+    def __init__(
+        self,
+        network,
+        text_encoder,
+        process="rectified_flow",
+        prediction="x0",
+        weight="velocity",
+        times="logit_normal",
+        caption_dropout=0.1,
+        data_std=0.5,
+        image_encoder=None,
+        image_dropout=0.1,
+        **kwargs,
+    ):
+        super().__init__(network, process, prediction, weight, times, data_std, **kwargs)
+        sizes = (text_encoder.code_dim, text_encoder.filters), (network.code_dim, network.token_dim)
+        if sizes[0] != sizes[1]:
+            raise ValueError(
+                f"the text encoder's codes and tokens have {sizes[0]} numbers, the network's {sizes[1]}"
+            )
+        if network.image_code != (image_encoder is not None):
+            raise ValueError("image_encoder must be given if the network has an image_code, and only then")
+        if image_encoder is None or caption_dropout != 1:
+            check_dropout("caption_dropout", caption_dropout)
+        check_dropout("image_dropout", image_dropout)
+        if image_encoder is not None and image_encoder.code_dim != network.code_dim:
+            raise ValueError(
+                f"the image encoder's codes have {image_encoder.code_dim} numbers, the network's "
+                f"{network.code_dim}"
+            )
+        self.caption_dropout, self.image_dropout = caption_dropout, image_dropout
+        self.image_encoder = None if image_encoder is None else freeze(image_encoder)
+        self.features = token_features(freeze(text_encoder))
+
+    def call(self, x, training=False):
+        """Noise is put on the pictures, and the network looks: a dict of everything that was there."""
+        x0 = ops.cast(x["latents"], "float32") if "latents" in x else to_float(x["images"])
+        seen = self.with_noise(x0, training)
+        inputs = {
+            "images": seen["scaled"],
+            "log_snr": seen["log_snr"],
+            "conditioned": self.given(x0, self.caption_dropout, training),
+            **self.text(x["token_ids"]),
+        }
+        if self.image_encoder is not None:
+            inputs["image_code"] = self.image_codes(x["images"])
+            inputs["image_conditioned"] = self.given(x0, self.image_dropout, training)
+        return {**seen, "output": self.chosen(training)(inputs, training=training)}
+
+    def image_codes(self, images):
+        """Concepts of pictures, uint8 `(n, s, s, 3)`: float32 `(n, code_dim)` of length 1."""
+        images = downsample(to_float(images), self.image_encoder.image_size)
+        codes = self.image_encoder(images, training=False)
+        return ops.stop_gradient(ops.normalize(ops.cast(codes, "float32")))
+
+    def text(self, token_ids):
+        """What the network hears of captions, int32 `(n, l)`: see `token_features`."""
+        features = self.features(token_ids, training=False)
+        return {name: ops.stop_gradient(ops.cast(value, "float32")) for name, value in features.items()}

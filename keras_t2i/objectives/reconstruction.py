@@ -1,0 +1,49 @@
+import keras
+from keras import ops
+
+from keras_t2i.training.objective import Objective
+from keras_t2i.utils.images import to_float
+
+
+def psnr(true, predicted, peak=2.0):
+    """Peak signal-to-noise ratio of each picture in dB: `10 log10(peak^2 / mean square error)`.
+
+    Args:
+        true, predicted: float `(n, h, w, c)`; `predicted` is clipped to [-1, 1] first.
+        peak: the width of the value range: 2 for [-1, 1].
+
+    Returns:
+        float32 `(n,)`; 100 dB where the two are equal.
+    """
+    error = ops.mean(ops.square(true - ops.clip(predicted, -1.0, 1.0)), axis=(1, 2, 3))
+    return 10.0 * ops.log10(peak**2 / ops.maximum(error, peak**2 * 1e-10))
+
+
+class Reconstruction(Objective):
+    """A picture goes through the code and back; what comes out should be what went in.
+
+    The loss is the mean over pictures of the logarithm of each one's mean square error: that is
+    (up to a factor) the mean PSNR, which a picture already good can still raise; a plain mean is ruled
+    by the few worst. `floor` keeps a flat picture from dominating.
+
+    Args:
+        network: `ConvAutoencoder`.
+        floor: float, mean square error (pictures in [-1, 1]) below which a picture counts as perfect.
+        Others as of `Objective`.
+
+    Batches: `{"images": uint8 (n, s, s, 3)}`.
+    """
+
+    def __init__(self, network, floor=1e-4, **kwargs):
+        super().__init__(network, **kwargs)
+        self.floor = floor
+        self.psnr = keras.metrics.Mean(name="psnr")
+
+    def call(self, x, training=False):
+        return self.chosen(training)(to_float(x["images"]), training=training)
+
+    def judge(self, x, predicted, training):
+        true = to_float(x["images"])
+        self.psnr.update_state(psnr(true, predicted))
+        error = ops.mean(ops.square(true - predicted), axis=(1, 2, 3))
+        return ops.mean(ops.log(error + self.floor))

@@ -1,0 +1,90 @@
+"""Pictures as arrays: between numbers for people and numbers for networks, side by side, into files."""
+
+import math
+import os
+from pathlib import Path
+
+import numpy as np
+from keras import ops
+from PIL import Image
+
+
+def to_float(pictures):
+    """uint8 0 to 255 to float32 in [-1, 1]; NumPy stays NumPy, a tensor stays a tensor."""
+    if isinstance(pictures, np.ndarray):
+        return pictures.astype("float32") / np.float32(127.5) - np.float32(1)
+    return ops.cast(pictures, "float32") / 127.5 - 1.0
+
+
+def to_uint8(images):
+    """Float in [-1, 1] to uint8 0 to 255, clipped and rounded: the inverse of `to_float`."""
+    if isinstance(images, np.ndarray):
+        return np.clip(np.rint((images.astype("float32") + 1) * np.float32(127.5)), 0, 255).astype("uint8")
+    return ops.cast(ops.clip(ops.round((ops.cast(images, "float32") + 1.0) * 127.5), 0, 255), "uint8")
+
+
+def downsample(images, size):
+    """Means of blocks of pixels: float `(n, s, s, c)`, s a multiple of `size`, to `(n, size, size, c)`."""
+    block = images.shape[1] // size
+    if block <= 1:
+        return images
+    shape = (-1, size, block, size, block, images.shape[-1])
+    if isinstance(images, np.ndarray):
+        return images.reshape(shape).mean(axis=(2, 4))
+    return ops.mean(ops.reshape(images, shape), axis=(2, 4))
+
+
+def make_grid(pictures, columns=None, scale=1, gap=2):
+    """Pictures in rows on white, enlarged without smoothing.
+
+    Args:
+        pictures: uint8 `(n, h, w, 3)`, row by row.
+        columns: pictures in a row; default: as square as it gets. `columns=n` makes a strip.
+        scale: int, how many times larger a pixel becomes.
+        gap: white pixels between pictures.
+
+    Returns:
+        uint8 `(H, W, 3)`. One picture has no border.
+
+    Raises:
+        ValueError: `pictures` isn't uint8 `(n, h, w, 3)` with n at least 1, or a number is too small.
+    """
+    pictures = np.asarray(pictures)
+    if pictures.dtype != np.uint8 or pictures.ndim != 4 or pictures.shape[-1] != 3 or not len(pictures):
+        raise ValueError(f"pictures must be uint8 (n, h, w, 3), got {pictures.dtype} {pictures.shape}")
+    n, height, width, _ = pictures.shape
+    columns = math.ceil(math.sqrt(n)) if columns is None else columns
+    if columns < 1 or scale < 1 or gap < 0:
+        raise ValueError(f"columns and scale must be at least 1, gap 0, got {columns}, {scale}, {gap}")
+    height, width = height * scale, width * scale
+    rows = math.ceil(n / columns)
+    grid = np.full((rows * (height + gap) - gap, columns * (width + gap) - gap, 3), 255, dtype="uint8")
+    for i, picture in enumerate(pictures):
+        top, left = (i // columns) * (height + gap), (i % columns) * (width + gap)
+        grid[top : top + height, left : left + width] = picture.repeat(scale, axis=0).repeat(scale, axis=1)
+    return grid
+
+
+def save_png(picture, file):
+    """Write one picture, uint8 `(h, w, 3)`; the file is there whole or not at all. Makes missing folders.
+
+    Returns:
+        `pathlib.Path`, absolute.
+
+    Raises:
+        ValueError: the name doesn't end in `.png`, or `picture` is of another kind.
+    """
+    file = Path(file).expanduser().absolute()
+    picture = np.asarray(picture)
+    if file.suffix.lower() != ".png":
+        raise ValueError(f"The name of the picture must end in .png, got {file.name!r}")
+    if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[-1] != 3:
+        raise ValueError(f"picture must be uint8 (h, w, 3), got {picture.dtype} {picture.shape}")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    temporary = file.with_name(f".{os.getpid()}.partial.png")
+    try:
+        Image.fromarray(picture).save(temporary, format="PNG")
+        temporary.replace(file)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return file

@@ -1,0 +1,126 @@
+"""The larger set, built from tiny packages that stand in for those of npm."""
+
+import json
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from keras_t2i.data.emoji import designs as emoji_designs
+from keras_t2i.data.emoji.designs import load_emoji
+from keras_t2i.data.emoji.designs import prepare_emoji
+from keras_t2i.data.emoji.splits import STYLE_FAMILIES
+from keras_t2i.data.emoji.splits import held_out_kind
+from keras_t2i.data.emoji.splits import in_validation
+
+LEFT_HALF = '<path fill="#f00" d="M0 0h8v16H0z"/>'
+
+
+def write(path, content):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content), encoding="utf-8")
+
+
+@pytest.fixture
+def packages(tmp_path):
+    """A cache folder with every package installed: a few pictures each."""
+    folder = emoji_designs.packages_folder(tmp_path)
+    for design in (*emoji_designs.DESIGNS.values(), emoji_designs.WORDS):
+        write(emoji_designs.package_folder(folder, design) / "package.json", {"version": design.version})
+    for design in ("noto", "twemoji", "fluent flat"):
+        package = emoji_designs.package_folder(folder, emoji_designs.DESIGNS[design])
+        icons = {"apple": {"body": LEFT_HALF}, "left-light": {"body": LEFT_HALF}, "copy": {"body": LEFT_HALF}}
+        icons["blank"] = {"body": ""}
+        aliases = {"right-light": {"parent": "left-light", "hFlip": True}}
+        write(package / "icons.json", {"icons": icons, "aliases": aliases, "width": 16, "height": 16})
+        chars = {"1f34e": "apple", "1f448-1f3fb": "left-light", "a9-fe0f": "copy", "1f34f": "blank"}
+        write(package / "chars.json", {**chars, "e000": "apple"})
+    assets = emoji_designs.package_folder(folder, emoji_designs.DESIGNS["fluent 3d"]) / "assets"
+    assets.mkdir()
+    for name in ("1f34e", "a9", "00a9"):
+        Image.new("RGBA", (20, 20), (0, 0, 255, 255)).save(assets / f"{name}.webp", lossless=True)
+    words = emoji_designs.package_folder(folder, emoji_designs.WORDS)
+    apple = {"label": "red apple", "hexcode": "1F34E", "tags": ["apple", "fruit"], "group": 4, "subgroup": 42}
+    write(words / "en" / "data.json", [apple])
+    write(words / "meta" / "groups.json", {"groups": {"4": "food-drink"}, "subgroups": {"42": "food-fruit"}})
+    return folder
+
+
+def test_iconify_drawings(packages):
+    package = emoji_designs.package_folder(packages, emoji_designs.DESIGNS["fluent flat"])
+    found = {d.code_point: d.draw(16) for d in emoji_designs.iconify_drawings(package, "fluent flat")}
+    assert set(found) == {"1F34E", "1F448-1F3FB", "1F449-1F3FB", "00A9", "1F34F", "E000"}
+    assert found["1F34E"][8, 4].tolist() == [255, 0, 0] and found["1F34E"][8, 12].tolist() == [255] * 3
+    # The hand that points right is that which points left, mirrored.
+    np.testing.assert_array_equal(found["1F449-1F3FB"], found["1F448-1F3FB"][:, ::-1])
+
+
+def test_padded_and_unpadded_files_count_once(packages):
+    package = emoji_designs.package_folder(packages, emoji_designs.DESIGNS["fluent 3d"])
+    found = list(emoji_designs.webp_drawings(package, "fluent 3d"))
+    assert [drawing.code_point for drawing in found] == ["00A9", "1F34E"]
+    assert found[0].draw(8).shape == (8, 8, 3)
+
+
+def test_prepare_and_load(packages, tmp_path, monkeypatch):
+    only = {"1F34E", "00A9", "1F34F"}
+    small = [drawing for drawing in emoji_designs.openmoji_drawings() if drawing.code_point in only]
+    monkeypatch.setattr(emoji_designs, "openmoji_drawings", lambda: small)
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: pytest.fail("everything is installed already"))
+    prepare_emoji(size=8, data_dir=tmp_path)
+    sets = {split: load_emoji(split, size=8, data_dir=tmp_path) for split in ("train", "validation", "test")}
+    names = {name for pictures in sets.values() for name in pictures.names}
+    assert {"1F34E openmoji", "1F34E black line", "1F34E noto", "1F34E fluent 3d"} <= names
+    assert "1F34F noto" not in names and "E000 noto" not in names  # blank; without a name
+    every = {
+        name: (captions, attributes, group)
+        for pictures in sets.values()
+        for name, captions, attributes, group in zip(
+            pictures.names, pictures.captions, pictures.attributes, pictures.groups, strict=True
+        )
+    }
+    captions, attributes, group = every["1F34E twemoji"]
+    assert captions[0] == "red apple, twemoji"
+    assert attributes["group"] == "food-drink" and attributes["style"] == "twemoji"
+    assert attributes["held_out"] or "red apple, fruit, twemoji" in captions
+    assert every["00A9 twemoji"][2] == group  # the same picture under another name
+    assert "Apache-2.0" in sets["train"].source and "CC BY-SA" in sets["train"].source
+
+
+def test_openmoji_alone_needs_no_npm(tmp_path, monkeypatch):
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    prepare_emoji(size=8, data_dir=tmp_path, designs=(), limit=12)
+    assert len(load_emoji("train", size=8, data_dir=tmp_path, designs=(), limit=12)) > 6
+
+
+def test_clear_errors(tmp_path, monkeypatch):
+    with pytest.raises(FileNotFoundError, match=r"prepare_data\.py --size 8"):
+        load_emoji("train", size=8, data_dir=tmp_path)
+    with pytest.raises(ValueError, match="'noto', 'twemoji'"):
+        load_emoji("train", designs=["nato"], data_dir=tmp_path)
+    with pytest.raises(ValueError, match="'validation'"):
+        load_emoji("valid", data_dir=tmp_path)
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    with pytest.raises(RuntimeError, match=r"Node\.js"):
+        prepare_emoji(size=8, data_dir=tmp_path)
+    monkeypatch.setattr(shutil, "which", lambda name: name)
+    monkeypatch.setattr(subprocess, "run", lambda command, **_: subprocess.CompletedProcess(command, 1))
+    with pytest.raises(RuntimeError, match="could not fetch @iconify-json/noto"):
+        prepare_emoji(size=8, data_dir=tmp_path, designs=["noto"])
+
+
+def test_a_concept_is_held_out_in_one_family_of_designs():
+    concepts = [f"{0x1F300 + i:04X}" for i in range(600)]
+    held = {}
+    for concept in concepts:
+        styles = {style for style in STYLE_FAMILIES if held_out_kind(concept, style) == "style"}
+        families = {STYLE_FAMILIES[style] for style in styles}
+        assert len(families) <= 1
+        assert styles == {style for style, family in STYLE_FAMILIES.items() if family in families}
+        if styles:
+            held[concept] = families.pop()
+            assert not in_validation(concept)  # its words are seen in training, in other designs
+    assert 40 < len(held) < 80
+    assert set(held.values()) == set(STYLE_FAMILIES.values())

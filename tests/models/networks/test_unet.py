@@ -1,0 +1,255 @@
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from keras_t2i.models import CNNTextEncoder
+from keras_t2i.models import DiffusionUNet
+from keras_t2i.models import token_features
+from keras_t2i.models.networks.unet import SIZES
+
+TINY = {
+    "image_size": 16,
+    "filters": (16, 16, 24),
+    "blocks": (1, 1, 2),
+    "attention_size": 4,
+    "head_dim": 8,
+    "condition_dim": 16,
+    "code_dim": 16,
+    "token_dim": 12,
+    "whitened_dim": 10,
+}
+NETWORKS = {
+    "pixels": {},
+    "latents, image code, low resolution": {
+        "image_size": 8,
+        "channels": 8,
+        "patch_size": 1,
+        "image_code": True,
+        "concat_channels": 3,
+        "dropout": 0.1,
+    },
+}
+EVERYTHING = list(NETWORKS)[-1]
+# The first six numbers for the second of `examples` when the weights are those of `fill`.
+EXPECTED = {
+    "pixels": [0.233029, 0.952135, -0.561161, 0.116757, 0.509921, 0.276768],
+    EVERYTHING: [0.062408, 0.168305, 0.233451, 0.397959, -0.058797, 0.17999],
+}
+
+
+def make(name="pixels", **options):
+    return DiffusionUNet(**{**TINY, **NETWORKS[name], **options})
+
+
+def fill(network):
+    """Give every weight numbers that are the same everywhere: normal, of a size that keeps signals alike."""
+    random = np.random.Generator(np.random.Philox(1))
+    weights = []
+    for weight in network.get_weights():
+        fan_in = np.prod(weight.shape[:-1]) if weight.ndim > 1 else 25
+        normal = random.standard_normal(weight.shape) / fan_in**0.5
+        weights.append((normal if weight.ndim > 1 else weight + normal).astype("float32"))
+    network.set_weights(weights)
+    return network
+
+
+def examples(network, n=3):
+    """Inputs: the first has a caption of two tokens, the second of four, the third none that counts."""
+    random = np.random.Generator(np.random.Philox(2))
+    inputs = {}
+    for name, spec in network.input.items():
+        shape = (n, *(5 if size is None else size for size in spec.shape[1:]))
+        inputs[name] = random.standard_normal(shape).astype("float32")
+    for name in ("text_code", "image_code"):
+        if name in inputs:
+            inputs[name] /= np.linalg.norm(inputs[name], axis=1, keepdims=True)
+    inputs["log_snr"] = np.array([-3, 0.5, 4], dtype="float32")[:n]
+    inputs["text_mask"] = (np.arange(5) < np.array([[2], [4], [5]])[:n]).astype("float32")
+    inputs["conditioned"] = np.array([1, 1, 0], dtype="float32")[:n]
+    if network.image_code:
+        inputs["image_conditioned"] = np.array([0, 1, 1], dtype="float32")[:n]
+    return inputs
+
+
+def predict(network, inputs):
+    return np.asarray(network.predict_on_batch(inputs))
+
+
+@pytest.fixture(scope="module", params=NETWORKS)
+def name(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def network(name):
+    return fill(make(name))
+
+
+@pytest.fixture(scope="module")
+def said(network):
+    return predict(network, examples(network))
+
+
+def test_every_backend_says_the_same(name, network, said):
+    assert said.shape == (3, *network.output_shape[1:]) and said.dtype == "float32"
+    assert said.shape[1:] == network.input["images"].shape[1:]
+    np.testing.assert_allclose(said[1].ravel()[:6], EXPECTED[name], atol=1e-4)
+
+
+def test_preset_and_config_round_trip(network, said, tmp_path):
+    network.save_to_preset(tmp_path / "preset")
+    opened = DiffusionUNet.from_preset(tmp_path / "preset")
+    assert opened.get_config() == network.get_config()
+    np.testing.assert_array_equal(predict(opened, examples(opened)), said)
+
+
+def test_a_new_network_says_zero():
+    network = make(EVERYTHING)
+    assert np.abs(predict(network, examples(network))).max() == 0
+
+
+def test_every_input_counts_and_pictures_do_not_mix(network, said):
+    inputs = examples(network)
+    for name, value in inputs.items():
+        if name in ("text_mask", "conditioned", "image_conditioned"):
+            other = value[[1]] if name == "text_mask" else 1 - value[[0]]
+        else:
+            other = value[[0]] + 0.5
+        changed = {**inputs, name: np.concatenate([other, value[1:]])}
+        found = predict(network, changed)
+        if name != "image_code":  # of the first picture not given
+            assert np.abs(found[0] - said[0]).max() > 1e-3, name
+        np.testing.assert_allclose(found[1:], said[1:], atol=1e-5)
+
+
+def test_padding_has_no_effect(network, said):
+    inputs = examples(network)
+    more = np.full((3, 4, 12), np.nan, dtype="float32")
+    tokens = np.where(inputs["text_mask"][..., None] > 0, inputs["text_tokens"], np.nan)
+    inputs["text_tokens"] = np.concatenate([tokens, more], axis=1)
+    inputs["text_mask"] = np.pad(inputs["text_mask"], ((0, 0), (0, 4))).astype("bool")
+    np.testing.assert_allclose(predict(network, inputs), said, atol=1e-5)
+
+
+def test_null_ignores_the_text(network, said):
+    inputs = examples(network)
+    for kind in ("text", "image"):
+        flag = "conditioned" if kind == "text" else "image_conditioned"
+        if flag not in inputs:
+            continue
+        for name in (n for n in inputs if n in (f"{kind}_code", "text_tokens") and kind in n):
+            ignored = inputs[flag] == 0
+            inputs[name] = np.where(ignored.reshape(-1, *[1] * (inputs[name].ndim - 1)), np.nan, inputs[name])
+    np.testing.assert_allclose(predict(network, inputs), said, atol=1e-6)
+    inputs["conditioned"] = np.zeros(3, dtype="bool")
+    inputs["text_tokens"] = np.full((3, 1, 12), np.nan, dtype="float32")
+    inputs["text_mask"] = np.zeros((3, 1), dtype="float32")
+    found = predict(network, inputs)
+    assert np.isfinite(found).all()
+    np.testing.assert_allclose(found[2], said[2], atol=1e-5)
+
+
+def test_gradient_reaches_every_weight():
+    network = fill(make(EVERYTHING))
+    inputs, before = examples(network), [ops.convert_to_numpy(v) for v in network.trainable_variables]
+    network.compile(keras.optimizers.SGD(1.0), loss="mse")
+    network.train_on_batch(inputs, np.zeros((3, 8, 8, 8), dtype="float32"))
+    for variable, old in zip(network.trainable_variables, before, strict=True):
+        moved = np.abs(ops.convert_to_numpy(variable) - old)
+        assert np.isfinite(moved).all() and moved.max() > 1e-6, variable.path
+
+
+def test_bfloat16_is_close(network, said):
+    narrow = DiffusionUNet.from_config({**network.get_config(), "dtype": "mixed_bfloat16"})
+    narrow.set_weights(network.get_weights())
+    assert {w.dtype for w in narrow.weights} == {"float32"}
+    rounded = predict(narrow, examples(narrow))
+    assert rounded.dtype == "float32"
+    assert 0 < np.linalg.norm(rounded - said) / np.linalg.norm(said) < 0.05
+
+
+@pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16"])
+def test_it_learns(dtype):
+    network = make(dtype=dtype)
+    inputs = examples(network)
+    network.compile(keras.optimizers.Adam(1e-2), loss="mse")
+    losses = [float(network.train_on_batch(inputs, inputs["images"])) for _ in range(8)]
+    assert losses[-1] < 0.9 * losses[0]
+
+
+def test_whitening_makes_captions_equally_different():
+    network, random = make(EVERYTHING), np.random.default_rng(0)
+    scales = np.geomspace(1, 1e-3, 16)
+    codes = random.standard_normal((500, 16)) * scales + 1
+    tokens = random.standard_normal((900, 12)) * scales[:12]
+    network.whiten(codes, tokens, codes, noise_scale=1e-6)
+    for name, vectors in (("text_code", codes), ("text_tokens", tokens), ("image_code", codes)):
+        white = ops.convert_to_numpy(network.get_layer(f"{name}_whitening")(vectors.astype("float32")))
+        np.testing.assert_allclose(np.cov(white.T, bias=True), np.eye(10), atol=0.02)
+    assert not any("whitening" in v.path for v in network.trainable_variables)
+    with pytest.raises(ValueError, match="image_codes must be given"):
+        network.whiten(codes, tokens)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_sizes(size):
+    least, most = {"tiny": (1.5e6, 2.5e6), "small": (4e6, 5e6), "base": (12e6, 15e6)}[size]
+    assert least < DiffusionUNet.from_size(size).count_params() < most
+
+
+@pytest.mark.parametrize(("image_size", "channels", "patch_size"), [(64, 3, 4), (16, 4, 1), (8, 8, 1)])
+def test_a_size_for_any_picture(image_size, channels, patch_size):
+    network = DiffusionUNet.from_size("tiny", image_size, channels=channels, filters=(32, 32, 32))
+    assert (network.patch_size, network.blocks) == (patch_size, SIZES["tiny"]["blocks"])
+    assert network.output_shape == (None, image_size, image_size, channels)
+
+
+def test_sizes_must_fit():
+    with pytest.raises(ValueError, match="no size 'huge'; choose one of tiny, small, base"):
+        DiffusionUNet.from_size("huge")
+    with pytest.raises(ValueError, match=r"image_size 20 cannot be cut .* make it a multiple of 8"):
+        make(image_size=20)
+    with pytest.raises(ValueError, match="image_size 4 cannot be cut"):
+        make(image_size=4)
+    with pytest.raises(ValueError, match="must name a number, 1 or more, for each level"):
+        make(blocks=(1, 1))
+    with pytest.raises(ValueError, match="level 0 has 12 channels: make them a multiple of 8"):
+        make(filters=(12, 16, 16))
+    with pytest.raises(ValueError, match=r"level 1 has 24 channels and attention: .* of head_dim, 16"):
+        make(filters=(8, 24, 16), head_dim=16)
+
+
+def test_token_features_are_what_the_encoder_pools():
+    encoder = CNNTextEncoder(50, 6, embedding_dim=8, filters=12, blocks=1, hidden_dim=16, code_dim=16)
+    features = token_features(encoder)
+    token_ids = np.array([[3, 1, 4, 0, 0, 0], [2, 7, 1, 8, 2, 8]], dtype="int32")
+    found = {key: ops.convert_to_numpy(value) for key, value in features(token_ids).items()}
+    np.testing.assert_array_equal(found["text_mask"], token_ids != 0)
+    codes = ops.convert_to_numpy(encoder(token_ids))
+    np.testing.assert_allclose(
+        found["text_code"], codes / np.linalg.norm(codes, axis=1, keepdims=True), atol=1e-5
+    )
+    real = found["text_mask"][..., None]
+    tokens = np.where(real, found["text_tokens"], 0)
+    pooled = np.hstack([tokens.sum(1) / real.sum(1), np.where(real, found["text_tokens"], -9).max(1)])
+    head = ops.convert_to_numpy(encoder.get_layer("head2")(encoder.get_layer("head1")(pooled)))
+    np.testing.assert_allclose(head, codes, atol=1e-5)
+    network = make(code_dim=16, token_dim=12)
+    inputs = {**examples(network, 2), **found}
+    assert predict(network, inputs).shape == (2, 16, 16, 3)
+    assert [id(w) for w in features.weights] == [id(w) for w in encoder.weights]
+
+
+def test_start_from_a_network_that_drew_from_words():
+    trained, network = fill(make()), make(image_code=True)
+    anew = network.load_matching_weights(trained)
+    beside = {"image_code_whitening", "image_code_null", "image_code_dense", "image_tokens"}
+    assert set(anew) == beside
+    for layer in trained.layers:
+        for theirs, ours in zip(
+            layer.get_weights(), network.get_layer(layer.name).get_weights(), strict=True
+        ):
+            np.testing.assert_array_equal(ours, theirs)
+    with pytest.raises(ValueError, match=r"\(16, 3, 2, 16\), those to start from \(8, 8, 1, 16\)"):
+        network.load_matching_weights(make(EVERYTHING))

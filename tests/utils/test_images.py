@@ -1,0 +1,55 @@
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+from keras_t2i.utils.images import make_grid
+from keras_t2i.utils.images import save_png
+from keras_t2i.utils.images import to_float
+from keras_t2i.utils.images import to_uint8
+
+LEVELS = np.arange(256, dtype="uint8")
+
+
+def test_levels_come_back():
+    floats = to_float(LEVELS)
+    assert floats.dtype == np.float32 and floats[0] == -1 and floats[-1] == 1
+    np.testing.assert_array_equal(to_uint8(floats), LEVELS)
+    np.testing.assert_array_equal(to_uint8(np.array([-1.5, 1.5])), [0, 255])
+
+
+def test_tensors_and_arrays_agree():
+    values = np.linspace(-1.2, 1.2, 999, dtype="float32")
+    np.testing.assert_array_equal(
+        keras.ops.convert_to_numpy(to_uint8(keras.ops.convert_to_tensor(values))), to_uint8(values)
+    )
+    tensor = to_float(keras.ops.convert_to_tensor(LEVELS))
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(tensor), to_float(LEVELS), atol=1e-6)
+
+
+def test_grid():
+    pictures = np.arange(3, dtype="uint8")[:, None, None, None] * np.ones((1, 2, 3, 3), "uint8")
+    grid = make_grid(pictures, columns=2, scale=2, gap=1)
+    assert grid.shape == (2 * 4 + 1, 2 * 6 + 1, 3)
+    assert (grid[:4, :6] == 0).all() and (grid[:4, 7:] == 1).all() and (grid[5:, :6] == 2).all()
+    assert (grid[4] == 255).all() and (grid[:, 6] == 255).all() and (grid[5:, 7:] == 255).all()
+    np.testing.assert_array_equal(make_grid(pictures[:1]), pictures[0])
+    assert make_grid(pictures, columns=3, gap=0).shape == (2, 9, 3)
+    for wrong in (pictures[0], pictures[:0], pictures.astype("float32")):
+        with pytest.raises(ValueError, match="uint8"):
+            make_grid(wrong)
+    with pytest.raises(ValueError, match="scale"):
+        make_grid(pictures, scale=0)
+
+
+def test_save_png(tmp_path):
+    picture = np.random.default_rng(0).integers(0, 256, (4, 5, 3), "uint8")
+    file = save_png(picture, tmp_path / "new" / "ünï code.png")
+    np.testing.assert_array_equal(np.asarray(Image.open(file)), picture)
+    save_png(picture[:2], file)
+    assert Image.open(file).size == (5, 2)
+    assert [path.name for path in file.parent.iterdir()] == ["ünï code.png"]
+    with pytest.raises(ValueError, match=r"\.png"):
+        save_png(picture, tmp_path / "a.jpg")
+    with pytest.raises(ValueError, match="uint8"):
+        save_png(picture / 255, tmp_path / "a.png")
