@@ -29,7 +29,7 @@ def example(network, n, tokens=16):
         inputs[name] = random.standard_normal(shape, dtype="float32")
     lengths = random.integers(2, tokens + 1, (n, 1))
     inputs["text_mask"] = (np.arange(tokens) < lengths).astype("float32")
-    inputs["conditioned"] = (random.random(n) > 0.1).astype("float32")
+    inputs["condition_mask"] = (random.random(n) > 0.1).astype("float32")
     return inputs
 
 

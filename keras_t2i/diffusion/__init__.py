@@ -1,3 +1,4 @@
+from keras_t2i.diffusion.denoiser import Denoiser
 from keras_t2i.diffusion.discrete import DiscreteSchedule
 from keras_t2i.diffusion.exact_denoisers import EmpiricalDenoiser
 from keras_t2i.diffusion.exact_denoisers import GaussianMixture
@@ -33,6 +34,7 @@ __all__ = [
     "PROCESSES",
     "SAMPLERS",
     "CosineSchedule",
+    "Denoiser",
     "DiscreteSchedule",
     "EmpiricalDenoiser",
     "GaussianMixture",

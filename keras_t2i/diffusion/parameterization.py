@@ -40,7 +40,7 @@ class Parameterization:
     def __post_init__(self):
         if self.kind not in PARAMETERIZATIONS:
             raise ValueError(
-                f"There is no prediction {self.kind!r}; there are {', '.join(PARAMETERIZATIONS)}."
+                f"There is no parameterization {self.kind!r}; there are {', '.join(PARAMETERIZATIONS)}."
             )
         if self.kind == "score" and not self.process.gaussian:
             raise ValueError(f"{self.process.name!r} does not end in noise: it has no score.")

@@ -88,7 +88,7 @@ def conditions(inputs, condition_dim, whitened_dim, dtype):
 
     The vector is float32 at any dtype: it is small, and every block depends on it.
     """
-    given, text_code = inputs["conditioned"], inputs["text_code"]
+    given, text_code = inputs["condition_mask"], inputs["text_code"]
     parts = [time_condition(inputs["log_snr"], condition_dim)]
     parts.append(code_condition(text_code, given, condition_dim, whitened_dim, "text_code")[0])
     token_dim = min(whitened_dim, inputs["text_tokens"].shape[-1])
@@ -96,7 +96,7 @@ def conditions(inputs, condition_dim, whitened_dim, dtype):
     tokens = layers.LayerNormalization(dtype=dtype, name="text_tokens_norm")(tokens)
     tokens, present = NullTokens(dtype=dtype, name="text_tokens_null")(tokens, inputs["text_mask"], given)
     if "image_code" in inputs:
-        code, given = inputs["image_code"], inputs["image_conditioned"]
+        code, given = inputs["image_code"], inputs["image_condition_mask"]
         part, code = code_condition(code, given, condition_dim, whitened_dim, "image_code")
         parts.append(part)
         more = layers.Dense(IMAGE_TOKENS * token_dim, dtype=dtype, name="image_tokens")(code)

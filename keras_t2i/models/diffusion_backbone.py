@@ -31,7 +31,7 @@ class DiffusionBackbone(Backbone):
         num_steps, sampler, guidance_scale: of `DiffusionGenerator.generate` where it is not told.
 
     Call: one look of the U-Net. `{"token_ids": int32 (n, l), "images": float (n, s, s, c), noisy and scaled
-    to unit variance, "log_snr": float (n,), "conditioned": float (n,)}` to float32 `(n, s, s, c)`.
+    to unit variance, "log_snr": float (n,), "condition_mask": float (n,)}` to float32 `(n, s, s, c)`.
     Raises: ValueError where sizes differ, and for names that there are not.
     """
 

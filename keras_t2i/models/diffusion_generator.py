@@ -191,9 +191,9 @@ class DiffusionGenerator(Generator):
         given = np.array([bool(negative) for negative in negatives])
         if self.backbone.guide is not None and not given.any():
             return text, None
-        against = {**text, "conditioned": given.astype("float32")}
+        against = {**text, "condition_mask": given.astype("float32")}
         if given.any():
-            # An empty one is told apart by "conditioned"; its features count for nothing.
+            # An empty one is told apart by "condition_mask"; its features count for nothing.
             filled = [negative or prompt for negative, prompt in zip(negatives, prompts, strict=True)]
             against |= features(filled)
         return text, against

@@ -20,9 +20,9 @@ class GuidedDenoiser:
 
     Args:
         backbone: `DiffusionBackbone`.
-        text: dict of arrays with n rows, the captions' features; with "conditioned" `(n,)`, 0 where the
+        text: dict of arrays with n rows, the captions' features; with "condition_mask" `(n,)`, 0 where the
             caption counts for nothing.
-        against: the same of negative prompts, with "conditioned" `(n,)`, 0 where the prompt is empty; or
+        against: the same of negative prompts, with "condition_mask" `(n,)`, 0 where the prompt is empty; or
             `None`: away from the backbone's guide.
         scale: float, how far to go: 1 is the caption alone, 0 what is gone away from alone.
         interval: (lowest, highest) logSNR between which `scale` holds; 1 elsewhere.
@@ -52,7 +52,7 @@ class GuidedDenoiser:
 
     def __call__(self, x, t):
         scale = float(within_interval(self.scale, float(self.process.log_snr(t)), *self.interval))
-        network, captions = self.backbone.unet, {"conditioned": np.ones(len(x), "float32"), **self.text}
+        network, captions = self.backbone.unet, {"condition_mask": np.ones(len(x), "float32"), **self.text}
         if scale == 1.0:
             x0 = self._estimate(network, x, t, captions)
         else:

@@ -19,7 +19,7 @@ class UnCLIPBackbone(DiffusionBackbone):
         Others as of `DiffusionBackbone`.
 
     Call: as of `DiffusionBackbone`, with `"image_code": float (n, code_dim)` of length 1 and
-    `"image_conditioned": float (n,)`.
+    `"image_condition_mask": float (n,)`.
     Raises: ValueError where sizes differ, and for names that there are not.
     """
 

@@ -178,7 +178,7 @@ class UnCLIPGenerator(DiffusionGenerator):
         process = from_config(self.backbone.process)
         for rows, count in batches_of_one_size(total, size):
             told = self._wordless(codes[rows])
-            against = {**told, "image_conditioned": np.zeros(size, "float32")}
+            against = {**told, "image_condition_mask": np.zeros(size, "float32")}
             against = against if self.backbone.guide is None else None
             denoiser = GuidedDenoiser(self.backbone, told, against, scale, interval)
 
@@ -198,21 +198,25 @@ class UnCLIPGenerator(DiffusionGenerator):
             "text_code": (n, unet.code_dim),
             "text_tokens": (n, length, unet.token_dim),
             "text_mask": (n, length),
-            "conditioned": (n,),
+            "condition_mask": (n,),
         }
         zeros = {name: np.zeros(shape, "float32") for name, shape in zeros.items()}
-        return {**zeros, "image_code": codes, "image_conditioned": np.ones(n, "float32")}
+        return {**zeros, "image_code": codes, "image_condition_mask": np.ones(n, "float32")}
 
     def _heard(self, text, against, owner, draws):
         words, others = super()._heard(text, against, owner, draws)
         ones, with_text = np.ones(len(owner), "float32"), np.float32(self.backbone.with_text)
         codes = self._drawn_codes(words["text_code"], draws)
-        words |= {"image_code": codes, "image_conditioned": ones, "conditioned": with_text * ones}
+        words |= {"image_code": codes, "image_condition_mask": ones, "condition_mask": with_text * ones}
         if others is not None:
-            given = others["conditioned"]
+            given = others["condition_mask"]
             if given.any():  # a negative prompt has an image concept too
                 codes = self._drawn_codes(others["text_code"], draws)
-            others |= {"image_code": codes, "image_conditioned": given, "conditioned": with_text * given}
+            others |= {
+                "image_code": codes,
+                "image_condition_mask": given,
+                "condition_mask": with_text * given,
+            }
         return words, others
 
     def _drawn_codes(self, text_codes, draws):

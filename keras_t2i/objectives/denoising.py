@@ -79,12 +79,12 @@ class Denoising(DiffusionObjective):
         inputs = {
             "images": seen["scaled"],
             "log_snr": seen["log_snr"],
-            "conditioned": self.given(x0, self.caption_dropout, training),
+            "condition_mask": self.given(x0, self.caption_dropout, training),
             **self.text(x["token_ids"]),
         }
         if self.image_encoder is not None:
             inputs["image_code"] = self.image_codes(x["images"])
-            inputs["image_conditioned"] = self.given(x0, self.image_dropout, training)
+            inputs["image_condition_mask"] = self.given(x0, self.image_dropout, training)
         return {**seen, "output": self.chosen(training)(inputs, training=training)}
 
     def image_codes(self, images):

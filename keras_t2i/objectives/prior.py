@@ -34,6 +34,6 @@ class PriorDenoising(DiffusionObjective):
             "codes": seen["scaled"],
             "log_snr": seen["log_snr"],
             "text_code": ops.cast(x["text_codes"], "float32"),
-            "conditioned": self.given(x0, self.caption_dropout, training),
+            "condition_mask": self.given(x0, self.caption_dropout, training),
         }
         return {**seen, "output": self.chosen(training)(inputs, training=training)}

@@ -47,10 +47,10 @@ class Exact:
     def predict_on_batch(self, inputs):
         t = float(self.process.time_of_log_snr(np.float64(inputs["log_snr"][0])))
         x = inputs["images"] / np.float32(self.process.c_in(t, self.backbone.data_std))
-        self.calls.append(inputs["conditioned"].tolist())
+        self.calls.append(inputs["condition_mask"].tolist())
         which = (inputs["text_code"] @ self.codes.T).argmax(1)
         both = EmpiricalDenoiser(self.images, self.process)(x.astype("float64"), t)
-        told = inputs["conditioned"].reshape(-1, 1, 1, 1) > 0.5
+        told = inputs["condition_mask"].reshape(-1, 1, 1, 1) > 0.5
         x0 = np.where(told, self.images[which], both)
         return (
             Parameterization("x0", self.process).convert(x0, x, t, self.backbone.prediction).astype("float32")
@@ -190,7 +190,7 @@ def test_autoguidance_goes_away_from_the_guide():
     inputs = {
         "images": x * np.float32(from_config("rectified_flow").c_in(0.3, 0.5)),
         "log_snr": np.full(2, 2 * np.log(7 / 3), "float32"),
-        "conditioned": np.ones(2, "float32"),
+        "condition_mask": np.ones(2, "float32"),
         **text,
     }
     expected = np.clip(np.asarray(generator.backbone.guide.predict_on_batch(inputs)), -1, 1)
@@ -471,7 +471,7 @@ def test_parts_that_do_not_fit(generator):
         ({"unet": tiny_unet(image_code=True)}, "from words alone"),
         ({"unet": unet, "guide": tiny_unet(16)}, "must take the same inputs"),
         ({"unet": unet, "sampler": "ddim_inversion"}, "no sampler 'ddim_inversion'"),
-        ({"unet": unet, "prediction": "truth"}, "no prediction 'truth'"),
+        ({"unet": unet, "prediction": "truth"}, "no parameterization 'truth'"),
         ({"unet": unet, "process": "indi"}, "in which 'indi' does not end"),
         ({"unet": unet, "threshold": 0.0}, "threshold must be in \\(0, 1\\], got 0.0"),
         ({"unet": unet, "process": {"name": "edm", "colour": 1}}, "colour"),

@@ -47,7 +47,7 @@ class Normal:
         t = float(self.process.time_of_log_snr(np.float64(inputs["log_snr"][0])))
         alpha, sigma = float(self.process.alpha(t)), float(self.process.sigma(t))
         x = inputs["images"].astype("float64") / float(self.process.c_in(t, 0.5))
-        given = inputs["image_conditioned"][:, None]
+        given = inputs["image_condition_mask"][:, None]
         mean = self.mean(inputs["image_code"] * given)
         gain = alpha * SPREAD**2 / (alpha**2 * SPREAD**2 + sigma**2)
         return (mean + gain * (x - alpha * mean)).astype("float32")
@@ -87,7 +87,9 @@ def test_concepts_are_drawn(generator, exact):
     means = to_uint8(exact.mean(codes))
     drawn = generator.decode(3 * codes, noise=noise, guidance_scale=1)
     assert np.abs(drawn.astype(int) - means).max() <= 1
-    assert all(not call["conditioned"].any() and call["image_conditioned"].all() for call in exact.calls)
+    assert all(
+        not call["condition_mask"].any() and call["image_condition_mask"].all() for call in exact.calls
+    )
     # Guidance goes away from what is drawn with no concept, whose mean is 0.
     drawn = generator.decode(codes, noise=noise, guidance_scale=2)
     assert np.abs(drawn.astype(int) - to_uint8(np.clip(2 * exact.mean(codes), -1, 1))).max() <= 1
@@ -157,13 +159,13 @@ def test_words_become_an_image_concept_by_the_prior(generator, exact):
     for call in exact.calls:
         np.testing.assert_allclose(call["image_code"][:3], codes, atol=1e-5)
         np.testing.assert_allclose(call["text_code"][:3], texts, atol=1e-5)
-        assert call["conditioned"].all() and call["image_conditioned"].all()
+        assert call["condition_mask"].all() and call["image_condition_mask"].all()
     assert np.abs(codes - texts).max() > 0.05
     exact.calls.clear()
     generator.generate({"prompts": PROMPTS[:2], "negative_prompts": ["a red car", ""]}, seed=7)
     car = generator.backbone.prior.sample(generator.encode_text("a red car"), seed=7)
     for call in exact.calls:
-        assert call["image_conditioned"].tolist() == call["conditioned"].tolist() == [1, 1, 1, 0]
+        assert call["image_condition_mask"].tolist() == call["condition_mask"].tolist() == [1, 1, 1, 0]
         np.testing.assert_allclose(call["image_code"][[0, 2]], [codes[0], car[0]], atol=1e-5)
     exact.calls.clear()
     generator.generate(PROMPTS[0], seed=7, best_of=2, guidance_scale=1)
@@ -180,7 +182,7 @@ def test_without_a_prior_and_without_words(monkeypatch):
     texts = generator.encode_text(PROMPTS[:2])
     for call in exact.calls:
         np.testing.assert_allclose(call["image_code"], np.concatenate([texts, texts]), atol=1e-5)
-        assert not call["conditioned"].any() and call["image_conditioned"].tolist() == [1, 1, 0, 0]
+        assert not call["condition_mask"].any() and call["image_condition_mask"].tolist() == [1, 1, 0, 0]
 
 
 def test_a_picture_does_not_depend_on_its_batch(generator):

@@ -69,7 +69,7 @@ def test_the_loss_by_hand(network, batch):
         {
             "images": (noisy / np.sqrt(((1 - by_hand) * 0.8) ** 2 + by_hand**2)).astype("float32"),
             "log_snr": (2 * np.log((1 - t) / t)).astype("float32"),
-            "conditioned": np.ones(8, "float32"),
+            "condition_mask": np.ones(8, "float32"),
             **features,
         }
     )
@@ -182,7 +182,7 @@ def test_captions_are_withheld_as_often_as_asked(monkeypatch):
 
     class Listens(Says):
         def __call__(self, inputs, training=False):
-            heard.append(ops.convert_to_numpy(inputs["conditioned"]))
+            heard.append(ops.convert_to_numpy(inputs["condition_mask"]))
             return inputs["images"]
 
     batch = tiny_pipeline(batch_size=2000).batch(0)
@@ -228,9 +228,9 @@ def test_the_network_is_told_the_concept_of_the_very_picture(batch):
     inputs = {
         "images": seen["scaled"],
         "log_snr": seen["log_snr"],
-        "conditioned": np.ones(8, "float32"),
+        "condition_mask": np.ones(8, "float32"),
         "image_code": expected,
-        "image_conditioned": np.ones(8, "float32"),
+        "image_condition_mask": np.ones(8, "float32"),
         **numpy(objective.features(batch["token_ids"])),
     }
     output = ops.convert_to_numpy(objective.network(inputs))
@@ -244,7 +244,7 @@ def test_words_and_image_concepts_are_withheld_apart(monkeypatch):
 
     class Listens(Says):
         def __call__(self, inputs, training=False):
-            names = ("conditioned", "image_conditioned")
+            names = ("condition_mask", "image_condition_mask")
             heard.append(np.stack([ops.convert_to_numpy(inputs[name]) for name in names]))
             return inputs["images"]
 
@@ -337,7 +337,7 @@ def test_wrong_arguments_are_named():
     cases = [
         ({"process": "fog"}, "no process 'fog'"),
         ({"process": "indi"}, "does not end in noise"),
-        ({"prediction": "truth"}, "no prediction 'truth'"),
+        ({"prediction": "truth"}, "no parameterization 'truth'"),
         ({"weight": "heavy"}, "no weight 'heavy'"),
         ({"times": "never"}, "no times 'never'"),
         ({"caption_dropout": 1.0}, "caption_dropout must be in"),

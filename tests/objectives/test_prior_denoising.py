@@ -37,7 +37,7 @@ def test_the_loss_by_hand():
         "codes": (noisy / np.sqrt((1 - t) ** 2 + t**2)).astype("float32"),
         "log_snr": (2 * np.log((1 - t) / t)).astype("float32")[:, 0],
         "text_code": batch["text_codes"],
-        "conditioned": np.ones(40, "float32"),
+        "condition_mask": np.ones(40, "float32"),
     }
     output = ops.convert_to_numpy(prior(inputs))
     np.testing.assert_allclose(seen["output"], output, atol=1e-3)

@@ -44,7 +44,7 @@ class Prior(Backbone):
         num_steps, guidance_scale: of `sample` where it is not told.
 
     Call: one look. `{"codes": float (n, code_dim), noisy and scaled to unit variance, "log_snr": float (n,),
-    "text_code": float (n, code_dim) of length 1, "conditioned": float (n,), 0 where the text is ignored}` to
+    "text_code": float (n, code_dim) of length 1, "condition_mask": float (n,), 0 where the text is ignored}` to
     the estimate of the clean standardised code, float32 `(n, code_dim)`.
     Raises: ValueError for a process that there is not, or that does not end in noise.
     """
@@ -71,9 +71,9 @@ class Prior(Backbone):
             "codes": keras.Input((code_dim,), name="codes"),
             "log_snr": keras.Input((), name="log_snr"),
             "text_code": keras.Input((code_dim,), name="text_code"),
-            "conditioned": keras.Input((), name="conditioned"),
+            "condition_mask": keras.Input((), name="condition_mask"),
         }
-        text, given = inputs["text_code"], inputs["conditioned"]
+        text, given = inputs["text_code"], inputs["condition_mask"]
         condition = condition_of(
             [
                 time_condition(inputs["log_snr"], condition_dim),
@@ -171,7 +171,7 @@ class Prior(Backbone):
                 "codes": np.concatenate([x * np.float32(process.c_in(t, 1.0))] * parts),
                 "log_snr": np.full(len(conditioned), process.log_snr(t), "float32"),
                 "text_code": text_code,
-                "conditioned": conditioned,
+                "condition_mask": conditioned,
             }
             estimates = np.split(np.asarray(self.predict_on_batch(inputs), "float32"), parts)
             return estimates[0] if parts == 1 else classifier_free(*estimates, scale)

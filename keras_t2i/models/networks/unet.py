@@ -57,9 +57,9 @@ class DiffusionUNet(Backbone):
         `log_snr`: float `(n,)`, logarithm of its signal-to-noise ratio (of variances), infinities too;
         `text_code`: float `(n, code_dim)` of length 1; `text_tokens`: float `(n, l, token_dim)`, any l;
         `text_mask`: float or bool `(n, l)`, 1 where a token is real: all as `token_features` makes them;
-        `conditioned`: float or bool `(n,)`, 1: draw what the text says, 0: the text is ignored and a
+        `condition_mask`: float or bool `(n,)`, 1: draw what the text says, 0: the text is ignored and a
         learned null stands in its place;
-        with `image_code`: `image_code` `(n, code_dim)` of length 1 and `image_conditioned` `(n,)`;
+        with `image_code`: `image_code` `(n, code_dim)` of length 1 and `image_condition_mask` `(n,)`;
         with `concat_channels`: `low_resolution` `(n, s, s, concat_channels)`, brought to size before;
     to float32 `(n, s, s, channels)`. What it means (noise, clean picture, velocity) is the objective's.
 
@@ -92,11 +92,11 @@ class DiffusionUNet(Backbone):
             "text_code": keras.Input((code_dim,), name="text_code"),
             "text_tokens": keras.Input((None, token_dim), name="text_tokens"),
             "text_mask": keras.Input((None,), name="text_mask"),
-            "conditioned": keras.Input((), name="conditioned"),
+            "condition_mask": keras.Input((), name="condition_mask"),
         }
         if image_code:
             inputs["image_code"] = keras.Input((code_dim,), name="image_code")
-            inputs["image_conditioned"] = keras.Input((), name="image_conditioned")
+            inputs["image_condition_mask"] = keras.Input((), name="image_condition_mask")
         if concat_channels:
             shape = (image_size, image_size, concat_channels)
             inputs["low_resolution"] = keras.Input(shape, name="low_resolution")

@@ -30,9 +30,9 @@ def says(prior, monkeypatch, denoise):
 
     def predict(inputs):
         t = float(process.time_of_log_snr(np.float64(inputs["log_snr"][0])))
-        calls.append(inputs["conditioned"].tolist())
+        calls.append(inputs["condition_mask"].tolist())
         x = inputs["codes"] / np.float32(process.c_in(t, 1.0))
-        return denoise(x, t, inputs["text_code"], inputs["conditioned"]).astype("float32")
+        return denoise(x, t, inputs["text_code"], inputs["condition_mask"]).astype("float32")
 
     monkeypatch.setattr(prior, "predict_on_batch", predict)
     return calls
@@ -43,7 +43,7 @@ def test_the_network_starts_as_zero_and_is_steered(prior):
         "codes": codes(3),
         "log_snr": np.array([-3, 0, 3], "float32"),
         "text_code": codes(3, 2),
-        "conditioned": np.ones(3, "float32"),
+        "condition_mask": np.ones(3, "float32"),
     }
     look = lambda network, **changed: ops.convert_to_numpy(network({**inputs, **changed}))  # noqa: E731
     assert not look(Prior(**SIZES)).any()
@@ -52,7 +52,7 @@ def test_the_network_starts_as_zero_and_is_steered(prior):
     for changed in ("codes", "log_snr", "text_code"):
         assert np.abs(look(prior, **{changed: inputs[changed][::-1].copy()}) - told)[0].max() > 1e-3
     # Where the text is withheld it counts for nothing.
-    withheld = {"conditioned": np.array([1, 0, 0], "float32")}
+    withheld = {"condition_mask": np.array([1, 0, 0], "float32")}
     nothing = look(prior, **withheld)
     np.testing.assert_allclose(nothing[0], told[0], atol=1e-6)
     assert np.abs(nothing[1:] - told[1:]).max() > 1e-3

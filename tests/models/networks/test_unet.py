@@ -66,9 +66,9 @@ def examples(network, n=3):
             inputs[name] /= np.linalg.norm(inputs[name], axis=1, keepdims=True)
     inputs["log_snr"] = np.array([-3, 0.5, 4], dtype="float32")[:n]
     inputs["text_mask"] = (np.arange(5) < np.array([[2], [4], [5]])[:n]).astype("float32")
-    inputs["conditioned"] = np.array([1, 1, 0], dtype="float32")[:n]
+    inputs["condition_mask"] = np.array([1, 1, 0], dtype="float32")[:n]
     if network.image_code:
-        inputs["image_conditioned"] = np.array([0, 1, 1], dtype="float32")[:n]
+        inputs["image_condition_mask"] = np.array([0, 1, 1], dtype="float32")[:n]
     return inputs
 
 
@@ -112,7 +112,7 @@ def test_a_new_network_says_zero():
 def test_every_input_counts_and_pictures_do_not_mix(network, said):
     inputs = examples(network)
     for name, value in inputs.items():
-        if name in ("text_mask", "conditioned", "image_conditioned"):
+        if name in ("text_mask", "condition_mask", "image_condition_mask"):
             other = value[[1]] if name == "text_mask" else 1 - value[[0]]
         else:
             other = value[[0]] + 0.5
@@ -135,14 +135,14 @@ def test_padding_has_no_effect(network, said):
 def test_null_ignores_the_text(network, said):
     inputs = examples(network)
     for kind in ("text", "image"):
-        flag = "conditioned" if kind == "text" else "image_conditioned"
+        flag = "condition_mask" if kind == "text" else "image_condition_mask"
         if flag not in inputs:
             continue
         for name in (n for n in inputs if n in (f"{kind}_code", "text_tokens") and kind in n):
             ignored = inputs[flag] == 0
             inputs[name] = np.where(ignored.reshape(-1, *[1] * (inputs[name].ndim - 1)), np.nan, inputs[name])
     np.testing.assert_allclose(predict(network, inputs), said, atol=1e-6)
-    inputs["conditioned"] = np.zeros(3, dtype="bool")
+    inputs["condition_mask"] = np.zeros(3, dtype="bool")
     inputs["text_tokens"] = np.full((3, 1, 12), np.nan, dtype="float32")
     inputs["text_mask"] = np.zeros((3, 1), dtype="float32")
     found = predict(network, inputs)
