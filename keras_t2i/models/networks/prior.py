@@ -44,8 +44,8 @@ class Prior(Backbone):
         num_steps, guidance_scale: of `sample` where it is not told.
 
     Call: one look. `{"codes": float (n, code_dim), noisy and scaled to unit variance, "log_snr": float (n,),
-    "text_code": float (n, code_dim) of length 1, "condition_mask": float (n,), 0 where the text is ignored}` to
-    the estimate of the clean standardised code, float32 `(n, code_dim)`.
+    "text_code": float (n, code_dim) of length 1, "condition_mask": float (n,), 0 where the text is ignored}`
+    to the estimate of the clean standardised code, float32 `(n, code_dim)`.
     Raises: ValueError for a process that there is not, or that does not end in noise.
     """
 
