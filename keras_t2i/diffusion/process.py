@@ -121,11 +121,14 @@ def from_config(config):
     """A process from what `get_config` gave, or from its name alone.
 
     Args:
-        config: dict with "name" and parameters, or string: a name out of `PROCESSES`.
+        config: dict with "name" and parameters, or string: a name out of `PROCESSES`; a `Process` is returned
+            as it is.
 
     Raises:
         ValueError: if there is no process of that name, or a parameter is unknown or out of its range.
     """
+    if isinstance(config, Process):
+        return config
     options = dict(config) if isinstance(config, dict) else {"name": config}
     name = options.pop("name", None)
     name = FORMER_NAMES.get(name, name)

@@ -1,8 +1,12 @@
+"""Networks, the stages that draw with them, and the Task that a person uses."""
+
 from keras_t2i.models.backbone import Backbone
-from keras_t2i.models.diffusion_backbone import DiffusionBackbone
-from keras_t2i.models.diffusion_generator import DiffusionGenerator
+from keras_t2i.models.former import DiffusionBackbone
+from keras_t2i.models.former import DiffusionGenerator
+from keras_t2i.models.former import GeneratorBackbone
+from keras_t2i.models.former import UnCLIPBackbone
+from keras_t2i.models.former import UnCLIPGenerator
 from keras_t2i.models.generator import Generator
-from keras_t2i.models.generator_backbone import GeneratorBackbone
 from keras_t2i.models.networks.autoencoder import ConvAutoencoder
 from keras_t2i.models.networks.autoencoder import ImageDecoder
 from keras_t2i.models.networks.autoencoder import ImageEncoder
@@ -15,10 +19,15 @@ from keras_t2i.models.networks.text_encoder import CNNTextEncoder
 from keras_t2i.models.networks.text_encoder import token_features
 from keras_t2i.models.networks.unet import DiffusionUNet
 from keras_t2i.models.networks.vae import VAE
+from keras_t2i.models.stages import DiffusionStage
+from keras_t2i.models.stages import LatentDecoder
+from keras_t2i.models.stages import OnePassStage
+from keras_t2i.models.stages import PriorStage
+from keras_t2i.models.stages import Stage
+from keras_t2i.models.stages import TextStage
 from keras_t2i.models.text.preprocessor import TextToImagePreprocessor
 from keras_t2i.models.text.tokenizer import CaptionTokenizer
-from keras_t2i.models.unclip_backbone import UnCLIPBackbone
-from keras_t2i.models.unclip_generator import UnCLIPGenerator
+from keras_t2i.models.text_to_image_backbone import TextToImageBackbone
 
 __all__ = [
     "VAE",
@@ -29,6 +38,7 @@ __all__ = [
     "ConvAutoencoder",
     "DiffusionBackbone",
     "DiffusionGenerator",
+    "DiffusionStage",
     "DiffusionUNet",
     "Discriminator",
     "DualEncoder",
@@ -37,7 +47,13 @@ __all__ = [
     "ImageDecoder",
     "ImageEncoder",
     "ImageTower",
+    "LatentDecoder",
+    "OnePassStage",
     "Prior",
+    "PriorStage",
+    "Stage",
+    "TextStage",
+    "TextToImageBackbone",
     "TextToImagePreprocessor",
     "UnCLIPBackbone",
     "UnCLIPGenerator",

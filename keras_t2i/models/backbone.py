@@ -11,9 +11,9 @@ from keras_t2i.presets.saving import save_preset
 class Backbone(keras_hub.models.Backbone):
     """A `keras_hub.models.Backbone` whose presets are checked when opened and written whole or not at all.
 
-    A subclass made of other backbones names them in `nested`; it then takes each as an argument and
-    an attribute of that name, and `get_config` and `from_config` here store and restore them. A
-    nested backbone is restored in the dtype of the outer one, so `from_preset(..., dtype="bfloat16")`
+    A subclass made of other backbones names them in `nested`; it then takes each (one, or a list of them) as
+    an argument and an attribute of that name, and `get_config` and `from_config` here store and restore them.
+    A nested backbone is restored in the dtype of the outer one, so `from_preset(..., dtype="bfloat16")`
     reaches all of them.
     """
 
@@ -21,7 +21,7 @@ class Backbone(keras_hub.models.Backbone):
 
     def get_config(self):
         config = super().get_config()
-        return {**config, **{name: keras.layers.serialize(getattr(self, name)) for name in self.nested}}
+        return {**config, **{name: _serialize(getattr(self, name)) for name in self.nested}}
 
     @classmethod
     def from_config(cls, config):
@@ -32,10 +32,7 @@ class Backbone(keras_hub.models.Backbone):
         else:
             forwarded = {"dtype": dtype}
         for name in cls.nested:
-            part = config.get(name)
-            if isinstance(part, dict):
-                part = {**part, "config": {**part["config"], **forwarded}}
-                config[name] = keras.layers.deserialize(part)
+            config[name] = _deserialize(config.get(name), forwarded)
         return super().from_config(config)
 
     @classmethod
@@ -59,3 +56,17 @@ class Backbone(keras_hub.models.Backbone):
     def save_to_preset(self, preset_dir, max_shard_size=10, *, weights_dtype="float32", card=None):
         """Save config and weights in a folder: see `keras_t2i.presets.saving.save_preset`."""
         save_preset(self, preset_dir, weights_dtype, card=card, max_shard_size=max_shard_size)
+
+
+def _serialize(part):
+    """A backbone, a list of them, or `None`, as a config."""
+    return [_serialize(one) for one in part] if isinstance(part, list) else keras.layers.serialize(part)
+
+
+def _deserialize(part, forwarded):
+    """What `_serialize` gave, with `forwarded` in the config of each; what is no config stays as it is."""
+    if isinstance(part, list):
+        return [_deserialize(one, forwarded) for one in part]
+    if not isinstance(part, dict):
+        return part
+    return keras.layers.deserialize({**part, "config": {**part["config"], **forwarded}})

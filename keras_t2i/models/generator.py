@@ -1,74 +1,96 @@
 """Words to a picture: the Task that a person uses."""
 
-import math
-
 import keras
 import keras_hub
 import numpy as np
 
-from keras_t2i.models.generator_backbone import GeneratorBackbone
-from keras_t2i.models.prompts import as_prompts
-from keras_t2i.models.prompts import as_seeds
-from keras_t2i.models.prompts import unwrap
+from keras_t2i.models import editing
+from keras_t2i.models.inputs import as_negative_prompts
+from keras_t2i.models.inputs import as_prompts
+from keras_t2i.models.inputs import as_seeds
+from keras_t2i.models.inputs import unwrap
+from keras_t2i.models.stages.sampling import Draw
+from keras_t2i.models.stages.sampling import StepState
+from keras_t2i.models.stages.sampling import rows_of
+from keras_t2i.models.stages.sampling import sample_in_batches
 from keras_t2i.models.text.preprocessor import TextToImagePreprocessor
+from keras_t2i.models.text_to_image_backbone import TextToImageBackbone
 from keras_t2i.presets.registry import check_options
 from keras_t2i.presets.registry import find_preset
 from keras_t2i.presets.saving import save_preset
 from keras_t2i.utils.batching import at_least_one
-from keras_t2i.utils.batching import predict_in_batches
-from keras_t2i.utils.embeddings import check_embeddings
-from keras_t2i.utils.embeddings import l2_normalize
-from keras_t2i.utils.images import downsample
+from keras_t2i.utils.batching import fitting_batch_size
 from keras_t2i.utils.images import to_float
 from keras_t2i.utils.images import to_uint8
-from keras_t2i.utils.random_streams import random_stream
 
 
 @keras.saving.register_keras_serializable(package="keras_t2i")
 class Generator(keras_hub.models.TextToImage):
-    """Pictures from words, in one pass through the networks.
+    """Pictures from words, by a list of stages.
 
     Args:
-        backbone: `GeneratorBackbone`.
+        backbone: `TextToImageBackbone`, the stages.
         preprocessor: `TextToImagePreprocessor` of the text encoder's length.
 
     Example:
 
     ```python
-    generator = Generator.from_preset("generator_openmoji_32")  # Generator.presets lists the names
+    generator = Generator.from_preset("diffusion_emoji_32")  # Generator.presets lists the names
     picture = generator.generate("a red apple", seed=0)  # uint8 (32, 32, 3)
     ```
     """
 
-    backbone_cls = GeneratorBackbone
+    backbone_cls = TextToImageBackbone
     preprocessor_cls = TextToImagePreprocessor
-    # Settings of `generate` that an evaluation draws curves over.
-    sweeps = {"temperature": (0.0, 1.0, 2.0, 4.0, 8.0), "best_of": (1, 2, 4, 8)}
 
     def __init__(self, backbone, preprocessor, **kwargs):
-        length = backbone.dual_encoder.text_encoder.input_shape[-1]
+        self.backbone = backbone
+        self.preprocessor = preprocessor
+        super().__init__(inputs=backbone.input, outputs=backbone.output, **kwargs)
+        length = self.stage("text").sequence_length
         if preprocessor.sequence_length != length:
             raise ValueError(
                 f"The preprocessor makes captions of {preprocessor.sequence_length} pieces, "
                 f"the text encoder takes {length}."
             )
-        self.backbone = backbone
-        self.preprocessor = preprocessor
-        super().__init__(inputs=backbone.input, outputs=backbone.output, **kwargs)
 
     def compile(self, *args, **kwargs):
-        """Nothing to compile: the parts are trained one by one (`keras_t2i.training`)."""
+        """Nothing to compile: the networks are trained one by one (`keras_t2i.objectives`)."""
         if args or kwargs:
-            raise NotImplementedError("A Generator is not trained as a whole; see keras_t2i.training.")
+            raise NotImplementedError("A Generator is not trained as a whole; see keras_t2i.objectives.")
 
     @property
-    def support_negative_prompts(self):
-        return False
+    def stages(self):
+        """list of `Stage`, in the order in which they draw."""
+        return self.backbone.stages
+
+    def stage(self, produces):
+        """The stage that produces "text", "image_embedding", "latent" or "image", or `None`."""
+        return next((stage for stage in self.stages if stage.produces == produces), None)
+
+    @property
+    def base(self):
+        """The stage that noise goes into: the first that makes a latent or an image."""
+        return self.stage("latent") or self.stage("image")
+
+    @property
+    def latent_shape(self):
+        """Shape of the noise, `(None, ...)`."""
+        return (None, *self.base.noise_shape)
 
     @property
     def image_size(self):
         """int, width and height of the pictures."""
-        return self.backbone.image_size
+        return self.stage("image").image_size
+
+    @property
+    def support_negative_prompts(self):
+        return any(stage.guided for stage in self.stages)
+
+    @property
+    def sweeps(self):
+        """dict, settings of `generate` over which an evaluation draws curves: name to values."""
+        return {name: values for stage in self.stages for name, values in stage.sweeps.items()}
 
     @classmethod
     def from_preset(cls, preset, load_weights=True, **options):
@@ -77,7 +99,7 @@ class Generator(keras_hub.models.TextToImage):
         Args:
             preset: a name out of `Generator.presets` (packaged: no network), a folder (`str` or
                 `pathlib.Path`), or `"hf://user/model"`, `"kaggle://user/model/keras/variant"`.
-            load_weights: `False` leaves the weights as they are initialised.
+            load_weights: `False` leaves the weights as they are initialized.
             **options: `dtype`, of all networks, for example `"bfloat16"`; `name`.
 
         Raises:
@@ -85,30 +107,16 @@ class Generator(keras_hub.models.TextToImage):
             TypeError: an unknown option.
         """
         check_options(cls, options, allowed={"dtype", "name"})
-        return super().from_preset(find_preset(preset, cls), load_weights, **options)
+        task = super().from_preset(find_preset(preset, cls), load_weights, **options)
+        if type(task) is cls:
+            return task
+        # A preset of 0.5: its stages, in a backbone of today.
+        return cls(TextToImageBackbone(task.stages), task.preprocessor, name=options.get("name", task.name))
 
     @classmethod
     def from_stages(cls, *, decoder, text_encoder=None, prior=None, upsampler=None, preprocessor=None):
-        """Put a generator together out of stages that were trained apart, or swap one of its stages.
-
-        Each stage is a preset (name, folder, handle), a generator to take it from, or a network. Concepts
-        must have as many numbers at each joint; that they mean the same is for you to see to: a decoder
-        and a prior draw sense only with the encoders that they were trained with.
-
-        Args:
-            decoder: `ConceptDecoder`, or the backbone or preset of any generator.
-            text_encoder: `DualEncoder`; or a `CNNTextEncoder`, which then replaces that of the decoder's
-                dual encoder; or `None`: the decoder's.
-            prior: `Prior`, for a decoder of image concepts (`UnCLIPBackbone`); or `None`: the decoder's.
-            upsampler: `None`.
-            preprocessor: `TextToImagePreprocessor`, where the text encoder is a network without one.
-
-        Returns:
-            The kind of generator that the decoder belongs to.
-
-        Raises: ValueError where sizes do not agree (it names both), or a stage is of another kind.
-        """
-        from keras_t2i.models.stages import from_stages  # which is made of all generators, this one too
+        """Put a generator together out of stages that were trained apart: see `models.assemble`."""
+        from keras_t2i.models.assemble import from_stages  # which makes generators
 
         return from_stages(decoder, text_encoder, prior, upsampler, preprocessor)
 
@@ -122,63 +130,173 @@ class Generator(keras_hub.models.TextToImage):
         *,
         seed=None,
         num_images=1,
-        temperature=1.0,
+        num_steps=None,
+        sampler=None,
+        guidance_scale=None,
+        rescale=None,
+        temperature=None,
+        image=None,
+        strength=None,
+        mask=None,
         best_of=1,
         batch_size=16,
         progress=False,
-        num_steps=None,
+        callback=None,
     ):
         """Make pictures.
 
-        A picture depends on its words, its seed, `temperature` and `best_of` alone: not on the others
-        of the call, and, but for rounding, not on the backend.
+        A picture depends on its words, its seed and these settings alone: not on the others of the call, and,
+        but for rounding, not on the backend. A setting that no stage of this generator has is an error.
 
         Args:
-            inputs: a prompt, a list of prompts, or `{"prompts": ...}` with one of the two.
-            seed: int, the first picture's; picture i has `seed + i`. Or one int per picture.
-                `None`: new ones each time.
+            inputs: a prompt, a list of prompts, or `{"prompts": ..., "negative_prompts": ...}`: what not to
+                draw (diffusion), a `str` for all prompts or one for each, "" for none.
+            seed: int, the first picture's; picture i has `seed + i`. Or one int per picture. `None`: new ones
+                each time.
             num_images: pictures of each prompt.
-            temperature: float, 0 or more: how far pictures of a prompt differ. 0: no chance at all.
+            num_steps: int, steps from noise to picture. This and the next two are the preset's for `None`.
+            sampler: a name out of `diffusion.SAMPLERS`; some evaluate the network twice or more a step.
+            guidance_scale: float: how far to go from what is drawn with no caption, or with the negative
+                prompt, to what is drawn with it, and on (arXiv 2207.12598); 1 is the caption alone. A preset
+                with a guide goes away from that, unless there are negative prompts. Or (float, lowest,
+                highest): between these logSNR alone (arXiv 2404.07724).
+            rescale: float in [0, 1], default 0: how much of the contrast that guidance adds is taken back
+                (arXiv 2305.08891).
+            temperature: float, 0 or more, default 1, of a decoder in one pass: how far pictures of a prompt
+                differ. 0: no chance at all.
+            image: uint8 `(s, s, 3)`, for all, or one for each picture: where diffusion starts from (SDEdit,
+                arXiv 2108.01073).
+            strength: float in (0, 1], the time at which to start from `image`: 1 leaves nothing of it.
+                Default 0.6, and 1 with a mask.
+            mask: bool `(s, s)`, or one for each picture: True where `image` is drawn anew. The rest stays as
+                it is, pixel by pixel.
             best_of: makes so many for each picture and keeps the one that `rank` puts first.
             batch_size: pictures that the networks see at once.
-            progress: whether to show a progress bar.
-            num_steps: as KerasHub's `TextToImage` has it; there is one step here, so `None` or 1.
+            progress: whether to show a progress bar, of network evaluations.
+            callback: function of a `StepState`, called after every step of diffusion.
 
         Returns:
-            uint8 array: `(s, s, 3)` for one prompt and `num_images=1`, else `(n, s, s, 3)`, n the
-            prompts times `num_images`, all of the first prompt first.
+            uint8 array: `(s, s, 3)` for one prompt and `num_images=1`, else `(n, s, s, 3)`, n the prompts
+            times `num_images`, all of the first prompt first.
 
         Raises:
-            TypeError: a prompt isn't text, a seed not an int.
-            ValueError: an empty prompt (its position is named), another number of seeds than
-                pictures, an unknown key, a number out of range.
+            TypeError: a prompt isn't text, a seed not an int, a setting that this generator has not.
+            ValueError: an empty prompt (its position is named), another number of seeds than pictures, an
+                unknown key or sampler, a number out of range, pictures or masks of another size.
         """
-        if num_steps not in (None, 1):
-            raise ValueError(
-                f"This generator makes a picture in one step: num_steps must be 1, got {num_steps}"
-            )
-        if not (math.isfinite(temperature) and temperature >= 0):
-            raise ValueError(f"temperature must be 0 or more, got {temperature}")
         num_images, best_of = at_least_one("num_images", num_images), at_least_one("best_of", best_of)
-        inputs = unwrap(inputs)
+        settings = self._resolve(
+            num_steps=num_steps,
+            sampler=sampler,
+            guidance_scale=guidance_scale,
+            rescale=rescale,
+            temperature=temperature,
+        )
+        keys = ("prompts", "negative_prompts") if self.support_negative_prompts else ("prompts",)
+        inputs = unwrap(inputs, keys)
         prompts = as_prompts(inputs["prompts"])
-        token_ids = self.preprocessor.generate_preprocess(prompts)
         seeds = as_seeds(seed, len(prompts) * num_images)
+        given = editing.given_picture(self, image, mask, strength, len(seeds))
+        draws = [Draw(seed, candidate) for seed in seeds for candidate in range(best_of)]
+        owner = np.repeat(np.arange(len(prompts)), num_images * best_of)  # prompt of each drawing
+        size = fitting_batch_size(len(draws), batch_size)
+        text = self._text(prompts, size)
+        negative = self._negative(prompts, inputs.get("negative_prompts"), size)
 
-        owner = np.repeat(np.arange(len(prompts)), num_images * best_of)  # prompt of each candidate
-        noise = np.stack([self._noise(s, candidate) for s in seeds for candidate in range(best_of)])
-        inputs_of_all = {"token_ids": token_ids[owner], "noise": noise * np.float32(temperature)}
-        pictures = to_uint8(predict_in_batches(self.backbone, inputs_of_all, batch_size, progress))
+        def sample_batch(batch):
+            rows = owner[batch.rows]
+            start = given and given.of(batch.rows // best_of)
+            conditions, unconditional = rows_of(text, rows), rows_of(negative, rows)
+            return self._sample(conditions, batch, settings, unconditional, start, callback)
+
+        steps = sum(stage.num_steps_of(settings[stage.produces]) for stage in self.stages[1:])
+        pictures = sample_in_batches(sample_batch, draws, size, steps, progress)
         pictures = self._best(pictures, prompts, owner, best_of, batch_size)
         return pictures[0] if len(pictures) == 1 and isinstance(inputs["prompts"], str) else pictures
+
+    def _resolve(self, **settings):
+        """Each stage's settings, checked: a dict of dicts by what stages produce."""
+        given = {name: value for name, value in settings.items() if value is not None}
+        known = {name for stage in self.stages for name in stage.settings}
+        if unknown := sorted(set(given) - known):
+            raise TypeError(f"this generator has no {', '.join(unknown)}; it has {', '.join(sorted(known))}")
+        return {
+            stage.produces: stage.resolve(**{name: given[name] for name in stage.settings if name in given})
+            for stage in self.stages
+        }
+
+    def _text(self, prompts, batch_size):
+        """The condition "text" of each prompt."""
+        token_ids = self.preprocessor.generate_preprocess(prompts)
+        return {"text": self.stage("text").encode(token_ids, batch_size)}
+
+    def _negative(self, prompts, negative_prompts, batch_size):
+        """The same of what not to draw, masked where nothing is said; or `None`."""
+        negatives = as_negative_prompts(negative_prompts, len(prompts))
+        if not any(negatives):
+            return None
+        filled = [negative or prompt for negative, prompt in zip(negatives, prompts, strict=True)]
+        token_ids = self.preprocessor.generate_preprocess(filled)
+        return {"text": self.stage("text").encode(token_ids, batch_size, [bool(one) for one in negatives])}
+
+    def _sample(self, conditions, batch, settings, unconditional=None, start=None, callback=None, noise=None):
+        """Pictures of a batch, uint8 `(b, s, s, 3)`: every stage adds to the conditions what is not given."""
+        conditions, unconditional = dict(conditions), unconditional and dict(unconditional)
+        for stage in self.stages:
+            name = stage.produces
+            if name in conditions:
+                continue
+            options = dict(settings[name])
+            if stage.guided:
+                options |= {"unconditional": unconditional, "noise": noise, "start": start and start.start}
+                if callback is not None:
+                    options["on_step"] = self._watch(callback, batch, options["num_steps"], start)
+            elif unconditional is not None and name != "image":
+                unconditional[name] = stage.sample_batch(unconditional, batch.draws, **options)
+            conditions[name] = stage.sample_batch(conditions, batch.draws, update=batch.update, **options)
+        pictures = to_uint8(conditions["image"])
+        return pictures if start is None else start.kept(pictures)
+
+    def _watch(self, callback, batch, num_steps, start):
+        """A function of a sampler's state that shows a callback the pictures of its estimate."""
+
+        def on_step(state):
+            shown = self.base.thresholded(state.x0)
+            if self.base.produces == "latent":
+                shown = self.stage("image").sample_batch({"latent": shown}, batch.draws)
+            shown = to_uint8(shown)
+            shown = shown if start is None else start.kept(shown)
+            callback(StepState(state.step, num_steps, state.t, int(batch.rows[0]), shown[: batch.count]))
+
+        return on_step
 
     def _best(self, pictures, prompts, owner, best_of, batch_size):
         """Of each `best_of` candidates in a row the one that `rank` would put first."""
         if best_of == 1:
             return pictures
-        seen, asked = self.encode_image(pictures, batch_size), self.encode_text(prompts, batch_size)[owner]
-        best = np.sum(seen * asked, axis=-1).reshape(-1, best_of).argmax(axis=-1)
+        seen, wanted = self.encode_image(pictures, batch_size), self.encode_text(prompts, batch_size)[owner]
+        best = np.sum(seen * wanted, axis=-1).reshape(-1, best_of).argmax(axis=-1)
         return pictures[np.arange(len(best)) * best_of + best]
+
+    def generate_frames(self, inputs, **options):
+        """A picture as it evolves: what it would be by the estimate of every step (see `save_frames`).
+
+        Args:
+            inputs: one prompt, or a dict with one, as of `generate`.
+            **options: of `generate`, without `num_images`, `best_of` and `callback`.
+
+        Returns:
+            uint8 `(num_steps, s, s, 3)`; the last is what `generate` returns.
+        """
+        if not self.base.guided:
+            raise ValueError("this generator makes a picture in one step: there are no frames")
+        if not isinstance(unwrap(inputs, ("prompts", "negative_prompts"))["prompts"], str):
+            raise TypeError("generate_frames takes one prompt, a str")
+        if wrong := {"num_images", "best_of", "callback"} & set(options):
+            raise TypeError(f"generate_frames makes one picture: it has no {', '.join(sorted(wrong))}")
+        frames = []
+        picture = self.generate(inputs, callback=lambda state: frames.append(state.pictures[0]), **options)
+        return np.stack([*frames[:-1], picture])
 
     def rank(self, pictures, prompt, batch_size=16):
         """Sort pictures by how well they fit a prompt, as the dual encoder sees it.
@@ -198,14 +316,12 @@ class Generator(keras_hub.models.TextToImage):
         return order, scores[order]
 
     def encode_text(self, prompts, batch_size=16):
-        """Concepts of prompts (a `str` or a list): float32 `(n, code_dim)` of length 1."""
+        """Concepts (text embeddings) of prompts (a `str` or a list): float32 `(n, code_dim)` of length 1."""
         token_ids = self.preprocessor.generate_preprocess(as_prompts(unwrap(prompts)["prompts"]))
-        return l2_normalize(
-            predict_in_batches(self.backbone.dual_encoder.text_encoder, token_ids, batch_size)
-        )
+        return self.stage("text").encode_text(token_ids, batch_size)
 
     def encode_image(self, pictures, batch_size=16):
-        """Concepts of pictures, uint8 `(n, s, s, 3)`: float32 `(n, code_dim)` of length 1.
+        """Concepts (image embeddings) of pictures, uint8 `(n, s, s, 3)`: as of `encode_text`.
 
         Raises: ValueError for another shape or dtype.
         """
@@ -214,17 +330,24 @@ class Generator(keras_hub.models.TextToImage):
             raise ValueError(
                 f"pictures must be uint8 (n, {size}, {size}, 3), got {pictures.dtype} {pictures.shape}"
             )
-        images = downsample(to_float(pictures), self.backbone.dual_encoder.image_size)
-        return l2_normalize(predict_in_batches(self.backbone.dual_encoder.image_encoder, images, batch_size))
+        return self.stage("text").encode_image(to_float(pictures), batch_size)
 
-    def decode(self, concepts, batch_size=16):
-        """Pictures of concepts, float `(n, code_dim)` brought to length 1: uint8 `(n, s, s, 3)`.
+    def decode(self, concepts, **options):
+        """Pictures of concepts, with no words: see `models.editing.decode`."""
+        return editing.decode(self, concepts, **options)
 
-        Raises: ValueError for another shape, or a number that is not finite.
-        """
-        concepts = check_embeddings("concepts", concepts, self.backbone.latent_shape[-1])
-        return to_uint8(predict_in_batches(self.backbone.decoder, l2_normalize(concepts), batch_size))
+    def variations(self, image, n=4, seed=None, **options):
+        """Other pictures of what is in a picture: see `models.editing.variations`."""
+        return editing.variations(self, image, n, seed, **options)
 
-    def _noise(self, seed, candidate, draw=0):
-        shape = self.backbone.latent_shape[1:]
-        return random_stream(seed, "picture", candidate, draw).standard_normal(shape, dtype="float32")
+    def invert(self, image, **options):
+        """The noise out of which a picture is drawn again: see `models.editing.invert`."""
+        return editing.invert(self, image, **options)
+
+    def interpolate(self, a, b, n=8, **options):
+        """Pictures on the way from one to another: see `models.editing.interpolate`."""
+        return editing.interpolate(self, a, b, n, **options)
+
+    def text_diff(self, image, before, after, theta=0.3, **options):
+        """A picture changed as words change: see `models.editing.text_diff`."""
+        return editing.text_diff(self, image, before, after, theta, **options)

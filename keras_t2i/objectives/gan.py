@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from keras_t2i.layers import DifferentiableAugmentation
-from keras_t2i.models.generator_backbone import ConceptNoise
+from keras_t2i.models.stages.one_pass import ConceptNoise
 from keras_t2i.objectives.consistency import code_difference
 from keras_t2i.objectives.consistency import pixel_difference
 from keras_t2i.objectives.gan_losses import LOSSES

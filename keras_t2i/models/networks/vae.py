@@ -7,9 +7,9 @@ from keras import ops
 
 from keras_t2i.layers import Conv2D
 from keras_t2i.layers import Whitening
+from keras_t2i.models.inputs import as_seeds
 from keras_t2i.models.networks.autoencoder import ConvAutoencoder
 from keras_t2i.models.networks.autoencoder import code_grid
-from keras_t2i.models.prompts import as_seeds
 from keras_t2i.utils.batching import at_least_one
 from keras_t2i.utils.batching import predict_in_batches
 from keras_t2i.utils.embeddings import l2_normalize

@@ -4,8 +4,8 @@ import keras
 import keras_hub
 import numpy as np
 
-from keras_t2i.models.generator_backbone import GeneratorBackbone
 from keras_t2i.models.text.tokenizer import CaptionTokenizer
+from keras_t2i.models.text_to_image_backbone import TextToImageBackbone
 from keras_t2i.presets.registry import load_part
 
 
@@ -20,7 +20,7 @@ class TextToImagePreprocessor(keras_hub.models.TextToImagePreprocessor):
     Call: as `generate_preprocess`.
     """
 
-    backbone_cls = GeneratorBackbone
+    backbone_cls = TextToImageBackbone
     tokenizer_cls = CaptionTokenizer
 
     def __init__(self, tokenizer, sequence_length=32, **kwargs):
