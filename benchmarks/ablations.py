@@ -16,14 +16,14 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-RECIPE = Path(__file__).resolve().parents[1] / "recipes" / "train_diffusion.py"
-CHOICES = {
-    "as the recipe is": [],
-    "captions not whitened": ["--no-whiten"],
-    "noise as target, unweighted, uniform times": [
-        *("--prediction", "epsilon", "--weight", "none", "--times", "uniform")
-    ],
-    "times uniform": ["--times", "uniform"],
+RECIPES = Path(__file__).resolve().parents[1] / "recipes"
+CHOICES = {  # changes of the recipe's DEFAULTS
+    "as the recipe is": {},
+    "captions not whitened": {"whiten": False},
+    "noise as target, unweighted, uniform times": {
+        **{"parameterization": "epsilon", "weight": "none", "times": "uniform"}
+    },
+    "times uniform": {"times": "uniform"},
 }
 
 
@@ -35,9 +35,12 @@ def run(args, name, seed):
     """Train one network: a process of its own, so that each starts alike."""
     place = folder(args.output, name, seed)
     if not (place / "preset").is_dir():
-        common = ["--epochs", str(args.epochs), "--size", args.size, "--precision", args.precision]
-        command = [sys.executable, str(RECIPE), "--output", str(place), "--seed", str(seed), *common]
-        subprocess.run([*command, *CHOICES[name]], check=True, stdout=subprocess.DEVNULL)
+        options = ["--epochs", str(args.epochs), "--size", args.size, "--precision", args.precision]
+        options += ["--output", str(place.resolve()), "--seed", str(seed)] + ["--smoke"] * args.smoke
+        call = f"import train_diffusion; train_diffusion.main({options!r}, **{CHOICES[name]!r})"
+        paths = [str(RECIPES), os.environ.get("PYTHONPATH", "")]
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
+        subprocess.run([sys.executable, "-c", call], check=True, stdout=subprocess.DEVNULL, env=environment)
     return place
 
 
@@ -50,7 +53,7 @@ def judge(places):
     from keras_t2i.evaluation.judges.evaluator import PACKAGED
     from keras_t2i.evaluation.judges.evaluator import Judges
     from keras_t2i.evaluation.prompt_sets import load_prompt_sets
-    from keras_t2i.models import DiffusionGenerator
+    from keras_t2i.models import Generator
     from keras_t2i.objectives.denoising import Denoising
     from keras_t2i.objectives.diffusion import LEVELS
 
@@ -60,17 +63,17 @@ def judge(places):
         file = place / "figures.json"
         if file.exists():
             continue
-        generator = DiffusionGenerator.from_preset(place / "preset")
+        generator = Generator.from_preset(place / "preset")
         cells, _ = examiner.cells(generator)
         figures = {s.name: float(cell.split()[0]) for s, cell in zip(sets, cells, strict=False)}
-        backbone = generator.backbone
+        base = generator.base
         objective = Denoising(
-            backbone.unet,
-            backbone.dual_encoder.text_encoder,
-            process=backbone.process,
-            prediction=backbone.prediction,
-            data_std=backbone.data_std,
-            widths=(),
+            base.unet,
+            generator.stage("text").dual_encoder.text_encoder,
+            process=base.process,
+            parameterization=base.parameterization,
+            data_std=base.data_std,
+            averages=None,
         )
         objective.compile()
         data = Pipeline(unseen, generator.preprocessor, 64, training=False)
@@ -89,6 +92,7 @@ def main():
     parser.add_argument("--precision", default="float32", choices=["float32", "mixed_bfloat16"])
     parser.add_argument("--jobs", type=int, default=1, help="trainings at a time")
     parser.add_argument("--output", type=Path, default=Path("runs/ablations"))
+    parser.add_argument("--smoke", action="store_true", help="of the recipe: does everything run?")
     args = parser.parse_args()
     for seed in range(args.seeds):  # whole rounds, so that an early end compares alike
         with ThreadPoolExecutor(args.jobs) as pool:

@@ -22,7 +22,9 @@ from keras_t2i.evaluation.judges.evaluator import Judges
 from keras_t2i.evaluation.metrics.alignment import r_precision
 from keras_t2i.evaluation.metrics.reconstruction import psnr
 from keras_t2i.evaluation.prompt_sets import load_prompt_sets
-from keras_t2i.models import UnCLIPGenerator
+from keras_t2i.models import Generator
+from keras_t2i.models import TextToImageBackbone
+from keras_t2i.models.editing import decode_inverted
 from keras_t2i.utils.images import make_grid
 from keras_t2i.utils.images import save_png
 from keras_t2i.utils.images import to_float
@@ -45,7 +47,9 @@ def table(title, header, rows):
 
 def the_prior(generator, examiner, sets):
     """R-precision by what the decoder is given."""
-    without = UnCLIPGenerator(generator.backbone.with_parts(prior=None), generator.preprocessor)
+    prior = generator.stage("image_embedding")
+    others = [stage for stage in generator.stages if stage is not prior]
+    without = Generator(TextToImageBackbone(others), generator.preprocessor)
     rows = []
     for name, drawer in (("the prior's", generator), ("the text's", without)):
         cells, _ = examiner.cells(drawer)
@@ -54,7 +58,7 @@ def the_prior(generator, examiner, sets):
         for prompts in sets:
             drawer_codes = drawer.encode_text(prompts.prompts)
             if drawer is generator:
-                drawer_codes = drawer.backbone.prior.sample(drawer_codes, seed=0)
+                drawer_codes = prior.sample_codes(drawer_codes, seed=0)
             cells.append(recognised(drawer.decode(drawer_codes, seed=0, batch_size=64), prompts, examiner))
         rows.append([name, "no words", *cells])
     own = [generator.decode(generator.encode_image(s.asked.pictures), seed=0, batch_size=64) for s in sets]
@@ -74,7 +78,7 @@ def inversion(generator, pictures, output):
     codes, rows = generator.encode_image(pictures), []
     for steps in INVERSION_STEPS:
         noise = generator.invert(pictures, steps, batch_size=64)
-        again = generator._again(codes, noise, steps, batch_size=64)
+        again = decode_inverted(generator, codes, noise, steps, batch_size=64)
         found = psnr(to_float(pictures), to_float(again))
         figures = (found.mean(), np.median(found), np.quantile(found, 0.1), noise.mean(), noise.std())
         rows.append([steps, *(f"{value:.1f}" for value in figures[:3]), *(f"{v:.2f}" for v in figures[3:])])
@@ -157,14 +161,14 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("preset", help="of an UnCLIPGenerator: name or folder")
+    parser.add_argument("preset", help="of a generator with a prior: name or folder")
     parser.add_argument("--prompts", type=int, default=126, help="training captions")
     parser.add_argument("--pictures", type=int, default=64, help="that are inverted")
     parser.add_argument("--diffs", type=int, default=24, help="pictures changed in each way")
     parser.add_argument("--only", nargs="+", default=PARTS, choices=PARTS, help="some of the figures")
     parser.add_argument("--output", type=Path, default=Path("runs/concepts_figures"), help="of the pictures")
     args = parser.parse_args()
-    generator = UnCLIPGenerator.from_preset(args.preset)
+    generator = Generator.from_preset(args.preset)
     judges = Judges.from_presets(PACKAGED)
     sets, _ = load_prompt_sets("openmoji", generator.image_size, args.prompts)
     examiner = Examiner(sets, judges)

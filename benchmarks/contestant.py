@@ -125,10 +125,12 @@ class Ours:
 
             jax.config.update("jax_num_cpu_devices", os.cpu_count())
             keras.distribution.set_distribution(keras.distribution.DataParallel())
-        from keras_t2i.models import DiffusionBackbone
-        from keras_t2i.models import DiffusionGenerator
+        from keras_t2i.models import DiffusionStage
         from keras_t2i.models import DiffusionUNet
         from keras_t2i.models import DualEncoder
+        from keras_t2i.models import Generator
+        from keras_t2i.models import TextStage
+        from keras_t2i.models import TextToImageBackbone
         from keras_t2i.models import TextToImagePreprocessor
         from keras_t2i.objectives.denoising import Denoising
 
@@ -142,15 +144,15 @@ class Ours:
             options = {"filters": CHANNELS, "blocks": BLOCKS, "attention_size": 16, "condition_dim": 256}
             network = DiffusionUNet(SIZE, patch_size=1, code_dim=CODE, token_dim=WIDTH, dtype=half, **options)
         self.network, self.parameters = network, network.count_params()
-        self.objective = Denoising(network, dual_encoder.text_encoder, widths=())
+        self.objective = Denoising(network, dual_encoder.text_encoder, averages=None)
         self.objective.compile(optimizer=keras.optimizers.AdamW(1e-4, global_clipnorm=1.0))
         self.objective.optimizer.build(self.objective.trainable_variables)  # as `training.run.train` does
         if "bfloat16" in variant:  # as `from_preset(..., dtype="bfloat16")` opens it
             drawer = type(network).from_config({**network.get_config(), "dtype": "bfloat16"})
             drawer.set_weights(network.get_weights())
             network = drawer
-        backbone = DiffusionBackbone(dual_encoder, network, process={"name": "cosine"})
-        self.generator = DiffusionGenerator(backbone, preprocessor)
+        stages = [TextStage(dual_encoder), DiffusionStage(network, process="cosine")]
+        self.generator = Generator(TextToImageBackbone(stages), preprocessor)
         random = np.random.default_rng(0)
         self.captions = ["a picture of a red apple beside a green pear and some cheese"] * TRAINED
         self.batch = {

@@ -2,7 +2,7 @@
 
     python benchmarks/steps.py runs/diffusion/preset --output runs/steps
 
-Judged as by `recipes/evaluate.py`: is the drawing's own caption the nearest of 100? Heun looks twice a step,
+Judged as by `recipes/evaluate.py`: is the drawing's own caption the nearest of 100? Heun evaluates twice a step,
 the others once. Writes two tables, a column of pictures for each number of steps, and one for each guidance.
 """
 
@@ -17,7 +17,7 @@ from keras_t2i.evaluation.judges.evaluator import PACKAGED
 from keras_t2i.evaluation.judges.evaluator import Judges
 from keras_t2i.evaluation.metrics.alignment import r_precision
 from keras_t2i.evaluation.prompt_sets import load_prompt_sets
-from keras_t2i.models import DiffusionGenerator
+from keras_t2i.models import Generator
 from keras_t2i.utils.images import make_grid
 from keras_t2i.utils.images import save_png
 
@@ -58,14 +58,14 @@ def main():
     parser.add_argument("--prompts", type=int, default=126, help="training captions")
     parser.add_argument("--output", type=Path, default=Path("runs/steps"), help="folder of the pictures")
     args = parser.parse_args()
-    generator = DiffusionGenerator.from_preset(args.preset)
+    generator = Generator.from_preset(args.preset)
     judges = Judges.from_presets(PACKAGED)
     sets, _ = load_prompt_sets("openmoji", judges.judges[0].network.image_size, args.prompts)
     sets = sets[:2]
     examiner = Examiner(sets, judges)
     examiner.cells(generator, num_steps=1)  # compiles
     names = " | ".join(f"{s.name} ({len(s)})" for s in sets)
-    print(f"R-precision@1 (95 % interval), guidance {generator.backbone.guidance_scale:g}\n")
+    print(f"R-precision@1 (95 % interval), guidance {generator.base.guidance_scale:g}\n")
     print(f"| sampler | steps | {names} | ms a picture |\n|---|---|" + "---|" * (len(sets) + 1))
     rows = []
     for sampler in SAMPLERS:
@@ -74,7 +74,7 @@ def main():
             print(f"| {sampler} | {steps} | {' | '.join(cells)} |", flush=True)
             rows.append(shown)
     save_png(make_grid(np.concatenate(rows), SHOWN, 2), args.output / "steps.png")
-    print(f"\nBy guidance, {generator.backbone.sampler}, {generator.backbone.num_steps} steps\n")
+    print(f"\nBy guidance, {generator.base.sampler}, {generator.base.num_steps} steps\n")
     print(f"| guidance | {names} | ms a picture |\n|---|" + "---|" * (len(sets) + 1))
     rows = []
     for scale in args.guidance:

@@ -1,0 +1,104 @@
+"""The options of the training recipes, checked in one place. Nothing here imports Keras."""
+
+import argparse
+import math
+from pathlib import Path
+
+DUAL_ENCODER = "preset of lesson 2: name or folder"
+FORMER = {  # options up to 0.5 that no line of DEFAULTS has the name of, and what replaces them
+    "diffusion": {
+        "prediction": "it is DEFAULTS' parameterization in recipes/train_diffusion.py",
+        "no-whiten": "change DEFAULTS' whiten in recipes/train_diffusion.py",
+        "guide-at": "training.snapshots.reconstruct makes a guide of an earlier step: DiffusionStage(guide=)",
+        "space": "run recipes/train_latent_diffusion.py",
+        "autoencoder": "run recipes/train_latent_diffusion.py",
+        "condition": "run recipes/train_image_decoder.py",
+    },
+    "prior": {"guidance": "change DEFAULTS' guidance_scale in recipes/train_prior.py"},
+}
+
+
+class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
+    """Every option with its default, and the description as it was written."""
+
+
+class Former(argparse.Action):
+    """An option that there was: to give it is an error that says what replaces it."""
+
+    def __call__(self, parser, namespace, values, option_string=None):
+        parser.error(f"{option_string} went: {self.const}")
+
+
+def number(kind, least=None, above=None, most=None):
+    """A type for `add_argument`: finite numbers of this kind, at least, above and at most these."""
+
+    def read(text):
+        value = kind(text)
+        if not math.isfinite(value):
+            raise argparse.ArgumentTypeError(f"must be finite, got {text}")
+        if least is not None and value < least:
+            raise argparse.ArgumentTypeError(f"must be at least {least}, got {text}")
+        if above is not None and value <= above:
+            raise argparse.ArgumentTypeError(f"must be above {above}, got {text}")
+        if most is not None and value > most:
+            raise argparse.ArgumentTypeError(f"must be at most {most}, got {text}")
+        return value
+
+    read.__name__ = kind.__name__  # argparse: "invalid int value: 'x'"
+    return read
+
+
+def training_parser(doc, name, defaults, changes=None):
+    """The options that every training recipe has.
+
+    Args:
+        doc: str, shown by `--help`.
+        name: str, the run's folder below `runs/`.
+        defaults: dict, this recipe's: of the options `minutes`, `batch_size`, `learning_rate` (and perhaps
+            `data`, `seed`), and of hyperparameters that are no options but stand on its page.
+        changes: dict, other values for some of these, as `main` was given them.
+
+    Returns:
+        `argparse.ArgumentParser`. What it reads has the hyperparameters too.
+
+    Raises: TypeError for a change of what has no default.
+    """
+    if unknown := sorted(set(changes or {}) - set(defaults)):
+        raise TypeError(f"there is no {', '.join(unknown)}; there are {', '.join(defaults)}")
+    options = {"data": "openmoji", "seed": 0, **defaults, **(changes or {})}
+    parser = argparse.ArgumentParser(description=doc, formatter_class=HelpFormatter)
+
+    def add(name, *args, to=parser, default=None, **kwargs):
+        to.add_argument(name, *args, default=options.pop(name[2:].replace("-", "_"), default), **kwargs)
+
+    add("--data", help='"openmoji", "emoji" (see prepare_data.py), or a folder of captioned pictures')
+    folder = {
+        "default": f"runs/{name}",
+        "type": Path,
+        "help": "the run's folder: preset, pictures, logs, state",
+    }
+    add("--output", **folder)
+    length = parser.add_mutually_exclusive_group()
+    minutes = "how long to train: a step is timed, and as many epochs are made of them as fit"
+    add("--minutes", to=length, type=number(float, above=0), help=minutes)
+    passes = "the same in passes over the training pictures"
+    add("--epochs", to=length, type=number(int, least=1), help=passes)
+    add("--batch-size", type=number(int, least=1), help="pictures in a step")
+    rate = "the largest; it rises, then falls to zero"
+    add("--learning-rate", type=number(float, above=0), help=rate)
+    precisions = {"default": "float32", "choices": ["float32", "mixed_bfloat16"]}
+    add("--precision", **precisions, help="arithmetic inside the networks")
+    mean = "steps whose gradients are averaged into one update"
+    add("--accumulate", default=1, type=number(int, least=1), help=mean)
+    add("--seed", type=number(int, least=0, most=2**32 - 1), help="of weights, order and noise")
+    restart = "throw away an earlier run in --output instead of resuming it"
+    parser.add_argument("--restart", action="store_true", help=restart)
+    smoke = "a tiny model, a few pictures, seconds: does everything run?"
+    parser.add_argument("--smoke", action="store_true", help=smoke)
+    page = f"change DEFAULTS in recipes/train_{name}.py"
+    former = {option.replace("_", "-"): page for option in options} | FORMER.get(name, {})
+    for option, instead in former.items():
+        hidden = {"default": argparse.SUPPRESS, "help": argparse.SUPPRESS}
+        parser.add_argument(f"--{option}", action=Former, nargs="*", const=instead, **hidden)
+    parser.set_defaults(**options)
+    return parser

@@ -1,0 +1,280 @@
+"""What the recipes share: data, encoders, the run, and the table at its end. Each imports this first."""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before TensorFlow is imported
+
+import sys
+import traceback
+from pathlib import Path
+
+import keras
+import numpy as np
+from command_line import DUAL_ENCODER as DUAL_ENCODER
+from command_line import number as number
+from command_line import training_parser as training_parser
+
+import keras_t2i
+from keras_t2i.data import load
+from keras_t2i.data import load_openmoji
+from keras_t2i.models import DiffusionUNet
+from keras_t2i.models import DualEncoder
+from keras_t2i.models import Generator
+from keras_t2i.models import TextToImageBackbone
+from keras_t2i.models import TextToImagePreprocessor
+from keras_t2i.objectives.diffusion import LEVELS
+from keras_t2i.presets.saving import save_preset
+from keras_t2i.training import encoding
+from keras_t2i.training import optimizers
+from keras_t2i.training import run
+from keras_t2i.training.snapshots import SaveSnapshots
+from keras_t2i.training.snapshots import choose_average
+from keras_t2i.utils.gif import save_frames
+from keras_t2i.utils.images import make_grid
+from keras_t2i.utils.images import save_png
+
+SMOKE_PICTURES = 48
+SMOKE_UNET = {"filters": (8, 16), "blocks": (1, 1), "attention_size": 8, "head_dim": 8, "condition_dim": 16}
+
+
+def start(parser, argv=None):
+    """Read the command line and seed everything.
+
+    Args:
+        parser: of `training_parser`.
+        argv: list of str, or `None`: the command line.
+
+    Returns:
+        Namespace of options and hyperparameters, and of `settings`, a dict of those that must be the same
+        when the run is resumed.
+    """
+    args = parser.parse_args(argv)
+    if args.output.exists() and not args.output.is_dir():
+        parser.error(f"--output {args.output} is a file: give a folder")
+    if args.smoke:
+        args.epochs, args.batch_size = 2, 8
+    if args.epochs is not None:
+        args.minutes = None
+    keras.utils.set_random_seed(args.seed)
+    if args.precision == "mixed_bfloat16" and not has_bfloat16():
+        print(
+            "This processor has no bfloat16 arithmetic: unless a GPU does the work, --precision float32 is "
+            "several times as fast.",
+            file=sys.stderr,
+        )
+    free = {"output", "restart", "epochs", "minutes"}
+    args.settings = {k: str(v) if isinstance(v, Path) else v for k, v in vars(args).items() if k not in free}
+    return args
+
+
+def has_bfloat16(cpuinfo=Path("/proc/cpuinfo")):
+    """Whether the processor multiplies bfloat16 in hardware; True where that cannot be told."""
+    try:
+        flags = next(line for line in cpuinfo.read_text().splitlines() if line.startswith("flags"))
+    except (OSError, StopIteration):
+        return True
+    return not {"avx512_bf16", "amx_bf16"}.isdisjoint(flags.split())
+
+
+def load_splits(args, size=32):
+    """Training and validation pictures of `--data`; a few of them for `--smoke`."""
+    if args.smoke and args.data in ("openmoji", "emoji"):
+        pictures = load_openmoji("train", size=size, limit=SMOKE_PICTURES)
+        return pictures.take(range(8, len(pictures))), pictures.take(range(8))
+    train, validation = load(args.data, "train", size), load(args.data, "validation", size)
+    return (train.take(range(min(SMOKE_PICTURES, len(train)))) if args.smoke else train), validation
+
+
+def some(data, count=12):
+    """So many pictures of `CaptionedImages`, evenly spread over all."""
+    return data.take(np.unique(np.linspace(0, len(data) - 1, min(count, len(data))).astype(int)))
+
+
+def rows(*pictures):
+    """Rows of pictures, each uint8 `(n, s, s, 3)`, one above the other: a grid, three times as large."""
+    return make_grid(np.concatenate(pictures), columns=len(pictures[0]), scale=3)
+
+
+def open_encoders(args, base=None, lesson=""):
+    """The encoders that a run builds on, and with `--start` the stage to go on from.
+
+    Args:
+        args: Namespace, with `dual_encoder` and perhaps `start`, names of presets or folders.
+        base: class of the stage of `--start` that makes pictures.
+        lesson: str, for the error: where such presets come from.
+
+    Returns:
+        `(dual_encoder, preprocessor, stage)`, the last `None` without `--start`.
+
+    Raises: ValueError where `--start` draws in another way.
+    """
+    if not getattr(args, "start", ""):
+        preprocessor = TextToImagePreprocessor.from_preset(args.dual_encoder)
+        return DualEncoder.from_preset(args.dual_encoder), preprocessor, None
+    generator = Generator.from_preset(args.start)
+    if not isinstance(generator.base, base) or generator.base.produces != "image":
+        raise ValueError(
+            f"--start {args.start} has no {base.__name__} of pictures: give a preset of {lesson}"
+        )
+    return generator.stage("text").dual_encoder, generator.preprocessor, generator.base
+
+
+def open_decoder(args):
+    """As `open_encoders`, but the third is the generator of `--decoder`, without a prior, or `None`.
+
+    Raises: ValueError where it draws no image concepts.
+    """
+    if not args.decoder:
+        return open_encoders(args)
+    generator = Generator.from_preset(args.decoder)
+    if not getattr(getattr(generator.base, "unet", None), "image_code", False):
+        raise ValueError(f"--decoder {args.decoder} draws no image concepts: see train_image_decoder.py")
+    stages = [stage for stage in generator.stages if stage.produces != "image_embedding"]
+    alone = Generator(TextToImageBackbone(stages), generator.preprocessor)
+    return generator.stage("text").dual_encoder, generator.preprocessor, alone
+
+
+def plain_concepts(dual_encoder, preprocessor, data):
+    """The concept of each picture's plain caption, float32 `(n, code_dim)` of length 1."""
+    token_ids = preprocessor.generate_preprocess(data.plain_captions)
+    return encoding.text_embeddings(dual_encoder.text_encoder, token_ids)
+
+
+def trainable_copy(network, precision):
+    """A network of the same class and weights, to be trained in this precision."""
+    copy = type(network).from_config({**network.get_config(), "dtype": precision, "trainable": True})
+    copy.set_weights(network.get_weights())
+    return copy
+
+
+def chosen(args, *names):
+    """Some of the options and hyperparameters, as a dict."""
+    return {name: getattr(args, name) for name in names}
+
+
+def build_unet(args, dual_encoder, pipeline, start=None, **sizes):
+    """A U-Net that is conditioned on captions, and on image concepts, of these encoders.
+
+    Args:
+        args: Namespace, with `size`, `whiten`, `precision` and `smoke`.
+        dual_encoder: `DualEncoder`.
+        pipeline: `Pipeline` of the training data, whose conditions are measured (`DiffusionUNet.whiten`).
+        start: `DiffusionStage` whose weights to go on from, or `None`.
+        sizes: `image_size`, `channels`, `image_code` of `DiffusionUNet`.
+    """
+    text_encoder, sizes = dual_encoder.text_encoder, {**sizes, "dtype": args.precision}
+    if start is None:
+        sizes |= {"code_dim": text_encoder.code_dim, "token_dim": text_encoder.filters}
+        unet = DiffusionUNet.from_size(args.size, **sizes, **(SMOKE_UNET if args.smoke else {}))
+    else:
+        unet = DiffusionUNet.from_config({**start.unet.get_config(), **sizes, "trainable": True})
+    if args.whiten:
+        encoding.whiten_conditions(unet, dual_encoder, pipeline.token_table, pipeline.data.pictures)
+    if start is not None:
+        unet.load_matching_weights(start.unet)
+    return unet
+
+
+def adamw(args, learning_rate=None, **options):
+    """`training.optimizers.adamw` by the options; its length is set when the run's is known."""
+    return optimizers.adamw(learning_rate or args.learning_rate, accumulate=args.accumulate, **options)
+
+
+def snapshots(args):
+    """What stores averages of the weights on the way, for `finish_diffusion`."""
+    return SaveSnapshots(args.output / "snapshots", times=10)
+
+
+def train(args, objective, pipeline, validation, draw=None, callbacks=()):
+    """`training.run.train` by the options: prints what it will cost, resumes, saves, draws, logs."""
+    return run.train(
+        objective,
+        pipeline,
+        args.epochs,
+        args.output,
+        validation=validation,
+        draw=draw,
+        settings=args.settings,
+        restart=args.restart,
+        callbacks=callbacks,
+        minutes=args.minutes,
+    )
+
+
+def figures(logs, *names):
+    """Rows of the table: those of the last epoch's metrics that there are."""
+    return [(name.replace("val_", "validation "), logs[name]) for name in names if name in logs]
+
+
+def finish(args, logs, model, table, pictures=None, **options):
+    """Save the preset and the pictures, and print the table.
+
+    Args:
+        args: Namespace; all is written below `output`.
+        logs: dict of `train`.
+        model: the network, or the `Generator`, that becomes the preset.
+        table: list of (what, figure).
+        pictures: dict, the name of a file to (what it shows, a grid of `rows`, or frames of a moving GIF).
+        options: of `presets.saving.save_preset`.
+    """
+    places = []
+    for name, (shows, picture) in (pictures or {}).items():
+        save = save_frames if name.endswith(".gif") else save_png
+        places.append((shows, save(picture, args.output / name)))
+    save_preset(model, args.output / "preset", weights_dtype="float16", **options)
+    places += [("preset", args.output / "preset"), ("logs (tensorboard --logdir)", args.output / "logs")]
+    cost = [("minutes", logs["seconds"] / 60), ("peak memory, MiB", run.peak_memory())]
+    table = [*table, *cost, *places]
+    width = max(len(what) for what, _ in table)
+    for what, value in table:
+        print(f"  {what:{width}}  {f'{value:.4g}' if isinstance(value, float) else value}")
+    if isinstance(model, Generator):
+        print(f'\nTry: python recipes/generate.py "a red apple" --preset {args.output / "preset"}')
+
+
+def finish_diffusion(args, logs, objective, validation, generator, draw, caption):
+    """`finish` of a diffusion model: validation chooses among averages of the weights, and a caption's
+    drawing is shown as it evolves.
+
+    Args:
+        args, logs: as of `finish`.
+        objective: trained `DiffusionObjective`, whose average is in `generator`.
+        validation: `Pipeline`.
+        generator: `Generator`, which becomes the preset.
+        draw: function of the objective and a number of steps (`None`: the preset's) to a grid.
+        caption: str.
+    """
+    best, metrics = choose_average(objective, validation, args.output / "snapshots")
+    table = [(f"validation loss, average of width {w}", of_width["loss"]) for w, of_width in metrics.items()]
+    table += [(f"validation error, {level}", metrics[best][f"error_{level}"]) for level in LEVELS]
+    pictures = {
+        "drawings.png": ("picture: true over drawn", draw(objective, num_steps=None)),
+        "evolution.gif": ("a picture as it evolves", generator.generate_frames(caption, seed=0)),
+    }
+    finish(args, logs, generator, [*table, ("average of width", best)], pictures)
+
+
+def script(main, argv=None):
+    """Run a recipe. A person's mistake ends in one sentence and exit code 2; Ctrl-C in one that says where
+    the run stands, and exit code 130. An error from elsewhere keeps its traceback."""
+    try:
+        main(argv)
+    except KeyboardInterrupt as stop:
+        sys.exit(_say(str(stop) or "Stopped before training began.", 130))
+    except (ValueError, TypeError, OSError, FloatingPointError) as error:
+        if not (isinstance(error, OSError) or _raised_by_us(error)):
+            raise
+        sys.exit(_say(f"{Path(sys.argv[0]).name}: error: {' '.join(str(error).split())}", 2))
+
+
+def _raised_by_us(error):
+    """Whether a `raise` of this package or of a recipe made the error, in words for people."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    ours = Path(keras_t2i.__file__).resolve().parent, Path(__file__).resolve().parent
+    file = Path(last.filename).resolve()
+    return last.line.startswith("raise") and any(folder in file.parents for folder in ours)
+
+
+def _say(sentence, code):
+    print(f"\n{sentence}", file=sys.stderr)
+    return code
