@@ -29,11 +29,13 @@ from keras_t2i.training import optimizers
 from keras_t2i.training import run
 from keras_t2i.training.snapshots import SaveSnapshots
 from keras_t2i.training.snapshots import choose_average
+from keras_t2i.utils.files import check_apart
 from keras_t2i.utils.gif import save_frames
 from keras_t2i.utils.images import make_grid
 from keras_t2i.utils.images import save_png
 
 SMOKE_PICTURES = 48
+PRESETS = ("start", "decoder", "dual_encoder", "autoencoder", "outside")  # options that name one
 SMOKE_UNET = {"filters": (8, 16), "blocks": (1, 1), "attention_size": 8, "head_dim": 8, "condition_dim": 16}
 
 
@@ -49,6 +51,8 @@ def start(parser, argv=None):
         when the run is resumed.
     """
     args = parser.parse_args(argv)
+    if args.data not in ("openmoji", "emoji"):  # then it is a folder
+        check_apart(args.output, args.data)
     if args.output.exists() and not args.output.is_dir():
         parser.error(f"--output {args.output} is a file: give a folder")
     if args.smoke:
@@ -187,6 +191,7 @@ def snapshots(args):
 
 def train(args, objective, pipeline, validation, draw=None, callbacks=()):
     """`training.run.train` by the options: prints what it will cost, resumes, saves, draws, logs."""
+    presets = [getattr(args, name, None) for name in PRESETS]
     return run.train(
         objective,
         pipeline,
@@ -194,9 +199,10 @@ def train(args, objective, pipeline, validation, draw=None, callbacks=()):
         args.output,
         validation=validation,
         draw=draw,
-        settings=args.settings,
+        settings=args.settings if args.epochs is None else {**args.settings, "epochs": args.epochs},
         restart=args.restart,
         callbacks=callbacks,
+        presets=[*filter(None, presets), *getattr(args, "critics", [])],
         minutes=args.minutes,
     )
 

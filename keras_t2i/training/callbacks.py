@@ -43,22 +43,41 @@ class ProgressLine(keras.callbacks.Callback):
         self.line.close()
 
 
-class PictureGrid(keras.callbacks.Callback):
+class Periodic(keras.callbacks.Callback):
+    """Something to do after some of the epochs, and after the last.
+
+    Args:
+        every: int, epochs between two times.
+        epochs: int, of the whole run; `None`: as `fit` is told.
+        times: int, in place of `every`: about how often in the whole run, but at most once an epoch.
+    """
+
+    def __init__(self, every=1, epochs=None, times=None):
+        super().__init__()
+        self.every, self.epochs, self.times = every, epochs, times
+
+    def is_due(self, epoch):
+        """Whether it is to be done after this epoch, counted from 0."""
+        epochs = self.params["epochs"] if self.epochs is None else self.epochs
+        every = self.every if self.times is None else max(1, epochs // self.times)
+        return (epoch + 1) % every == 0 or epoch + 1 == epochs
+
+
+class PictureGrid(Periodic):
     """After an epoch, a PNG of what the average of the network makes.
 
     Args:
         folder: gets `epoch_0001.png` and on.
         draw: function of the objective to a uint8 picture `(h, w, 3)`.
-        every: int, epochs between two pictures; the last epoch always has one.
-        epochs: int, of the whole run.
+        every, epochs, times: of `Periodic`.
     """
 
-    def __init__(self, folder, draw, every=1, epochs=None):
-        super().__init__()
-        self.folder, self.draw, self.every, self.epochs = Path(folder), draw, every, epochs
+    def __init__(self, folder, draw, every=1, epochs=None, times=None):
+        super().__init__(every, epochs, times)
+        self.folder, self.draw = Path(folder), draw
 
     def on_epoch_end(self, epoch, logs=None):
-        if (epoch + 1) % self.every == 0 or epoch + 1 == self.epochs:
+        if self.is_due(epoch):
             picture = self.draw(self.model)
             try:
                 save_png(picture, self.folder / f"epoch_{epoch + 1:04d}.png")
@@ -66,21 +85,20 @@ class PictureGrid(keras.callbacks.Callback):
                 warnings.warn(f"could not save a picture ({error}); training goes on", stacklevel=2)
 
 
-class Measure(keras.callbacks.Callback):
+class Measure(Periodic):
     """After an epoch, figures that no batch can tell join the epoch's logs.
 
     Args:
         measure: function of the objective to a dict of floats.
-        every: int, epochs between two times; the last epoch always counts.
-        epochs: int, of the whole run.
+        every, epochs, times: of `Periodic`.
     """
 
-    def __init__(self, measure, every=1, epochs=None):
-        super().__init__()
-        self.measure, self.every, self.epochs = measure, every, epochs
+    def __init__(self, measure, every=1, epochs=None, times=None):
+        super().__init__(every, epochs, times)
+        self.measure = measure
 
     def on_epoch_end(self, epoch, logs=None):
-        if logs is not None and ((epoch + 1) % self.every == 0 or epoch + 1 == self.epochs):
+        if logs is not None and self.is_due(epoch):
             logs.update(self.measure(self.model))
 
 

@@ -41,6 +41,22 @@ class Checkpoint(keras.callbacks.Callback):
         self.digest_file = self.folder / "state.sha256"
         self.settings_file = self.folder / "settings.json"
         self.digest = None  # of the state that is there
+        self.epochs_done = 0  # of that state
+
+    def saved_settings(self):
+        """The settings of the run that is there to be gone on with; an empty dict for a new run.
+
+        Raises: ValueError where they are damaged.
+        """
+        if not self.state_file.exists():
+            return {}
+        try:
+            return dict(json.loads(self.settings_file.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError) as error:
+            raise ValueError(
+                f"{self.settings_file} is damaged or missing ({error}), so the run cannot be resumed. Delete "
+                f"the folder {self.folder} to start anew, or give another --output"
+            ) from error
 
     def restore(self, objective, steps_per_epoch):
         """Load the last state into a compiled `objective`, if there is one.
@@ -55,15 +71,7 @@ class Checkpoint(keras.callbacks.Callback):
         if not self.state_file.exists():
             write_text(self.settings_file, json.dumps(self.settings, indent=2))
             return 0
-        try:
-            saved = json.loads(self.settings_file.read_text(encoding="utf-8"))
-            changed = differences(saved, self.settings)
-        except (OSError, ValueError, TypeError, AttributeError) as error:
-            raise ValueError(
-                f"{self.settings_file} is damaged or missing ({error}), so the run cannot be resumed. Delete "
-                f"the folder {self.folder} to start anew, or give another --output"
-            ) from error
-        if changed:
+        if changed := differences(self.saved_settings(), self.settings):
             raise ValueError(
                 f"{self.folder} holds a run with other settings ({', '.join(changed)}). "
                 "Give the same settings to resume it, another --output, or --restart to throw it away"
@@ -74,7 +82,8 @@ class Checkpoint(keras.callbacks.Callback):
         except Exception as error:  # of Keras or h5py, about layers that a person has not heard of
             sentence = f"{self.state_file} does not fit the networks. {_way_out(self.folder)}"
             raise ValueError(sentence) from error
-        return int(objective.steps) // steps_per_epoch
+        self.epochs_done = int(objective.steps) // steps_per_epoch
+        return self.epochs_done
 
     def _check_digest(self):
         with self.state_file.open("rb") as file:
@@ -98,7 +107,7 @@ class Checkpoint(keras.callbacks.Callback):
             new = digest(content)
             write_text(self.digest_file, f"{new}\n{self.digest or ''}\n")
             write_bytes(self.state_file, content)
-            self.digest = new
+            self.digest, self.epochs_done = new, epoch + 1
         except OSError as error:
             warnings.warn(f"could not save the run's state ({error}); training goes on", stacklevel=2)
 

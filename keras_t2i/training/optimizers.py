@@ -36,23 +36,26 @@ class ScheduledAdamW(keras.optimizers.AdamW):
     Args:
         learning_rate: float, the largest, or a `WarmupCosine`.
         warmup_steps: int, updates in which it rises; a tenth of the run at most.
+        steps: int, of the whole run, accumulated ones too; `None`: as `run.train` sets them.
         kwargs: of `keras.optimizers.AdamW`.
     """
 
-    def __init__(self, learning_rate=1e-3, warmup_steps=100, **kwargs):
+    def __init__(self, learning_rate=1e-3, warmup_steps=100, steps=None, **kwargs):
         if isinstance(learning_rate, dict):  # a stored config
             learning_rate = keras.saving.deserialize_keras_object(learning_rate)
         if not isinstance(learning_rate, WarmupCosine):
             learning_rate = WarmupCosine(learning_rate)
         super().__init__(learning_rate, **kwargs)
-        self.schedule, self.most_warmup_steps = learning_rate, warmup_steps
+        self.schedule, self.most_warmup_steps, self.steps = learning_rate, warmup_steps, steps
         rise, fall = int(self.schedule.warmup_steps), int(self.schedule.decay_steps)
         self.schedule.warmup_steps = self.add_variable((), "ones", "int32", name="rise")
         self.schedule.decay_steps = self.add_variable((), "ones", "int32", name="fall")
         self._set(rise, fall)
+        if steps is not None:
+            self.set_steps(steps)
 
     def set_steps(self, steps):
-        """Set the steps of the whole run, accumulated ones too.
+        """Set the steps of the whole run.
 
         Raises: ValueError where the run ends before its first update.
         """
@@ -69,7 +72,7 @@ class ScheduledAdamW(keras.optimizers.AdamW):
         self.schedule.decay_steps.assign(fall)
 
     def get_config(self):
-        return {**super().get_config(), "warmup_steps": self.most_warmup_steps}
+        return {**super().get_config(), "warmup_steps": self.most_warmup_steps, "steps": self.steps}
 
 
 def adamw(
@@ -101,24 +104,22 @@ def adamw(
         raise ValueError(f"learning_rate must be above 0, received {learning_rate}")
     if accumulate < 1:
         raise ValueError(f"accumulate must be at least 1, received {accumulate}")
-    optimizer = ScheduledAdamW(
+    return ScheduledAdamW(
         learning_rate,
         warmup_steps,
+        steps,
         weight_decay=weight_decay,
         global_clipnorm=global_clipnorm,
         gradient_accumulation_steps=accumulate if accumulate > 1 else None,
         **options,
     )
-    if steps is not None:
-        optimizer.set_steps(steps)
-    return optimizer
 
 
 def set_steps(optimizer, steps):
-    """Set the steps of the whole run in an optimizer, or in the parts of one; other kinds are left alone.
+    """Set the steps of the whole run in an optimizer, or in the parts of one, where they were left open.
 
     Raises: ValueError where the run ends before its first update.
     """
     for part in getattr(optimizer, "optimizers", [optimizer]):
-        if isinstance(part, ScheduledAdamW):
+        if isinstance(part, ScheduledAdamW) and part.steps is None:
             part.set_steps(steps)

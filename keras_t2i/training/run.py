@@ -15,11 +15,13 @@ from keras_t2i.training.callbacks import PictureGrid
 from keras_t2i.training.callbacks import ProgressLine
 from keras_t2i.training.checkpoint import Checkpoint
 from keras_t2i.training.checkpoint import StopOnNonFinite
+from keras_t2i.training.optimizers import set_steps
 from keras_t2i.training.run_folder import keep_tokenizer
 from keras_t2i.training.run_folder import open_run
 from keras_t2i.training.run_folder import resume_key
 
 PROBE_STEPS = 6
+REPORTS = 200  # about how often a long run is validated and drawn
 
 
 def train(
@@ -34,6 +36,7 @@ def train(
     restart=False,
     callbacks=(),
     presets=(),
+    minutes=None,
 ):
     """Train a compiled objective, or go on where an interrupted run of the same settings stopped.
 
@@ -43,33 +46,50 @@ def train(
     Args:
         objective: compiled `Objective`.
         pipeline: `Pipeline` of training batches.
-        epochs: int, of `len(pipeline)` steps each.
+        epochs: int, of `len(pipeline)` steps each; `None`: as many as fit into `minutes`.
         folder: str or path of the run.
         validation: optional fixed `Pipeline`.
         draw: optional function of the objective to a uint8 picture `(h, w, 3)`, for the grids.
-        picture_every: int, epochs between two grids.
+        picture_every: int, epochs between two grids; more in a run of very many.
         settings: dict, JSON-able, that must be the same to resume.
         restart: bool, throw an earlier run in `folder` away: what it wrote, by the list that it kept, and
             nothing else.
         callbacks: further Keras callbacks. What they add to an epoch's logs is written and returned.
         presets: names, folders or handles of the presets that went into the objective. If their files, the
             data or the versions of this package and Keras change, the run is not resumed.
+        minutes: float, how long the steps may take by the time of one, which is measured when the run begins:
+            a run that is resumed has the epochs that it began with.
 
     Returns:
         dict: `seconds` and `seconds_per_step` of this call, and the last epoch's metrics.
 
     Raises:
         ValueError: `folder` holds a run of other settings, data, presets or versions, a damaged one, or, with
-            `restart`, files that are of no run; the message says what to do.
+            `restart`, files that are of no run; the message says what to do. Or the run ends before its first
+            update.
         FloatingPointError: the loss was not a finite number; the last good weights are in place.
+        KeyboardInterrupt: with words for the person who stopped the run: how to go on.
     """
     folder = Path(folder)
     open_run(folder, restart)
-    checkpoint = Checkpoint(folder / "state", resume_key(settings or {}, pipeline, validation, presets))
+    if epochs is None and minutes is None:
+        raise ValueError("train needs the length of the run: epochs or minutes")
+    key = resume_key(settings or {}, pipeline, validation, presets)
+    checkpoint, timed = Checkpoint(folder / "state", key), None
     if not objective.built:  # a saved state can only be loaded into what is built
         objective.build()
     objective.optimizer.build(objective.trainable_variables)
+    saved = checkpoint.saved_settings()
+    if epochs is None:
+        epochs = saved.get("epochs")
+        if epochs is None:
+            timed = time_a_step(objective, pipeline)
+            epochs = epochs_in(minutes, timed[1], len(pipeline))
+        checkpoint.settings |= {"minutes": minutes, "epochs": epochs}
+    elif "minutes" in saved:  # which these epochs were made of
+        checkpoint.settings["minutes"] = saved["minutes"]
     done = checkpoint.restore(objective, len(pipeline))
+    set_steps(objective.optimizer, epochs * len(pipeline))
     if not done:
         keep_tokenizer(folder, pipeline.preprocessor)
     if done:
@@ -77,29 +97,48 @@ def train(
     if done >= epochs:
         return {"seconds": 0.0, "seconds_per_step": 0.0}
 
-    first, per_step = time_a_step(objective, pipeline)
+    first, per_step = timed or time_a_step(objective, pipeline)
     print_cost(objective, pipeline, validation, epochs, done, first, per_step)
-    extra = [] if draw is None else [PictureGrid(folder / "pictures", draw, picture_every, epochs)]
+    every = max(1, epochs // REPORTS)
+    grid = PictureGrid(folder / "pictures", draw, max(every, picture_every))
     start = time.perf_counter()
-    history = objective.fit(
-        pipeline,
-        epochs=epochs,
-        initial_epoch=done,
-        validation_data=validation,
-        shuffle=False,
-        verbose=0,
-        callbacks=[
-            SetPipelineEpoch(pipeline),
-            *callbacks,
-            Logs(folder / "logs"),
-            ProgressLine(epochs, len(pipeline), done),
-            *extra,
-            checkpoint,
-            StopOnNonFinite(checkpoint),
-        ],
-    ).history
+    try:
+        history = objective.fit(
+            pipeline,
+            epochs=epochs,
+            initial_epoch=done,
+            validation_data=validation,
+            validation_freq=[epoch for epoch in range(1, epochs + 1) if epoch % every == 0 or epoch == epochs],
+            shuffle=False,
+            verbose=0,
+            callbacks=[
+                SetPipelineEpoch(pipeline),
+                *callbacks,
+                Logs(folder / "logs"),
+                ProgressLine(epochs, len(pipeline), done),
+                *([] if draw is None else [grid]),
+                checkpoint,
+                StopOnNonFinite(checkpoint),
+            ],
+        ).history
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(where_it_stands(folder, checkpoint.epochs_done, epochs)) from None
     last = {name: values[-1] for name, values in history.items()}
     return {"seconds": time.perf_counter() - start, "seconds_per_step": per_step, **last}
+
+
+def epochs_in(minutes, seconds_per_step, steps_per_epoch):
+    """How many epochs come nearest to so many minutes: an int of at least 1."""
+    return max(1, round(60 * minutes / (seconds_per_step * steps_per_epoch)))
+
+
+def where_it_stands(folder, done, epochs):
+    """What to tell a person who stopped a run."""
+    if done:
+        stands = f"Its state after epoch {done} of {epochs} is in {folder}: the same command goes on from there."
+    else:
+        stands = f"No epoch of {epochs} was done: the same command begins anew."
+    return f"Stopped. {stands}"
 
 
 class _Probe(keras.utils.PyDataset):
