@@ -68,9 +68,9 @@ def judge(places):
             backbone.unet,
             backbone.dual_encoder.text_encoder,
             process=backbone.process,
-            prediction=backbone.prediction,
+            parameterization=backbone.prediction,
             data_std=backbone.data_std,
-            widths=(),
+            averages=None,
         )
         objective.compile()
         data = Pipeline(unseen, generator.preprocessor, 64, training=False)

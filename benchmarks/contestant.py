@@ -142,7 +142,7 @@ class Ours:
             options = {"filters": CHANNELS, "blocks": BLOCKS, "attention_size": 16, "condition_dim": 256}
             network = DiffusionUNet(SIZE, patch_size=1, code_dim=CODE, token_dim=WIDTH, dtype=half, **options)
         self.network, self.parameters = network, network.count_params()
-        self.objective = Denoising(network, dual_encoder.text_encoder, widths=())
+        self.objective = Denoising(network, dual_encoder.text_encoder, averages=None)
         self.objective.compile(optimizer=keras.optimizers.AdamW(1e-4, global_clipnorm=1.0))
         self.objective.optimizer.build(self.objective.trainable_variables)  # as `training.run.train` does
         if "bfloat16" in variant:  # as `from_preset(..., dtype="bfloat16")` opens it

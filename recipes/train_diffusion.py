@@ -36,12 +36,13 @@ from keras_t2i.models import TextToImagePreprocessor
 from keras_t2i.models import UnCLIPBackbone
 from keras_t2i.models import UnCLIPGenerator
 from keras_t2i.models import token_features
-from keras_t2i.models.networks.autoencoder import code_grid
 from keras_t2i.models.networks.unet import SIZES
 from keras_t2i.objectives.denoising import Denoising
 from keras_t2i.objectives.diffusion import LEVELS
-from keras_t2i.training.averages import SaveSnapshots
-from keras_t2i.training.averages import reconstruct
+from keras_t2i.training.encoding import data_std
+from keras_t2i.training.encoding import encode_images
+from keras_t2i.training.encoding import encode_latents
+from keras_t2i.training.encoding import image_embeddings
 from keras_t2i.training.options import adamw
 from keras_t2i.training.options import load_splits
 from keras_t2i.training.options import prepare
@@ -49,16 +50,17 @@ from keras_t2i.training.options import print_table
 from keras_t2i.training.options import training_parser
 from keras_t2i.training.run import peak_memory
 from keras_t2i.training.run import train
+from keras_t2i.training.snapshots import SaveSnapshots
+from keras_t2i.training.snapshots import choose_average
+from keras_t2i.training.snapshots import reconstruct
 from keras_t2i.utils.batching import predict_in_batches
-from keras_t2i.utils.embeddings import l2_normalize
 from keras_t2i.utils.gif import save_frames
-from keras_t2i.utils.images import downsample
 from keras_t2i.utils.images import make_grid
 from keras_t2i.utils.images import save_png
 from keras_t2i.utils.images import to_float
 
 TINIEST = {"filters": (8, 16), "blocks": (1, 1), "attention_size": 8, "head_dim": 8, "condition_dim": 16}
-WIDTHS = (0.05, 0.075, 0.1, 0.15, 0.2)  # of the averages among which validation chooses
+SIGMA_REL = (0.05, 0.075, 0.1, 0.15, 0.2)  # of the averages among which validation chooses
 
 
 def parse(argv):
@@ -113,10 +115,10 @@ def main(argv=None):
         encoder = autoencoder.encoder
         if encoder.image_size != args.image_size:
             parser.error(f"{args.autoencoder} is for --image-size {encoder.image_size}")
-        side, channels = code_grid(encoder.image_size, encoder.filters, encoder.code_dim)
         some = pictures.take(np.linspace(0, len(pictures) - 1, min(2048, len(pictures))).astype(int))
-        autoencoder.standardize(latents(encoder, some, side).reshape(len(some), -1))
-        tables = [{"latents": latents(encoder, data, side)} for data in (pictures, unseen)]
+        autoencoder.standardize(encode_images(encoder, some.pictures))
+        tables = [{"latents": encode_latents(encoder, data.pictures)} for data in (pictures, unseen)]
+        side, channels = tables[0]["latents"].shape[2:]
 
     pipeline = Pipeline(pictures, preprocessor, args.batch_size, seed=args.seed, image_features=tables[0])
     validation = Pipeline(unseen, preprocessor, args.batch_size, image_features=tables[1], training=False)
@@ -138,11 +140,11 @@ def main(argv=None):
         unet,
         text_encoder,
         process=args.process,
-        prediction=args.prediction,
+        parameterization=args.prediction,
         weight=args.weight,
         times=args.times,
         caption_dropout=args.caption_dropout,
-        data_std=float(np.sqrt(np.mean(np.square(examples)))),
+        data_std=data_std(examples),
         image_encoder=image_encoder,
         seed=args.seed,
     )
@@ -189,8 +191,7 @@ def main(argv=None):
         callbacks=[SaveSnapshots(args.output / "snapshots", every, args.epochs)],
     )
 
-    losses = choose_average(objective, validation, args.output / "snapshots")
-    best = min(losses, key=lambda width: losses[width]["loss"])
+    best, losses = choose_average(objective, validation, args.output / "snapshots", SIGMA_REL)
     guide = None
     if args.guide_at:
         step = max(every, int(args.guide_at * args.epochs)) * len(pipeline)
@@ -204,7 +205,7 @@ def main(argv=None):
     save_frames(generator.generate_frames(captions[0], seed=0), args.output / "evolution.gif")
     print_table(
         [
-            *((f"validation loss, average of width {w}", losses[w]["loss"]) for w in WIDTHS),
+            *((f"validation loss, average of width {w}", losses[w]["loss"]) for w in SIGMA_REL),
             *((f"validation error, {level}", losses[best][f"error_{level}"]) for level in LEVELS),
             ("minutes", logs["seconds"] / 60),
             ("peak memory, MiB", peak_memory()),
@@ -228,38 +229,12 @@ def opened(args):
     return start.backbone.dual_encoder, start.preprocessor, start.backbone.unet
 
 
-def choose_average(objective, validation, folder):
-    """The averages stored on the way make averages of any length: validation chooses.
-
-    Returns the metrics of each width; the network of the lowest loss is left in `objective.average`.
-    """
-    losses = {}
-    for width in WIDTHS:
-        objective.average.set_weights(reconstruct(folder, width))
-        losses[width] = objective.evaluate(validation, verbose=0, return_dict=True)
-    best = min(losses, key=lambda width: losses[width]["loss"])
-    objective.average.set_weights(reconstruct(folder, best))
-    return losses
-
-
-def codes_of(encoder, data):
-    """Codes of all pictures, float32 `(n, code_dim)`."""
-    parts = [data.pictures[start : start + 256] for start in range(0, len(data), 256)]
-    codes = [predict_in_batches(encoder, downsample(to_float(p), encoder.image_size), 64) for p in parts]
-    return np.concatenate(codes)
-
-
-def latents(encoder, data, side):
-    """Codes of all pictures as small pictures, float32 `(n, side, side, channels)`, computed once."""
-    return codes_of(encoder, data).reshape(len(data), side, side, -1)
-
-
 def whiten(unet, text_encoder, token_table, image_encoder=None, pictures=None):
     """Show the network the captions and perhaps the pictures' concepts, for the directions in which they
     differ."""
     some = token_table[np.linspace(0, len(token_table) - 1, min(4096, len(token_table))).astype(int)]
     features = predict_in_batches(token_features(text_encoder), some, 256)
-    concepts = None if image_encoder is None else l2_normalize(codes_of(image_encoder, pictures))
+    concepts = None if image_encoder is None else image_embeddings(image_encoder, pictures.pictures, 64)
     unet.whiten(features["text_code"], features["text_tokens"][features["text_mask"] > 0], concepts)
 
 

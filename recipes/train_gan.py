@@ -13,9 +13,9 @@ Two networks that learn against each other need not settle. What the logs show, 
   better. Its slope is then anything at all. The penalties "r1" and "r2" keep it flat where pictures are. It
   has learned the pictures by heart where "real_accuracy" is high and "val_real_accuracy" low: that is why it
   looks through random changes, and why little data keeps a loss on pixels beside it (--pixel-weight).
-- Collapsed modes: "variety" (drawings of a batch) and "coverage" (of real pictures by drawings) fall, "seeds"
-  (two drawings of a caption) is 0. The relativistic loss compares each drawing with a real picture, so that
-  it does not pay to draw only what is safe.
+- Collapsed modes: "diversity_ratio" (of drawings of a batch) and "coverage" (of real pictures by drawings)
+  fall, "seeds" (two drawings of a caption) is 0. The relativistic loss compares each drawing with a real
+  picture, so that it does not pay to draw only what is safe.
 - Oscillation: "gap" and the losses swing, and the drawings with them, while both chase each other. R1 and R2
   damp it; --alternate lets the generator answer the discriminator as it is now; what is drawn and saved is
   the generator's average. The losses themselves tell nothing: "generator" may rise while drawings improve.
@@ -140,7 +140,7 @@ def main(argv=None):
 
     save_png(draw(objective), args.output / "drawings.png")
     generator.save_to_preset(args.output / "preset", weights_dtype="float16")
-    watched = ("real_accuracy", "fake_accuracy", "val_real_accuracy", "gap", "variety", "val_pixels")
+    watched = ("real_accuracy", "fake_accuracy", "val_real_accuracy", "gap", "diversity_ratio", "val_pixels")
     print_table(
         [
             *((name, logs[name]) for name in watched if name in logs),

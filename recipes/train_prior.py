@@ -28,6 +28,9 @@ from keras_t2i.models import TextToImagePreprocessor
 from keras_t2i.models import UnCLIPGenerator
 from keras_t2i.objectives.diffusion import LEVELS
 from keras_t2i.objectives.prior import PriorDenoising
+from keras_t2i.training.averages import PowerFunctionEMA
+from keras_t2i.training.encoding import image_embeddings
+from keras_t2i.training.encoding import text_embeddings
 from keras_t2i.training.options import adamw
 from keras_t2i.training.options import load_splits
 from keras_t2i.training.options import prepare
@@ -35,11 +38,9 @@ from keras_t2i.training.options import print_table
 from keras_t2i.training.options import training_parser
 from keras_t2i.training.run import peak_memory
 from keras_t2i.training.run import train
-from keras_t2i.utils.batching import predict_in_batches
 from keras_t2i.utils.embeddings import l2_normalize
 from keras_t2i.utils.images import make_grid
 from keras_t2i.utils.images import save_png
-from keras_t2i.utils.images import to_float
 
 RIDGES = (0.1, 1.0, 10.0, 100.0, 1000.0)
 
@@ -75,7 +76,9 @@ def main(argv=None):
         dtype=args.precision,
     )
     prior.measure(codes["text_codes"], codes["image_codes"])
-    objective = PriorDenoising(prior, caption_dropout=args.caption_dropout, widths=(0.1,), seed=args.seed)
+    objective = PriorDenoising(
+        prior, caption_dropout=args.caption_dropout, averages=PowerFunctionEMA((0.1,)), seed=args.seed
+    )
     pipeline = pairs(pictures, codes, args.batch_size, seed=args.seed)
     validation = pairs(unseen, unseen_codes, args.batch_size, training=False)
     objective.compile(optimizer=adamw(args, args.epochs * len(pipeline)))
@@ -144,10 +147,8 @@ def save_whole(decoder, prior, unseen, folder):
 def codes_of(dual_encoder, preprocessor, data):
     """Concepts of all pictures, and of all phrasings, those of the first picture first."""
     token_ids = Pipeline(data, preprocessor).token_table
-    parts = [to_float(data.pictures[start : start + 256]) for start in range(0, len(data), 256)]
-    images = [predict_in_batches(dual_encoder.image_encoder, part, 256) for part in parts]
-    texts = predict_in_batches(dual_encoder.text_encoder, token_ids, 256)
-    return {"image_codes": l2_normalize(np.concatenate(images)), "text_codes": l2_normalize(texts)}
+    images = image_embeddings(dual_encoder.image_encoder, data.pictures)
+    return {"image_codes": images, "text_codes": text_embeddings(dual_encoder.text_encoder, token_ids)}
 
 
 def pairs(data, codes, batch_size, **options):

@@ -32,6 +32,7 @@ from keras_t2i.models import ImageDecoder
 from keras_t2i.models import ImageEncoder
 from keras_t2i.models import TextToImagePreprocessor
 from keras_t2i.objectives.vae import Variational
+from keras_t2i.training.encoding import text_embeddings
 from keras_t2i.training.options import adamw
 from keras_t2i.training.options import load_splits
 from keras_t2i.training.options import prepare
@@ -40,7 +41,6 @@ from keras_t2i.training.options import training_parser
 from keras_t2i.training.run import peak_memory
 from keras_t2i.training.run import train
 from keras_t2i.utils.batching import predict_in_batches
-from keras_t2i.utils.embeddings import l2_normalize
 from keras_t2i.utils.images import make_grid
 from keras_t2i.utils.images import save_png
 from keras_t2i.utils.images import to_float
@@ -144,7 +144,7 @@ def prices(args):
 def concepts_of(dual_encoder, preprocessor, pictures):
     """The concept of each picture's first caption: float32 `(n, code_dim)` of length 1."""
     token_ids = preprocessor.generate_preprocess([phrasings[0] for phrasings in pictures.captions])
-    return l2_normalize(predict_in_batches(dual_encoder.text_encoder, token_ids, 256))
+    return text_embeddings(dual_encoder.text_encoder, token_ids)
 
 
 if __name__ == "__main__":

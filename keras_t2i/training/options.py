@@ -8,6 +8,7 @@ import keras
 
 from keras_t2i.data import load
 from keras_t2i.data import load_openmoji
+from keras_t2i.training import optimizers
 
 SMOKE_PICTURES = 48
 
@@ -99,22 +100,9 @@ def load_splits(args, size=32):
 
 
 def adamw(args, steps, learning_rate=None, **options):
-    """AdamW with a short rise and a cosine fall to zero over the run's `steps`, accumulated ones too.
-
-    `learning_rate`: the largest, that of `args` by default. `options`: of `keras.optimizers.AdamW`.
-    """
+    """`optimizers.adamw` by the options `--learning-rate` and `--accumulate`."""
     highest = args.learning_rate if learning_rate is None else learning_rate
-    rise = min(100 * args.accumulate, steps // 10)
-    schedule = keras.optimizers.schedules.CosineDecay(
-        0.0, max(1, steps - rise), alpha=0.01, warmup_target=highest, warmup_steps=max(1, rise)
-    )
-    return keras.optimizers.AdamW(
-        schedule,
-        weight_decay=1e-4,
-        global_clipnorm=1.0,
-        gradient_accumulation_steps=args.accumulate if args.accumulate > 1 else None,
-        **options,
-    )
+    return optimizers.adamw(highest, steps, args.accumulate, **options)
 
 
 def print_table(rows):
