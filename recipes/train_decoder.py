@@ -60,7 +60,7 @@ def main(argv=None):
 
     small = {"filters": (8, 8, 8), "blocks": (0, 0, 0)} if args.smoke else {}
     decoder = ConceptDecoder(dual_encoder.image_size, **small, dtype=args.precision)
-    plain = preprocessor.generate_preprocess([phrasings[0] for phrasings in pictures.captions])
+    plain = preprocessor.generate_preprocess(pictures.plain_captions)
     codes = dual_encoder.text_encoder.predict(plain, batch_size=256, verbose=0)
     decoder.whiten(codes / np.linalg.norm(codes, axis=1, keepdims=True), args.noise_scale)
     objective = CodeConsistency(
@@ -77,7 +77,7 @@ def main(argv=None):
     objective.compile(optimizer=adamw(args, args.epochs * len(pipeline)))
 
     examples = pictures.take(np.linspace(0, len(pictures) - 1, min(12, len(pictures))))
-    examples_ids = preprocessor.generate_preprocess([phrasings[0] for phrasings in examples.captions])
+    examples_ids = preprocessor.generate_preprocess(examples.plain_captions)
     concepts = dual_encoder.predict(
         {"images": examples.pictures / 127.5 - 1, "token_ids": examples_ids}, verbose=0
     )

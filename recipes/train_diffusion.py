@@ -164,7 +164,7 @@ def main(argv=None):
         return (UnCLIPGenerator if from_code else DiffusionGenerator)(backbone, preprocessor)
 
     shown = pictures.take(np.linspace(0, len(pictures) - 1, min(12, len(pictures))))
-    captions = [phrasings[0] for phrasings in shown.captions]
+    captions = shown.plain_captions
     drawer = generator_of(objective.average)
 
     def drawn_by(generator, **options):  # of image concepts: variations of the true pictures

@@ -14,6 +14,7 @@ or ranks may use a judge.
 from keras_t2i.data import Pipeline
 from keras_t2i.data import augmentation
 from keras_t2i.data import load
+from keras_t2i.data.registry import splits_of
 from keras_t2i.evaluation.judges.evaluator import HALVES
 from keras_t2i.evaluation.judges.evaluator import TOWERS
 from keras_t2i.evaluation.judges.evaluator import Evaluator
@@ -77,18 +78,16 @@ def main(argv=None):
     parser.add_argument("--sequence-length", default=32, type=int, help="word pieces of a caption")
     parser.set_defaults(data="emoji", seed=101)
     args = parser.parse_args(argv)
-    if args.smoke and args.data == "emoji":
-        args.data = "openmoji"
     settings = prepare(args)
     train_split, unseen = load_splits(args)
     every = train_split.joined(unseen)
-    if args.data in ("openmoji", "emoji") and not args.smoke:
+    if "test" in splits_of(args.data) and not args.smoke:
         every = every.joined(load(args.data, "test"))
     halves = half_of(every)
     pictures, others = (every.take((halves == h).nonzero()[0]) for h in (args.half, 1 - args.half))
     others = others.take(range(0, len(others), max(1, len(others) // WATCHED)))
 
-    captions = [caption for phrasings in pictures.captions for caption in phrasings]
+    captions = [caption for some in pictures.captions for caption in some]
     tokenizer = CaptionTokenizer.learn(captions, vocabulary_size=args.vocabulary_size)
     preprocessor = TextToImagePreprocessor(tokenizer, sequence_length=args.sequence_length)
     text_tower, image_tower = TOWERS[args.architecture]

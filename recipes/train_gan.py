@@ -78,7 +78,7 @@ def main(argv=None):
     settings = prepare(args)
     dual_encoder, preprocessor, decoder = opened(args)
     pictures, unseen = load_splits(args, dual_encoder.image_size)
-    plain = preprocessor.generate_preprocess([phrasings[0] for phrasings in pictures.captions])
+    plain = preprocessor.generate_preprocess(pictures.plain_captions)
     codes = dual_encoder.text_encoder.predict(plain, batch_size=256, verbose=0)
     concepts = l2_normalize(codes)
 
@@ -117,7 +117,7 @@ def main(argv=None):
     asked = pictures.take(np.unique(np.linspace(0, len(pictures) - 1, MEASURED).astype(int)))
 
     def drawings(data, seed):
-        return generator.generate([phrasings[0] for phrasings in data.captions], seed=seed)
+        return generator.generate(data.plain_captions, seed=seed)
 
     def draw(objective):  # true pictures over two drawings of each caption
         rows = [shown.pictures, drawings(shown, 0), drawings(shown, 1000)]

@@ -20,7 +20,8 @@ import numpy as np
 
 from keras_t2i.data import Pipeline
 from keras_t2i.data import load
-from keras_t2i.evaluation.judges.ridge import ridge_regression
+from keras_t2i.data.registry import splits_of
+from keras_t2i.evaluation.baselines.ridge import ridge_regression
 from keras_t2i.models import DualEncoder
 from keras_t2i.models import Generator
 from keras_t2i.models import Prior
@@ -96,9 +97,9 @@ def main(argv=None):
         places |= save_whole(decoder, prior, unseen, args.output)
     seen = pictures.take(np.linspace(0, len(pictures) - 1, min(500, len(pictures))))
     sets = {"training captions": seen, "unseen concepts": unseen}
-    if args.data in ("openmoji", "emoji") and not args.smoke:
+    if "test" in splits_of(args.data) and not args.smoke:
         sets["held-out combinations"] = load(args.data, "test", dual_encoder.image_size)
-    sets = {name: first_phrasings(dual_encoder, preprocessor, data) for name, data in sets.items()}
+    sets = {name: plain_pairs(dual_encoder, preprocessor, data) for name, data in sets.items()}
     matrix = best_ridge(pipeline, *sets["unseen concepts"])
     rows = [row for name, codes in sets.items() for row in compared(prior, matrix, name, *codes)]
     losses = objective.evaluate(validation, verbose=0, return_dict=True)
@@ -131,7 +132,7 @@ def save_whole(decoder, prior, unseen, folder):
     whole = Generator.from_stages(decoder=decoder, prior=prior)
     whole.save_to_preset(folder / "generator", weights_dtype="float16")
     shown = unseen.take(np.unique(np.linspace(0, len(unseen) - 1, 12).astype(int)))
-    captions = [phrasings[0] for phrasings in shown.captions]
+    captions = shown.plain_captions
     alone = type(decoder)(decoder.backbone.with_parts(prior=None), decoder.preprocessor)
     rows = [shown.pictures, *(generator.generate(captions, seed=0) for generator in (alone, whole))]
     save_png(make_grid(np.concatenate(rows), columns=len(shown), scale=3), folder / "drawings.png")
@@ -142,7 +143,7 @@ def save_whole(decoder, prior, unseen, folder):
 
 
 def codes_of(dual_encoder, preprocessor, data):
-    """Concepts of all pictures, and of all phrasings, those of the first picture first."""
+    """Concepts of all pictures, and of all captions, those of the first picture first."""
     token_ids = Pipeline(data, preprocessor).token_table
     parts = [to_float(data.pictures[start : start + 256]) for start in range(0, len(data), 256)]
     images = [predict_in_batches(dual_encoder.image_encoder, part, 256) for part in parts]
@@ -151,7 +152,7 @@ def codes_of(dual_encoder, preprocessor, data):
 
 
 def pairs(data, codes, batch_size, **options):
-    """Batches of the concept of a picture and that of one of its phrasings."""
+    """Batches of the concept of a picture and that of one of its captions."""
     image_codes = {"image_codes": codes["image_codes"]}
     return Pipeline(
         data,
@@ -163,7 +164,7 @@ def pairs(data, codes, batch_size, **options):
     )
 
 
-def first_phrasings(dual_encoder, preprocessor, data):
+def plain_pairs(dual_encoder, preprocessor, data):
     """Text and image concepts of each picture and its plain caption: two arrays `(n, d)`."""
     pipeline = pairs(data, codes_of(dual_encoder, preprocessor, data), len(data), training=False)
     batch = pipeline.batch(0)
@@ -172,7 +173,7 @@ def first_phrasings(dual_encoder, preprocessor, data):
 
 def best_ridge(pipeline, texts, images):
     """Of a few strengths the ridge regression whose codes are nearest to these pictures': its matrix."""
-    pictures = np.repeat(pipeline.image_features["image_codes"], pipeline.phrasing_counts, axis=0)
+    pictures = np.repeat(pipeline.image_features["image_codes"], pipeline.caption_counts, axis=0)
     inputs = with_ones(pipeline.caption_features["text_codes"])
     matrices = [ridge_regression(inputs, pictures, strength) for strength in RIDGES]
     return max(matrices, key=lambda matrix: cosine(l2_normalize(with_ones(texts) @ matrix), images))

@@ -143,7 +143,7 @@ def prices(args):
 
 def concepts_of(dual_encoder, preprocessor, pictures):
     """The concept of each picture's first caption: float32 `(n, code_dim)` of length 1."""
-    token_ids = preprocessor.generate_preprocess([phrasings[0] for phrasings in pictures.captions])
+    token_ids = preprocessor.generate_preprocess(pictures.plain_captions)
     return l2_normalize(predict_in_batches(dual_encoder.text_encoder, token_ids, 256))
 
 

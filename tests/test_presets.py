@@ -255,7 +255,7 @@ def test_presets_by_name(saved, tmp_path, monkeypatch, no_network):
 def test_packaged_presets_open(no_network):
     registry.register_packaged_presets()
     files = list(registry.PACKAGED.glob("*/config.json"))
-    assert {*evaluator.PACKAGED, *Generator.presets} <= {file.parent.name for file in files}
+    assert {*evaluator.PACKAGED_JUDGES, *Generator.presets} <= {file.parent.name for file in files}
     for file in files:
         cls = registry.preset_utils.check_config_class(json.loads(file.read_text()))
         assert type(cls.from_preset(file.parent.name)) is cls

@@ -7,7 +7,10 @@ from pathlib import Path
 import keras
 
 from keras_t2i.data import load
-from keras_t2i.data import load_openmoji
+from keras_t2i.data.registry import DATA_SETS
+from keras_t2i.data.registry import DEFAULT
+from keras_t2i.data.registry import describe_sources
+from keras_t2i.data.registry import load_sample
 
 SMOKE_PICTURES = 48
 
@@ -31,8 +34,8 @@ def training_parser(description, name, epochs, batch_size, learning_rate):
     add = parser.add_argument
     add(
         "--data",
-        default="openmoji",
-        help='"openmoji", "emoji" (see prepare_data.py), or a folder of captioned pictures',
+        default=DEFAULT,
+        help=describe_sources(),
     )
     add(
         "--output",
@@ -87,8 +90,8 @@ def has_bfloat16(cpuinfo=Path("/proc/cpuinfo")):
 
 def load_splits(args, size=32):
     """Training and validation pictures of `--data`; a few of them for `--smoke`."""
-    if args.smoke and args.data == "openmoji":
-        pictures = load_openmoji("train", size=size, limit=SMOKE_PICTURES)
+    if args.smoke and args.data in DATA_SETS:
+        pictures = load_sample(args.data, size, SMOKE_PICTURES)
         return pictures.take(range(8, len(pictures))), pictures.take(range(8))
     train, validation = load(args.data, "train", size), load(args.data, "validation", size)
     return (
