@@ -46,11 +46,11 @@ def run(args, name, seed):
 
 def judge(places):
     """Figures of the presets in these folders, kept in a file beside each."""
-    from steps import Examiner
+    from steps import Recognition
 
     from keras_t2i.data import Pipeline
     from keras_t2i.data import load
-    from keras_t2i.evaluation.judges.evaluator import PACKAGED
+    from keras_t2i.evaluation.judges.evaluator import PACKAGED_JUDGES
     from keras_t2i.evaluation.judges.evaluator import Judges
     from keras_t2i.evaluation.prompt_sets import load_prompt_sets
     from keras_t2i.models import Generator
@@ -58,13 +58,13 @@ def judge(places):
     from keras_t2i.objectives.diffusion import LEVELS
 
     sets, unseen = load_prompt_sets("openmoji", 32, 500)[0][:2], load("openmoji", "validation", 32)
-    examiner = Examiner(sets, Judges.from_presets(PACKAGED))
+    recognition = Recognition(sets, Judges.from_presets(PACKAGED_JUDGES))
     for place in places:
         file = place / "figures.json"
         if file.exists():
             continue
         generator = Generator.from_preset(place / "preset")
-        cells, _ = examiner.cells(generator)
+        cells, _ = recognition.figures(generator)
         figures = {s.name: float(cell.split()[0]) for s, cell in zip(sets, cells, strict=False)}
         base = generator.base
         objective = Denoising(

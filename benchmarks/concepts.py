@@ -15,9 +15,9 @@ import os
 from pathlib import Path
 
 import numpy as np
-from steps import Examiner
+from steps import Recognition
 
-from keras_t2i.evaluation.judges.evaluator import PACKAGED
+from keras_t2i.evaluation.judges.evaluator import PACKAGED_JUDGES
 from keras_t2i.evaluation.judges.evaluator import Judges
 from keras_t2i.evaluation.metrics.alignment import r_precision
 from keras_t2i.evaluation.metrics.reconstruction import psnr
@@ -45,33 +45,35 @@ def table(title, header, rows):
         print(f"| {' | '.join(str(cell) for cell in row)} |", flush=True)
 
 
-def the_prior(generator, examiner, sets):
+def the_prior(generator, recognition, sets):
     """R-precision by what the decoder is given."""
     prior = generator.stage("image_embedding")
     others = [stage for stage in generator.stages if stage is not prior]
     without = Generator(TextToImageBackbone(others), generator.preprocessor)
     rows = []
     for name, drawer in (("the prior's", generator), ("the text's", without)):
-        cells, _ = examiner.cells(drawer)
+        cells, _ = recognition.figures(drawer)
         rows.append([name, "and words", *cells[:-1]])
         cells = []
         for prompts in sets:
             drawer_codes = drawer.encode_text(prompts.prompts)
             if drawer is generator:
                 drawer_codes = prior.sample_codes(drawer_codes, seed=0)
-            cells.append(recognised(drawer.decode(drawer_codes, seed=0, batch_size=64), prompts, examiner))
+            cells.append(recognised(drawer.decode(drawer_codes, seed=0, batch_size=64), prompts, recognition))
         rows.append([name, "no words", *cells])
-    own = [generator.decode(generator.encode_image(s.asked.pictures), seed=0, batch_size=64) for s in sets]
-    rows.append(["the true picture's", "no words", *map(recognised, own, sets, [examiner] * len(sets))])
-    rows.append(["(real pictures)", "", *(recognised(s.asked.pictures, s, examiner) for s in sets)])
+    own = [generator.decode(generator.encode_image(s.images.pictures), seed=0, batch_size=64) for s in sets]
+    rows.append(["the true picture's", "no words", *map(recognised, own, sets, [recognition] * len(sets))])
+    rows.append(["(real pictures)", "", *(recognised(s.images.pictures, s, recognition) for s in sets)])
     table("R-precision@1, by concept", ["concept", "", *(f"{s.name} ({len(s)})" for s in sets)], rows)
 
 
-def recognised(pictures, prompts, examiner, repeats=1):
-    judge = np.tile(examiner.judge_of[prompts.name], repeats)
-    codes = examiner.judges.encode_image(pictures, judge)
-    cell = r_precision(codes, examiner.pools[prompts.name], prompts.trials, repeats)["r1_random"]
-    return f"{cell['value']:.2f} ({cell['low']:.2f} to {cell['high']:.2f})"
+def recognised(pictures, prompts, recognition, seeds_per_prompt=1):
+    judge = np.tile(recognition.judge_of[prompts.name], seeds_per_prompt)
+    codes = recognition.judges.encode_image(pictures, judge)
+    estimate = r_precision(codes, recognition.pools[prompts.name], prompts.trials, seeds_per_prompt)[
+        "r1_random"
+    ]
+    return f"{estimate.value:.2f} ({estimate.low:.2f} to {estimate.high:.2f})"
 
 
 def inversion(generator, pictures, output):
@@ -88,41 +90,41 @@ def inversion(generator, pictures, output):
     table(f"Inversion and back, {len(pictures)} pictures of concepts never seen", header, rows)
 
 
-def variations(generator, prompts, examiner, output, n=4):
-    asked = prompts.asked
-    found = np.stack([generator.variations(p, n, seed=0) for p in asked.pictures], axis=1)
+def variations(generator, prompts, recognition, output, n=4):
+    images = prompts.images
+    found = np.stack([generator.variations(p, n, seed=0) for p in images.pictures], axis=1)
     flat = found.reshape(-1, *found.shape[2:])
     spread = np.abs(found[1:].astype("float64") - found[0]).mean() / 255
     rows = [
-        ["variations", recognised(flat, prompts, examiner, n), f"{spread:.3f}"],
-        ["their sources", recognised(asked.pictures, prompts, examiner), ""],
+        ["variations", recognised(flat, prompts, recognition, n), f"{spread:.3f}"],
+        ["their sources", recognised(images.pictures, prompts, recognition), ""],
     ]
     header = ["", "R-precision@1 of the source's caption", "mean difference of two, 0 to 1"]
-    table(f"Variations of {len(asked)} pictures, {prompts.name}", header, rows)
-    shown = np.linspace(0, len(asked) - 1, 12).astype(int)
-    rows = np.concatenate([asked.pictures[shown][None], found[:, shown]])
+    table(f"Variations of {len(images)} pictures, {prompts.name}", header, rows)
+    shown = np.linspace(0, len(images) - 1, 12).astype(int)
+    rows = np.concatenate([images.pictures[shown][None], found[:, shown]])
     save_png(make_grid(rows.reshape(-1, *rows.shape[2:]), 12, 3), output / "variations.png")
 
 
-def text_diffs(generator, sets, examiner, output, limit):
+def text_diffs(generator, sets, recognition, output, limit):
     rows, strips = [], []
     for name, (before, after) in CHANGES.items():
         cases = []
         for prompts in sets:
-            judge = examiner.judge_of[prompts.name]
+            judge = recognition.judge_of[prompts.name]
             for i, caption in enumerate(prompts.prompts):
                 if before in caption and not (before == "" and "," in caption):
                     changed = caption.replace(before, after) if before else caption + after
-                    cases.append((prompts.asked.pictures[i], caption, changed, judge[i]))
+                    cases.append((prompts.images.pictures[i], caption, changed, judge[i]))
         cases = cases[:: max(1, len(cases) // limit)][:limit]
         drawn = np.stack(
             [generator.text_diff(picture, caption, changed, THETAS) for picture, caption, changed, _ in cases]
         )
-        captions = examiner.judges.encode_text([c for case in cases for c in case[1:3]])
+        captions = recognition.judges.encode_text([c for case in cases for c in case[1:3]])
         captions = captions.reshape(len(cases), 2, -1)
         cells = []
         for k in range(len(THETAS)):
-            codes = examiner.judges.encode_image(drawn[:, k], np.array([case[3] for case in cases]))
+            codes = recognition.judges.encode_image(drawn[:, k], np.array([case[3] for case in cases]))
             old, new = np.einsum("nd,ncd->cn", codes, captions)
             cells.append(f"{np.mean(new > old):.2f}, {np.mean(new - old):+.2f}")
         rows.append([name, len(cases), *cells])
@@ -169,16 +171,16 @@ def main():
     parser.add_argument("--output", type=Path, default=Path("runs/concepts_figures"), help="of the pictures")
     args = parser.parse_args()
     generator = Generator.from_preset(args.preset)
-    judges = Judges.from_presets(PACKAGED)
+    judges = Judges.from_presets(PACKAGED_JUDGES)
     sets, _ = load_prompt_sets("openmoji", generator.image_size, args.prompts)
-    examiner = Examiner(sets, judges)
+    recognition = Recognition(sets, judges)
     unseen = sets[-1]
-    some = unseen.asked.pictures[np.linspace(0, len(unseen) - 1, args.pictures).astype(int)]
+    some = unseen.images.pictures[np.linspace(0, len(unseen) - 1, args.pictures).astype(int)]
     parts = {
-        "prior": lambda: the_prior(generator, examiner, sets),
+        "prior": lambda: the_prior(generator, recognition, sets),
         "inversion": lambda: inversion(generator, some, args.output),
-        "variations": lambda: variations(generator, unseen, examiner, args.output),
-        "text_diffs": lambda: text_diffs(generator, sets, examiner, args.output, args.diffs),
+        "variations": lambda: variations(generator, unseen, recognition, args.output),
+        "text_diffs": lambda: text_diffs(generator, sets, recognition, args.output, args.diffs),
         "interpolation": lambda: interpolation(generator, some[:16], args.output),
         "by_words": lambda: by_words(generator, args.output),
     }

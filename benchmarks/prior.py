@@ -16,6 +16,7 @@ import numpy as np
 
 from keras_t2i.data import Pipeline
 from keras_t2i.data import load
+from keras_t2i.data.registry import splits_of
 from keras_t2i.evaluation.baselines.ridge import ridge_regression
 from keras_t2i.models import DualEncoder
 from keras_t2i.models import Prior
@@ -88,7 +89,7 @@ def main(argv=None):
     train, unseen = (load(args.data, split, dual_encoder.image_size) for split in ("train", "validation"))
     seen = train.take(np.linspace(0, len(train) - 1, min(args.captions, len(train))))
     sets = {"training captions": seen, "unseen concepts": unseen}
-    if args.data in ("openmoji", "emoji"):
+    if "test" in splits_of(args.data):
         sets["held-out combinations"] = load(args.data, "test", dual_encoder.image_size)
     sets = {name: plain_pairs(dual_encoder, preprocessor, data) for name, data in sets.items()}
     matrix = best_ridge(dual_encoder, preprocessor, train, *sets["unseen concepts"])

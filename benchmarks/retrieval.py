@@ -4,7 +4,7 @@
 
 100 candidates a trial: random ones, and hard ones (all pictures that differ in one attribute that the
 caption names, filled up with random ones). Candidates come from all of OpenMoji; captions are those of
-the held-out combinations, each plain phrasing once.
+the held-out combinations, each plain caption once.
 """
 
 import argparse
@@ -12,7 +12,7 @@ import argparse
 import numpy as np
 
 from keras_t2i.data import load
-from keras_t2i.evaluation.judges.bag_of_words import BagOfWords
+from keras_t2i.evaluation.baselines.bag_of_words import BagOfWords
 from keras_t2i.evaluation.metrics import retrieval
 from keras_t2i.models import DualEncoder
 from keras_t2i.models import TextToImagePreprocessor
@@ -32,19 +32,19 @@ def main():
     )
     args = parser.parse_args()
 
-    asked, train = load("openmoji", args.split), load("openmoji", "train")
-    pool = train if args.split == "train" else asked.joined(train)
-    right = np.arange(len(asked))
-    hard = retrieval.hard_distractors(asked, pool)
+    images, train = load("openmoji", args.split), load("openmoji", "train")
+    pool = train if args.split == "train" else images.joined(train)
+    right = np.arange(len(images))
+    hard = retrieval.hard_distractors(images, pool)
     kinds = {
-        "random": retrieval.filled_up([np.zeros(0, "int64")] * len(asked), asked, pool),
-        "hard": retrieval.filled_up(hard, asked, pool),
+        "random": retrieval.filled_up([np.zeros(0, "int64")] * len(images), images, pool),
+        "hard": retrieval.filled_up(hard, images, pool),
     }
     # Only captions that have a hard distractor are asked the hard question.
     kinds["hard"] = [d if len(h) else h for d, h in zip(kinds["hard"], hard, strict=True)]
     near = np.array([len(h) for h in hard])
     print(
-        f"{len(asked)} captions ({args.split}), {len(pool)} pictures; {(near > 0).sum()} have hard ones, "
+        f"{len(images)} captions ({args.split}), {len(pool)} pictures; {(near > 0).sum()} have hard ones, "
         f"{near[near > 0].mean():.1f} on average\n"
     )
     print(f"| {'encoder':40} | " + " | ".join(f"{kind} R@1 (95 %), R@5" for kind in kinds) + " |")
@@ -53,14 +53,14 @@ def main():
     def row(name, text_codes, image_codes):
         cells = []
         for distractors in kinds.values():
-            found = retrieval.summarise(
+            found = retrieval.summarize(
                 retrieval.ranks(text_codes, image_codes, right, distractors), distractors
             )
             low, high = found.interval()
             cells.append(f"{found.at_1:.2f} ({low:.2f} to {high:.2f}), {found.at_5:.2f}")
         print(f"| {name:40} | " + " | ".join(cells) + " |", flush=True)
 
-    plain = [phrasings[0] for phrasings in asked.captions]
+    plain = images.plain_captions
     for preset in args.presets:
         encoder, preprocessor = DualEncoder.from_preset(preset), TextToImagePreprocessor.from_preset(preset)
         image_codes, _ = retrieval.codes(encoder, preprocessor, pool.pictures, plain[:1])
@@ -74,7 +74,7 @@ def main():
     pool_codes = (to_float(pool.pictures).reshape(len(pool), -1) - mean) @ components
     train_codes = (flat - mean) @ components
     pool_codes /= np.linalg.norm(pool_codes, axis=1, keepdims=True)
-    token_ids = preprocessor.generate_preprocess([phrasings[0] for phrasings in train.captions])
+    token_ids = preprocessor.generate_preprocess(train.plain_captions)
     bag = BagOfWords(token_ids, train_codes, preprocessor.tokenizer.vocabulary_size())
     row("bag of words", bag(preprocessor.generate_preprocess(plain)), pool_codes)
     print(f"| {'chance':40} | 0.01, 0.05 | 0.01, 0.05 |")

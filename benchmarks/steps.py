@@ -2,7 +2,7 @@
 
     python benchmarks/steps.py runs/diffusion/preset --output runs/steps
 
-Judged as by `recipes/evaluate.py`: is the drawing's own caption the nearest of 100? Heun evaluates twice a step,
+Judged as by `recipes/evaluate.py`: is the caption of a drawing the nearest of 100? Heun evaluates twice a step,
 the others once. Writes two tables, a column of pictures for each number of steps, and one for each guidance.
 """
 
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_t2i.evaluation.judges.evaluator import PACKAGED
+from keras_t2i.evaluation.judges.evaluator import PACKAGED_JUDGES
 from keras_t2i.evaluation.judges.evaluator import Judges
 from keras_t2i.evaluation.metrics.alignment import r_precision
 from keras_t2i.evaluation.prompt_sets import load_prompt_sets
@@ -25,15 +25,15 @@ SAMPLERS = ("ddim", "heun", "dpm_solver_pp_2m")
 SHOWN = 12  # prompts of the pictures, half of each set
 
 
-class Examiner:
+class Recognition:
     """Has generators draw the prompts of both sets and says how many drawings are recognised."""
 
     def __init__(self, sets, judges):
         self.sets, self.judges = sets, judges
         self.pools = {s.name: judges.encode_text(s.trials.pool_captions) for s in sets}
-        self.judge_of = {s.name: judges.unseen_by(s.asked) for s in sets}
+        self.judge_of = {s.name: judges.unseen_by(s.images) for s in sets}
 
-    def cells(self, generator, **settings):
+    def figures(self, generator, **settings):
         """R-precision@1 on each set, with its interval, seconds a picture, and pictures to show."""
         found, shown = [], []
         for prompts in self.sets:
@@ -41,8 +41,8 @@ class Examiner:
             drawn = generator.generate(prompts.prompts, seed=0, batch_size=64, **settings)
             seconds = (time.perf_counter() - start) / len(drawn)
             codes = self.judges.encode_image(drawn, self.judge_of[prompts.name])
-            cell = r_precision(codes, self.pools[prompts.name], prompts.trials, 1)["r1_random"]
-            found.append(f"{cell['value']:.2f} ({cell['low']:.2f} to {cell['high']:.2f})")
+            estimate = r_precision(codes, self.pools[prompts.name], prompts.trials, 1)["r1_random"]
+            found.append(f"{estimate.value:.2f} ({estimate.low:.2f} to {estimate.high:.2f})")
             places = np.linspace(0, len(drawn) - 1, SHOWN // len(self.sets)).astype(int)
             shown.append(drawn[places])
         return [*found, f"{1e3 * seconds:.0f}"], np.concatenate(shown)
@@ -59,18 +59,18 @@ def main():
     parser.add_argument("--output", type=Path, default=Path("runs/steps"), help="folder of the pictures")
     args = parser.parse_args()
     generator = Generator.from_preset(args.preset)
-    judges = Judges.from_presets(PACKAGED)
+    judges = Judges.from_presets(PACKAGED_JUDGES)
     sets, _ = load_prompt_sets("openmoji", judges.judges[0].network.image_size, args.prompts)
     sets = sets[:2]
-    examiner = Examiner(sets, judges)
-    examiner.cells(generator, num_steps=1)  # compiles
+    recognition = Recognition(sets, judges)
+    recognition.figures(generator, num_steps=1)  # compiles
     names = " | ".join(f"{s.name} ({len(s)})" for s in sets)
     print(f"R-precision@1 (95 % interval), guidance {generator.base.guidance_scale:g}\n")
     print(f"| sampler | steps | {names} | ms a picture |\n|---|---|" + "---|" * (len(sets) + 1))
     rows = []
     for sampler in SAMPLERS:
         for steps in args.steps:
-            cells, shown = examiner.cells(generator, num_steps=steps, sampler=sampler)
+            cells, shown = recognition.figures(generator, num_steps=steps, sampler=sampler)
             print(f"| {sampler} | {steps} | {' | '.join(cells)} |", flush=True)
             rows.append(shown)
     save_png(make_grid(np.concatenate(rows), SHOWN, 2), args.output / "steps.png")
@@ -78,7 +78,7 @@ def main():
     print(f"| guidance | {names} | ms a picture |\n|---|" + "---|" * (len(sets) + 1))
     rows = []
     for scale in args.guidance:
-        cells, shown = examiner.cells(generator, guidance_scale=scale)
+        cells, shown = recognition.figures(generator, guidance_scale=scale)
         print(f"| {scale:g} | {' | '.join(cells)} |", flush=True)
         rows.append(shown)
     save_png(make_grid(np.concatenate(rows), SHOWN, 2), args.output / "guidance.png")

@@ -1,4 +1,4 @@
-"""The options of the training recipes, checked in one place. Nothing here imports Keras."""
+"""The options of the training recipes, checked in one place. To import it is quick: it needs no Keras."""
 
 import argparse
 import math
@@ -63,6 +63,8 @@ def training_parser(doc, name, defaults, changes=None):
 
     Raises: TypeError for a change of what has no default.
     """
+    from keras_t2i.data.registry import describe_sources  # which imports Keras
+
     if unknown := sorted(set(changes or {}) - set(defaults)):
         raise TypeError(f"there is no {', '.join(unknown)}; there are {', '.join(defaults)}")
     options = {"data": "openmoji", "seed": 0, **defaults, **(changes or {})}
@@ -71,7 +73,7 @@ def training_parser(doc, name, defaults, changes=None):
     def add(name, *args, to=parser, default=None, **kwargs):
         to.add_argument(name, *args, default=options.pop(name[2:].replace("-", "_"), default), **kwargs)
 
-    add("--data", help='"openmoji", "emoji" (see prepare_data.py), or a folder of captioned pictures')
+    add("--data", help=describe_sources())
     folder = {
         "default": f"runs/{name}",
         "type": Path,

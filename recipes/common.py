@@ -13,18 +13,19 @@ import numpy as np
 from command_line import DUAL_ENCODER as DUAL_ENCODER
 from command_line import number as number
 from command_line import training_parser as training_parser
+from opening import build_unet as build_unet
+from opening import open_decoder as open_decoder
+from opening import open_encoders as open_encoders
+from opening import plain_concepts as plain_concepts
+from opening import trainable_copy as trainable_copy
 
 import keras_t2i
 from keras_t2i.data import load
-from keras_t2i.data import load_openmoji
-from keras_t2i.models import DiffusionUNet
-from keras_t2i.models import DualEncoder
+from keras_t2i.data.registry import DATA_SETS
+from keras_t2i.data.registry import load_sample
 from keras_t2i.models import Generator
-from keras_t2i.models import TextToImageBackbone
-from keras_t2i.models import TextToImagePreprocessor
 from keras_t2i.objectives.diffusion import LEVELS
 from keras_t2i.presets.saving import save_preset
-from keras_t2i.training import encoding
 from keras_t2i.training import optimizers
 from keras_t2i.training import run
 from keras_t2i.training.snapshots import SaveSnapshots
@@ -36,7 +37,6 @@ from keras_t2i.utils.images import save_png
 
 SMOKE_PICTURES = 48
 PRESETS = ("start", "decoder", "dual_encoder", "autoencoder", "outside")  # options that name one
-SMOKE_UNET = {"filters": (8, 16), "blocks": (1, 1), "attention_size": 8, "head_dim": 8, "condition_dim": 16}
 
 
 def start(parser, argv=None):
@@ -51,7 +51,7 @@ def start(parser, argv=None):
         when the run is resumed.
     """
     args = parser.parse_args(argv)
-    if args.data not in ("openmoji", "emoji"):  # then it is a folder
+    if args.data not in DATA_SETS:  # then it is a folder
         check_apart(args.output, args.data)
     if args.output.exists() and not args.output.is_dir():
         parser.error(f"--output {args.output} is a file: give a folder")
@@ -82,8 +82,8 @@ def has_bfloat16(cpuinfo=Path("/proc/cpuinfo")):
 
 def load_splits(args, size=32):
     """Training and validation pictures of `--data`; a few of them for `--smoke`."""
-    if args.smoke and args.data in ("openmoji", "emoji"):
-        pictures = load_openmoji("train", size=size, limit=SMOKE_PICTURES)
+    if args.smoke and args.data in DATA_SETS:
+        pictures = load_sample(args.data, size, SMOKE_PICTURES)
         return pictures.take(range(8, len(pictures))), pictures.take(range(8))
     train, validation = load(args.data, "train", size), load(args.data, "validation", size)
     return (train.take(range(min(SMOKE_PICTURES, len(train)))) if args.smoke else train), validation
@@ -99,84 +99,9 @@ def rows(*pictures):
     return make_grid(np.concatenate(pictures), columns=len(pictures[0]), scale=3)
 
 
-def open_encoders(args, base=None, lesson=""):
-    """The encoders that a run builds on, and with `--start` the stage to go on from.
-
-    Args:
-        args: Namespace, with `dual_encoder` and perhaps `start`, names of presets or folders.
-        base: class of the stage of `--start` that makes pictures.
-        lesson: str, for the error: where such presets come from.
-
-    Returns:
-        `(dual_encoder, preprocessor, stage)`, the last `None` without `--start`.
-
-    Raises: ValueError where `--start` draws in another way.
-    """
-    if not getattr(args, "start", ""):
-        preprocessor = TextToImagePreprocessor.from_preset(args.dual_encoder)
-        return DualEncoder.from_preset(args.dual_encoder), preprocessor, None
-    generator = Generator.from_preset(args.start)
-    if not isinstance(generator.base, base) or generator.base.produces != "image":
-        raise ValueError(
-            f"--start {args.start} has no {base.__name__} of pictures: give a preset of {lesson}"
-        )
-    return generator.stage("text").dual_encoder, generator.preprocessor, generator.base
-
-
-def open_decoder(args):
-    """As `open_encoders`, but the third is the generator of `--decoder`, without a prior, or `None`.
-
-    Raises: ValueError where it draws no image concepts.
-    """
-    if not args.decoder:
-        return open_encoders(args)
-    generator = Generator.from_preset(args.decoder)
-    if not getattr(getattr(generator.base, "unet", None), "image_code", False):
-        raise ValueError(f"--decoder {args.decoder} draws no image concepts: see train_image_decoder.py")
-    stages = [stage for stage in generator.stages if stage.produces != "image_embedding"]
-    alone = Generator(TextToImageBackbone(stages), generator.preprocessor)
-    return generator.stage("text").dual_encoder, generator.preprocessor, alone
-
-
-def plain_concepts(dual_encoder, preprocessor, data):
-    """The concept of each picture's plain caption, float32 `(n, code_dim)` of length 1."""
-    token_ids = preprocessor.generate_preprocess(data.plain_captions)
-    return encoding.text_embeddings(dual_encoder.text_encoder, token_ids)
-
-
-def trainable_copy(network, precision):
-    """A network of the same class and weights, to be trained in this precision."""
-    copy = type(network).from_config({**network.get_config(), "dtype": precision, "trainable": True})
-    copy.set_weights(network.get_weights())
-    return copy
-
-
 def chosen(args, *names):
     """Some of the options and hyperparameters, as a dict."""
     return {name: getattr(args, name) for name in names}
-
-
-def build_unet(args, dual_encoder, pipeline, start=None, **sizes):
-    """A U-Net that is conditioned on captions, and on image concepts, of these encoders.
-
-    Args:
-        args: Namespace, with `size`, `whiten`, `precision` and `smoke`.
-        dual_encoder: `DualEncoder`.
-        pipeline: `Pipeline` of the training data, whose conditions are measured (`DiffusionUNet.whiten`).
-        start: `DiffusionStage` whose weights to go on from, or `None`.
-        sizes: `image_size`, `channels`, `image_code` of `DiffusionUNet`.
-    """
-    text_encoder, sizes = dual_encoder.text_encoder, {**sizes, "dtype": args.precision}
-    if start is None:
-        sizes |= {"code_dim": text_encoder.code_dim, "token_dim": text_encoder.filters}
-        unet = DiffusionUNet.from_size(args.size, **sizes, **(SMOKE_UNET if args.smoke else {}))
-    else:
-        unet = DiffusionUNet.from_config({**start.unet.get_config(), **sizes, "trainable": True})
-    if args.whiten:
-        encoding.whiten_conditions(unet, dual_encoder, pipeline.token_table, pipeline.data.pictures)
-    if start is not None:
-        unet.load_matching_weights(start.unet)
-    return unet
 
 
 def adamw(args, learning_rate=None, **options):

@@ -17,17 +17,22 @@ import sys
 from pathlib import Path
 
 import keras
+from keras_t2i.training.options import HelpFormatter
 
 import keras_t2i
+from keras_t2i.data.registry import DEFAULT
+from keras_t2i.data.registry import describe_sources
 from keras_t2i.evaluation.baselines.baselines import MeanPicture
 from keras_t2i.evaluation.baselines.baselines import NearestCaption
 from keras_t2i.evaluation.baselines.baselines import RealPictures
-from keras_t2i.evaluation.baselines.empirical_denoiser import EmpiricalDenoiser
+from keras_t2i.evaluation.baselines.empirical_denoiser import EmpiricalDenoiserBaseline
 from keras_t2i.evaluation.curves import curves
-from keras_t2i.evaluation.evaluate import Examination
-from keras_t2i.evaluation.judges.evaluator import PACKAGED
+from keras_t2i.evaluation.drawings import grid_positions
+from keras_t2i.evaluation.evaluate import Evaluation
+from keras_t2i.evaluation.judges.evaluator import PACKAGED_JUDGES
 from keras_t2i.evaluation.judges.evaluator import Judges
 from keras_t2i.evaluation.metrics.registry import METRICS
+from keras_t2i.evaluation.metrics.registry import leaderboard_columns
 from keras_t2i.evaluation.prompt_sets import TEXTS
 from keras_t2i.evaluation.prompt_sets import load_prompt_sets
 from keras_t2i.evaluation.report.report import write_report
@@ -38,13 +43,12 @@ from keras_t2i.evaluation.report.tables import replace_between_markers
 from keras_t2i.models import Generator
 from keras_t2i.presets.registry import PACKAGED as PACKAGED_PRESETS
 from keras_t2i.presets.registry import find_preset
-from keras_t2i.training.options import HelpFormatter
 
 ROOT = Path(__file__).resolve().parents[1]
 
 
 class Candidate:
-    """A preset as the examination takes it."""
+    """A preset as the evaluation takes it."""
 
     kind = "generator"
 
@@ -65,10 +69,10 @@ def parse(argv):
     add = parser.add_argument
     add("--preset", nargs="+", default=None, metavar="A", help="names or folders; default: all packaged")
     add("--output", default="runs/evaluation", type=Path, help="folder of report.json and report.html")
-    add("--data", default="openmoji", help='whose captions are asked: "openmoji", "emoji", or a folder')
+    add("--data", default=DEFAULT, help=f"whose captions are asked: {describe_sources()}")
     add("--prompts", default=500, type=int, help="training captions that are asked")
     add("--seeds", default=4, type=int, help="drawings of each prompt")
-    add("--judges", nargs="+", default=list(PACKAGED), help="presets of evaluators, of both halves")
+    add("--judges", nargs="+", default=list(PACKAGED_JUDGES), help="presets of evaluators, of both halves")
     add("--no-curves", action="store_true", help="leave the curves over settings out: half the time")
     add("--no-cards", action="store_true", help="leave the cards of the presets as they are")
     add("--leaderboard", type=Path, metavar="FILE", help="Markdown file whose leaderboard is replaced")
@@ -94,34 +98,33 @@ def main(argv=None):
         f"generator, at {size} pixels. Judges: {judges.name}.",
         file=sys.stderr,
     )
-    small = {"rounds": 2, "references": 16, "image_size": 64} if args.smoke else {"rounds": args.seeds}
-    examination = Examination(sets, train, judges, **small)
+    small = {"references": 16, "image_size": 64} if args.smoke else {}
+    evaluation = Evaluation(sets, train, judges, 2 if args.smoke else args.seeds, **small)
 
-    every = sets[0].asked
+    every = sets[0].images
     for prompt_set in sets[1:]:
-        every = every.joined(prompt_set.asked)
+        every = every.joined(prompt_set.images)
     baselines = [
         RealPictures(every),
         NearestCaption(train, candidates[0].generator.encode_text),
-        EmpiricalDenoiser(train),
+        EmpiricalDenoiserBaseline(train),
         MeanPicture(train),
     ]
     entries, pictures = [], {}
     for candidate in [*candidates, *baselines]:
-        entry, of_entry, of_sets = examination.examine(candidate)
+        entry, of_entry, of_sets = evaluation.evaluate(candidate)
         entry |= getattr(candidate, "facts", {})
         if candidate.kind == "generator" and not args.no_curves:
             sweeps = candidate.generator.sweeps
             if args.smoke:
                 sweeps = {setting: values[:2] for setting, values in sweeps.items()}
-            entry["curves"] = curves(examination, candidate, sweeps)
+            entry["curves"] = curves(evaluation, candidate, sweeps)
         entries.append(entry)
         pictures |= of_entry
         if candidate is candidates[0]:
-            entries.append(examination.permuted(candidate.name, of_sets))
+            entries.append(evaluation.permuted(candidate.name, of_sets))
         print(f"{candidate.name}: {main_figures(entry)}", file=sys.stderr)
 
-    seeds = {s.name: small["rounds"] for s in sets}
     report = {
         "version": 1,
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -131,9 +134,15 @@ def main(argv=None):
         "command": " ".join(["python recipes/evaluate.py", *(sys.argv[1:] if argv is None else argv)]),
         "smoke": args.smoke,
         "prompt_sets": {
-            s.name: {"prompts": len(s), "seeds": seeds[s.name], "text": TEXTS[s.name]} for s in sets
+            s.name: {
+                "prompts": len(s),
+                "seeds": evaluation.seeds_per_prompt,
+                "text": TEXTS[s.name],
+                "grid_prompts": [s.prompts[i] for i in grid_positions(s)],
+            }
+            for s in sets
         },
-        "metrics": METRICS,
+        "metrics": {key: metric.as_dict() for key, metric in METRICS.items()},
         "entries": entries,
     }
     page = write_report(report, pictures, args.output)
@@ -150,15 +159,16 @@ def main(argv=None):
 def main_figures(entry):
     """The first metric on each set, in words."""
     first = next(iter(METRICS))
-    figures = (f"{cells[first]['value']:.2f} on {name}" for name, cells in entry["scores"].items())
-    return f"{METRICS[first]['name']} {', '.join(figures)}"
+    figures = (f"{scores[first]['value']:.2f} on {name}" for name, scores in entry["scores"].items())
+    return f"{METRICS[first].name} {', '.join(figures)}"
 
 
 def columns(sets):
     """The leaderboard's: a copy, or an attribute, says most where training has not seen what is asked."""
     unseen = next(s.name for s in sets if not s.trained)
-    of_unseen = [(key, unseen) for key in ("r1_hard", "attributes", "copies")]
-    return [*of_unseen, "kid", "precision", "recall", "megabytes"]
+    found = leaderboard_columns()
+    of_unseen = [(key, unseen) for key, where in found if where == "unseen"]
+    return [*of_unseen, *(key for key, where in found if where == "trained"), "megabytes"]
 
 
 def fill_cards(report, candidates):

@@ -8,8 +8,14 @@ import argparse
 import time
 from collections import Counter
 
-from keras_t2i.data.emoji import designs as emoji_designs
+from keras_t2i.data.emoji.design_drawings import STYLE_WORDS
+from keras_t2i.data.emoji.designs import check_designs
+from keras_t2i.data.emoji.designs import load_emoji
+from keras_t2i.data.emoji.designs import prepare_emoji
+from keras_t2i.data.emoji.packages import DESIGNS
+from keras_t2i.data.emoji.packages import WORDS
 from keras_t2i.data.emoji.splits import SPLITS
+from keras_t2i.data.emoji.tfds_cache import cache_folder
 
 # Measured on one core: milliseconds a picture at 32 pixels, and what 128 pixels take on top.
 MILLISECONDS, MILLISECONDS_AT_128 = 4, 8
@@ -24,14 +30,14 @@ def parse_arguments(arguments=None):
     parser.add_argument(
         "--designs",
         nargs="*",
-        choices=list(emoji_designs.DESIGNS),
-        default=list(emoji_designs.DESIGNS),
+        choices=list(DESIGNS),
+        default=list(DESIGNS),
         metavar="DESIGN",
-        help=f"designs besides OpenMoji, among {', '.join(map(repr, emoji_designs.DESIGNS))}",
+        help=f"designs besides OpenMoji, among {', '.join(map(repr, DESIGNS))}",
     )
     parser.add_argument(
         "--data-dir",
-        default=str(emoji_designs.cache_folder()),
+        default=str(cache_folder()),
         help="folder of the prepared data sets and of the packages",
     )
     parser.add_argument(
@@ -46,12 +52,10 @@ def announce(size, designs, data_dir, limit):
     if limit:
         pictures = limit * 3 // 2
     seconds = pictures * (MILLISECONDS + MILLISECONDS_AT_128 * (size / 128) ** 2 * (size != 32)) / 1000
-    megabytes = sum(emoji_designs.DESIGNS[design].megabytes for design in designs)
+    megabytes = sum(DESIGNS[design].megabytes for design in designs)
     print(f"Data set emoji at {size}x{size} pixels, in {data_dir}")
     print(f"  styles      openmoji, black line{''.join(', ' + design for design in designs)}")
-    print(
-        f"  to fetch    {f'{megabytes + emoji_designs.WORDS.megabytes} MB by npm' if designs else 'nothing'}"
-    )
+    print(f"  to fetch    {f'{megabytes + WORDS.megabytes} MB by npm' if designs else 'nothing'}")
     print(f"  to draw     about {pictures} pictures, {max(seconds / 60, 0.1):.1f} minutes on one core")
 
 
@@ -59,7 +63,7 @@ def count(size, data_dir, designs, limit):
     """The number of pictures per style and split, and per held-out kind in the test split."""
     table, kinds = Counter(), Counter()
     for split in SPLITS:
-        pictures = emoji_designs.load_emoji(split, size, data_dir, designs, limit)
+        pictures = load_emoji(split, size, data_dir, designs, limit)
         for attributes in pictures.attributes:
             table[attributes["style"], split] += 1
             table["all", split] += 1
@@ -69,25 +73,23 @@ def count(size, data_dir, designs, limit):
 
 def main(arguments=None):
     options = parse_arguments(arguments)
-    designs = () if options.smoke else emoji_designs.check_designs(options.designs)
+    designs = () if options.smoke else check_designs(options.designs)
     limit = 40 if options.smoke else 0
     announce(options.size, designs, options.data_dir, limit)
     start = time.perf_counter()
     try:
-        emoji_designs.prepare_emoji(options.size, options.data_dir, designs, limit)
+        prepare_emoji(options.size, options.data_dir, designs, limit)
     except (RuntimeError, ValueError) as error:
         raise SystemExit(f"prepare_data.py: {error}") from error
     table, kinds = count(options.size, options.data_dir, designs, limit)
     print(f"\nReady after {time.perf_counter() - start:.0f} s.\n")
     print(f"{'style':12}" + "".join(f"{split:>12}" for split in SPLITS))
-    for style in [*(style for style in emoji_designs.STYLE_WORDS if (style, "train") in table), "all"]:
+    for style in [*(style for style in STYLE_WORDS if (style, "train") in table), "all"]:
         print(f"{style:12}" + "".join(f"{table[style, split]:12}" for split in SPLITS))
     print(
         "\nHeld out for the test: " + ", ".join(f"{kind} {number}" for kind, number in sorted(kinds.items()))
     )
-    print(
-        f"\nIt lies in {emoji_designs.cache_folder(options.data_dir) / 'emoji'}. Train on it by --data emoji."
-    )
+    print(f"\nIt lies in {cache_folder(options.data_dir) / 'emoji'}. Train on it by --data emoji.")
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from keras_t2i.data import augmentation
 from keras_t2i.evaluation.metrics import retrieval
 from keras_t2i.objectives.contrastive import ContrastiveAlignment
 from keras_t2i.objectives.regression import ConceptRegression
+from keras_t2i.training.run_folder import run_tokenizer
 from keras_t2i.utils.images import make_grid
 
 DEFAULTS = {
@@ -41,7 +42,7 @@ def main(argv=None, **changes):
     pictures, unseen = common.load_splits(args)
 
     captions = [caption for of_picture in pictures.captions for caption in of_picture]
-    tokenizer = models.CaptionTokenizer.learn(captions, vocabulary_size=args.vocabulary_size)
+    tokenizer = run_tokenizer(args.output, captions, args.vocabulary_size, args.restart)
     preprocessor = models.TextToImagePreprocessor(tokenizer, sequence_length=args.sequence_length)
     cut = (preprocessor.lengths(captions) > args.sequence_length).mean()
     moved = (augmentation.translate(2),)  # no flips: captions say "left" and "right"

@@ -16,15 +16,16 @@ import common
 from keras_t2i.data import Pipeline
 from keras_t2i.data import augmentation
 from keras_t2i.data import load
+from keras_t2i.data.registry import splits_of
 from keras_t2i.evaluation.judges.card import judge_card
 from keras_t2i.evaluation.judges.evaluator import HALVES
 from keras_t2i.evaluation.judges.evaluator import TOWERS
 from keras_t2i.evaluation.judges.evaluator import Evaluator
 from keras_t2i.evaluation.judges.evaluator import half_of
 from keras_t2i.evaluation.metrics import retrieval
-from keras_t2i.models import CaptionTokenizer
 from keras_t2i.models import TextToImagePreprocessor
 from keras_t2i.objectives.contrastive import ContrastiveAlignment
+from keras_t2i.training.run_folder import run_tokenizer
 from keras_t2i.utils.images import make_grid
 
 DEFAULTS = {
@@ -43,14 +44,14 @@ def main(argv=None, **changes):
     args = common.start(parser, argv)
     every = common.load_splits(args)
     every = every[0].joined(every[1])
-    if args.data in ("openmoji", "emoji") and not args.smoke:
+    if "test" in splits_of(args.data) and not args.smoke:
         every = every.joined(load(args.data, "test"))
     halves = half_of(every)
     pictures, others = (every.take((halves == half).nonzero()[0]) for half in (args.half, 1 - args.half))
     others = others.take(range(0, len(others), max(1, len(others) // args.watched)))
 
     captions = [caption for of_picture in pictures.captions for caption in of_picture]
-    tokenizer = CaptionTokenizer.learn(captions, vocabulary_size=args.vocabulary_size)
+    tokenizer = run_tokenizer(args.output, captions, args.vocabulary_size, args.restart)
     preprocessor = TextToImagePreprocessor(tokenizer, sequence_length=args.sequence_length)
     moved = (augmentation.translate(3),)
     pipeline = Pipeline(pictures, preprocessor, args.batch_size, seed=args.seed, augmentations=moved)

@@ -3,7 +3,6 @@
 import keras
 
 from keras_t2i.models.generator import Generator
-from keras_t2i.models.generator_backbone import GeneratorBackbone
 from keras_t2i.models.networks.autoencoder import ImageDecoder
 from keras_t2i.models.networks.autoencoder import ImageEncoder
 from keras_t2i.models.networks.decoder import ConceptDecoder
@@ -11,8 +10,11 @@ from keras_t2i.models.networks.dual_encoder import DualEncoder
 from keras_t2i.models.networks.image_encoder import ImageTower
 from keras_t2i.models.networks.text_encoder import CNNTextEncoder
 from keras_t2i.models.networks.vae import VAE
+from keras_t2i.models.stages import OnePassStage
+from keras_t2i.models.stages import TextStage
 from keras_t2i.models.text.preprocessor import TextToImagePreprocessor
 from keras_t2i.models.text.tokenizer import CaptionTokenizer
+from keras_t2i.models.text_to_image_backbone import TextToImageBackbone
 
 CAPTIONS = ["a red apple", "a green apple", "a red car", "clock face: five-thirty", "clock face: ten-thirty"]
 
@@ -41,4 +43,5 @@ def tiny_generator():
     preprocessor = tiny_preprocessor()
     dual_encoder = tiny_dual_encoder(preprocessor.tokenizer.vocabulary_size())
     decoder = ConceptDecoder(8, filters=(8,), blocks=(1,), code_dim=32)
-    return Generator(GeneratorBackbone(dual_encoder, decoder), preprocessor)
+    stages = [TextStage(dual_encoder), OnePassStage(decoder)]
+    return Generator(TextToImageBackbone(stages), preprocessor)

@@ -6,14 +6,16 @@ from tiny import tiny_dual_encoder
 from tiny import tiny_preprocessor
 
 from keras_t2i.models import ConvAutoencoder
-from keras_t2i.models import DiffusionBackbone
-from keras_t2i.models import DiffusionGenerator
+from keras_t2i.models import DiffusionStage
 from keras_t2i.models import DiffusionUNet
+from keras_t2i.models import Generator
 from keras_t2i.models import ImageDecoder
 from keras_t2i.models import ImageEncoder
+from keras_t2i.models import LatentDecoder
 from keras_t2i.models import Prior
-from keras_t2i.models import UnCLIPBackbone
-from keras_t2i.models import UnCLIPGenerator
+from keras_t2i.models import PriorStage
+from keras_t2i.models import TextStage
+from keras_t2i.models import TextToImageBackbone
 
 CODE = {"filters": (8,), "blocks": (0,), "code_dim": 32}
 
@@ -38,12 +40,13 @@ def filled(network, seed=1):
 def tiny_unclip_generator(prior=True, **options):
     keras.utils.set_random_seed(0)
     preprocessor = tiny_preprocessor()
-    dual_encoder = tiny_dual_encoder(preprocessor.tokenizer.vocabulary_size())
+    stages = [TextStage(tiny_dual_encoder(preprocessor.tokenizer.vocabulary_size()))]
     if prior:
         sizes = {"width": 16, "blocks": 1, "condition_dim": 16, "whitened_dim": 8, "num_steps": 2}
-        options["prior"] = filled(Prior(32, **sizes), 3)
+        stages.append(PriorStage(filled(Prior(32, **sizes), 3)))
     unet = filled(tiny_unet(image_code=True))
-    return UnCLIPGenerator(UnCLIPBackbone(dual_encoder, unet, **{"num_steps": 3, **options}), preprocessor)
+    stages.append(DiffusionStage(unet, **{"num_steps": 3, **options}))
+    return Generator(TextToImageBackbone(stages), preprocessor)
 
 
 def tiny_diffusion_generator(guide=False, latent=False, **options):
@@ -51,10 +54,12 @@ def tiny_diffusion_generator(guide=False, latent=False, **options):
     preprocessor = tiny_preprocessor()
     dual_encoder = tiny_dual_encoder(preprocessor.tokenizer.vocabulary_size())
     grid = {"image_size": 4, "channels": 2} if latent else {}
-    parts = {"unet": filled(tiny_unet(**grid))}
-    if guide:
-        parts["guide"] = filled(tiny_unet(**grid), 2)
+    unet = filled(tiny_unet(**grid))
+    guide = filled(tiny_unet(**grid), 2) if guide else None
+    stages = [
+        TextStage(dual_encoder),
+        DiffusionStage(unet, guide, latent=latent, **{"num_steps": 3, **options}),
+    ]
     if latent:
-        parts["autoencoder"] = ConvAutoencoder(ImageEncoder(8, **CODE), ImageDecoder(8, **CODE))
-    backbone = DiffusionBackbone(dual_encoder, **parts, **{"num_steps": 3, **options})
-    return DiffusionGenerator(backbone, preprocessor)
+        stages.append(LatentDecoder(ConvAutoencoder(ImageEncoder(8, **CODE), ImageDecoder(8, **CODE))))
+    return Generator(TextToImageBackbone(stages), preprocessor)

@@ -9,12 +9,11 @@ import numpy as np
 
 @dataclass
 class CaptionedImages:
-    """Pictures and, for each, several phrasings of what it shows.
+    """Pictures and, for each, several captions of what it shows.
 
     Attributes:
         pictures: uint8 array `(n, size, size, 3)`, RGB, values 0 to 255.
-        captions: one list per picture of at least one phrasing; the first is the plain caption, by
-            which the picture is known in evaluation.
+        captions: one list of str per picture, at least one; the first is the plain caption.
         names: one unique name per picture: a code point and style, or a file path.
         groups: int64 array `(n,)`; pixel-identical pictures share a number.
         attributes: one dict per picture of what is known of it (`base`, `tone`, `hair`, `colour`,
@@ -38,6 +37,11 @@ class CaptionedImages:
 
     def __len__(self):
         return len(self.names)
+
+    @property
+    def plain_captions(self) -> list[str]:
+        """The first caption of each picture: the prompts by which evaluation asks for it."""
+        return [captions[0] for captions in self.captions]
 
     def take(self, indices: Sequence[int]) -> "CaptionedImages":
         """The pictures at `indices`, in that order."""

@@ -18,7 +18,7 @@ class Pipeline(keras.utils.PyDataset):
     """Feeds `fit` and custom loops; batch `n` can be had without those before it.
 
     Training batches are always full: passes over the data, each in an order of its own, run into each
-    other. Order, phrasing and augmentation depend on (seed, step) alone, so a run that is interrupted
+    other. Order, caption and augmentation depend on (seed, step) alone, so a run that is interrupted
     and resumed sees what an uninterrupted one sees, on every backend.
 
     `fit` tells a data set nothing about the number of the epoch and shuffles its batches by default.
@@ -31,7 +31,7 @@ class Pipeline(keras.utils.PyDataset):
     Args:
         data: a `CaptionedImages` with uint8 pictures `(n, s, s, 3)`.
         preprocessor: optional, has `generate_preprocess(list of n strings)` -> int `(n, length)`. Called
-            once, here, with all phrasings; without it batches have no `token_ids`.
+            once, here, with all captions; without it batches have no `token_ids`.
         batch_size: int.
         seed: int, `0 <= seed < 2**64`.
         steps_per_epoch: int, by default as many as one pass over the data takes.
@@ -40,9 +40,9 @@ class Pipeline(keras.utils.PyDataset):
         window_probability: 0 to 1: how often a picture is replaced by a random window of a larger one.
         image_features: dict of arrays with a row for each picture, such as its latent; their rows join the
             batches under these names, whatever augmentations do to the picture.
-        caption_features: the same with a row for each phrasing, all of the first picture first.
+        caption_features: the same with a row for each caption, all of the first picture first.
         training: `False` for validation: in the data's order, each picture once per epoch with its first
-            phrasing and as it is, the last batch perhaps smaller, the same in every epoch.
+            caption and as it is, the last batch perhaps smaller, the same in every epoch.
 
     Raises:
         ValueError: if there is no picture, a picture has no caption, or shapes do not fit.
@@ -77,10 +77,10 @@ class Pipeline(keras.utils.PyDataset):
         self.start_at(0)
         self.groups = np.asarray(data.groups, dtype="int32")
         self._order = functools.lru_cache(maxsize=4)(self._compute_order)
-        # The phrasings of all pictures, one after the other: picture i owns rows first[i] and on.
-        counts = [len(phrasings) for phrasings in data.captions]
-        self.phrasing_counts = np.array(counts)
-        self.first_phrasings = np.cumsum([0, *counts[:-1]])
+        # The captions of all pictures, one after the other: picture i owns rows first_captions[i] and on.
+        counts = [len(captions) for captions in data.captions]
+        self.caption_counts = np.array(counts)
+        self.first_captions = np.cumsum([0, *counts[:-1]])
         self.token_table = None if preprocessor is None else self._tokenize(preprocessor)
 
     def _check(self, steps_per_epoch):
@@ -90,8 +90,8 @@ class Pipeline(keras.utils.PyDataset):
             raise ValueError("The data holds no picture")
         if dtype != "uint8" or len(shape) != 4 or shape[3] != 3:
             raise ValueError(f"Pictures must be uint8 (n, s, s, 3), received {dtype} {shape}")
-        for name, phrasings in zip(data.names, data.captions, strict=True):
-            if not phrasings:
+        for name, captions in zip(data.names, data.captions, strict=True):
+            if not captions:
                 raise ValueError(f"Picture {name!r} has no caption: give one or leave the picture out")
         if self.batch_size < 1 or (steps_per_epoch is not None and steps_per_epoch < 1):
             raise ValueError(
@@ -108,10 +108,10 @@ class Pipeline(keras.utils.PyDataset):
                 )
 
         taken = {"images", "groups", "token_ids"}
-        phrasings = sum(len(phrasings) for phrasings in data.captions)
+        num_captions = sum(len(captions) for captions in data.captions)
         for kind, tables, count in (
             ("pictures", self.image_features, len(data)),
-            ("phrasings", self.caption_features, phrasings),
+            ("captions", self.caption_features, num_captions),
         ):
             for name, rows in tables.items():
                 if len(rows) != count or name in taken:
@@ -166,11 +166,11 @@ class Pipeline(keras.utils.PyDataset):
         if self.token_table is not None:
             tables["token_ids"] = self.token_table
         if tables:
-            phrasings = self.first_phrasings[indices]
+            rows_drawn = self.first_captions[indices]
             if self.training:
                 draws = random_stream(self.seed, "phrasing", step).random(len(indices))
-                phrasings = phrasings + (draws * self.phrasing_counts[indices]).astype("int64")
-            batch |= {name: rows[phrasings] for name, rows in tables.items()}
+                rows_drawn = rows_drawn + (draws * self.caption_counts[indices]).astype("int64")
+            batch |= {name: rows[rows_drawn] for name, rows in tables.items()}
         return batch
 
     def fingerprint(self):

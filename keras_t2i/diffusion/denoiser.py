@@ -83,8 +83,8 @@ class Denoiser:
     ):
         """A function of (x, t) to the guided estimate of x_0, as samplers want it.
 
-        Conditional and unconditional inputs are evaluated as one batch. Where the scale is 1 only the
-        condition is evaluated.
+        Conditional and unconditional inputs are evaluated as one batch; at a scale of 1 only the first, at 0
+        only the second.
 
         Args:
             condition: dict of arrays with n rows.
@@ -110,13 +110,16 @@ class Denoiser:
         def denoise(x, t):
             here = guidance.within_interval(scale, self.process.log_snr(t), *interval)
             here = float(here) if np.ndim(t) == 0 and namespace(here) is np else here
-            if isinstance(here, float) and here == 1.0:
+            alone = isinstance(here, float)
+            if alone and here == 1.0:
                 x0 = self(x, t, condition)
+            elif alone and here == 0.0 and not rescale:
+                x0 = self(x, t, unconditional) if guide is None else guide(x, t, condition)
             else:
-                if guide is not None:
-                    pair = self(x, t, condition), guide(x, t, condition)
-                else:
+                if guide is None:
                     pair = self._pair(x, t, condition, unconditional)
+                else:
+                    pair = self(x, t, condition), guide(x, t, condition)
                 x0 = guidance.classifier_free(*pair, here)
                 x0 = guidance.rescale(x0, pair[0], rescale) if rescale else x0
             xp = namespace(x0)

@@ -66,30 +66,3 @@ def rescale(guided, conditional, share=0.7):
     axes = tuple(range(1, len(guided.shape)))
     wanted, found = (xp.std(v, axis=axes, keepdims=True) for v in (conditional, guided))
     return (share * divide_or_zero(wanted, found) + (1.0 - share)) * guided
-
-
-def guided_denoiser(
-    conditional, against, scale, process, interval=(-float("inf"), float("inf")), rescaled_share=0.0
-):
-    """A denoiser for samplers out of two. `against` is called only where it counts.
-
-    Args:
-        conditional: denoiser, function of (x, t) to x_0, with the caption.
-        against: denoiser: with no caption, with a negative one, or a weaker model with the same.
-        scale: number. At 1 only `conditional` is called, at 0 only `against`.
-        process: `Process`.
-        interval: (lowest, highest) logSNR between which `scale` holds; see `within_interval`.
-        rescaled_share: float in [0, 1], see `rescale`. 0 leaves the estimate as it is.
-    """
-
-    def denoiser(x, t):
-        here = float(within_interval(scale, float(process.log_snr(t)), *interval))
-        if here == 0.0:
-            return against(x, t)
-        estimate = conditional(x, t)
-        if here == 1.0:
-            return estimate
-        guided = classifier_free(estimate, against(x, t), here)
-        return rescale(guided, estimate, rescaled_share) if rescaled_share else guided
-
-    return denoiser

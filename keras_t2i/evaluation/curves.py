@@ -1,36 +1,36 @@
 """How a generator's figures move with a setting of `generate`: guidance, steps, temperature, best of n."""
 
-from keras_t2i.evaluation.metrics.distances import kid
-
-SHOWN = ("r1_random", "r1_hard", "clip_score")
+from keras_t2i.evaluation.metrics.registry import METRICS
 
 
-def curves(examination, candidate, sweeps):
-    """One round of drawings for each value of each setting.
+def curves(evaluation, candidate, sweeps):
+    """One drawing of each prompt for each value of each setting.
 
     Args:
-        examination: `Examination`. Alignment is taken of its second set, which was not trained on, and KID
-            of the first.
-        candidate: as of `Examination.examine`, whose `generate` takes the settings.
+        evaluation: `Evaluation`. What `METRICS` marks for curves is taken of its second set, which was not
+            trained on; what does not apply there, as KID, of the first.
+        candidate: as of `Evaluation.evaluate`, whose `generate` takes the settings.
         sweeps: dict of setting to values, such as `Generator.sweeps`.
 
     Returns:
         A report's curves: `{setting: {"values", "set", "scores": {metric: [float]}}}`.
     """
-    trained, asked = examination.sets[:2]
+    trained, unseen = evaluation.sets[:2]
+    keys = [key for key, metric in METRICS.items() if metric.in_curves]
     found = {}
     for setting, values in sweeps.items():
-        scores = {key: [] for key in (*SHOWN, "kid")}
+        scores = {key: [] for key in keys}
         for value in values:
-            drawn = examination.draw(candidate, asked, 1, with_features=False, **{setting: value})
-            cells = examination.alignment(drawn.codes, asked, 1)
-            for key in SHOWN:
-                scores[key].append(cells[key]["value"])
-            drawn = examination.draw(candidate, trained, 1, **{setting: value})
-            scores["kid"].append(kid(drawn.features, examination.reference_features).value)
+            drawings = evaluation.draw(candidate, unseen, 1, with_features=False, **{setting: value})
+            estimates = evaluation.scores(drawings, unseen, keys)
+            drawings = evaluation.draw(candidate, trained, 1, **{setting: value})
+            missing = [key for key in keys if key not in estimates]
+            estimates |= evaluation.scores(drawings, trained, missing)
+            for key in keys:
+                scores[key].append(estimates[key].value if key in estimates else None)
         found[setting] = {
             "values": list(values),
-            "set": f"{asked.name}, KID on {trained.name}",
+            "set": f"{unseen.name}, KID on {trained.name}",
             "scores": scores,
         }
     return found

@@ -6,12 +6,14 @@ import numpy as np
 
 from keras_t2i.data import CaptionedImages
 from keras_t2i.data import load
-from keras_t2i.data import load_openmoji
+from keras_t2i.data.registry import DEFAULT
+from keras_t2i.data.registry import load_sample
+from keras_t2i.data.registry import splits_of
 from keras_t2i.evaluation.metrics.alignment import Trials
 from keras_t2i.evaluation.metrics.attributes import Questions
 from keras_t2i.utils.random_streams import random_stream
 
-SMOKE_PICTURES = 64
+SAMPLE_SIZE = 64  # pictures of a smoke evaluation, held-out ones among them
 TRAINING, HELD_OUT, UNSEEN = "training captions", "held-out combinations", "unseen concepts"
 TEXTS = {
     TRAINING: "Plain captions of pictures that were trained on.",
@@ -26,23 +28,23 @@ class PromptSet:
 
     Attributes:
         name: str. trained: bool, whether the captions' pictures were trained on.
-        asked: `CaptionedImages`; the plain captions are the prompts.
+        images: `CaptionedImages`; their plain captions are the prompts.
         trials: `Trials`. questions: `Questions`.
     """
 
     name: str
     trained: bool
-    asked: CaptionedImages
+    images: CaptionedImages
     trials: Trials
     questions: Questions
 
     @classmethod
-    def of(cls, name, asked, pool):
-        """`pool`: `CaptionedImages` that holds `asked` and what it is told apart from."""
-        return cls(name, name == TRAINING, asked, Trials.of(asked, pool), Questions.about(asked, pool))
+    def of(cls, name, images, pool):
+        """`pool`: `CaptionedImages` that holds `images` and what they are told apart from."""
+        return cls(name, name == TRAINING, images, Trials.of(images, pool), Questions.about(images, pool))
 
     def __len__(self):
-        return len(self.asked)
+        return len(self.images)
 
     @property
     def prompts(self):
@@ -50,14 +52,14 @@ class PromptSet:
         return self.trials.captions
 
 
-def load_prompt_sets(source="openmoji", size=32, count=500, smoke=False):
+def load_prompt_sets(source=DEFAULT, size=32, count=500, smoke=False):
     """The sets of prompts of a data set, and what it trained with.
 
     Args:
         source: as of `keras_t2i.data.load`.
         size: int, pixels of the real pictures.
         count: int, of training captions.
-        smoke: bool; a few pictures of OpenMoji, split at random, to see whether everything runs.
+        smoke: bool; a few pictures of the default data set, split at random, to see whether everything runs.
 
     Returns:
         `(sets, train)`: list of `PromptSet`, and the training pictures, `CaptionedImages`.
@@ -66,13 +68,13 @@ def load_prompt_sets(source="openmoji", size=32, count=500, smoke=False):
         ValueError: less than two pictures are held out, or fewer than 20 were trained on.
     """
     if smoke:
-        every = load_openmoji("train", size=size, limit=SMOKE_PICTURES)
+        every = load_sample(DEFAULT, size, SAMPLE_SIZE)
         order = random_stream(0, "smoke").permutation(len(every))
         held_out, unseen, train = every.take(order[:8]), every.take(order[8:16]), every.take(order[16:])
         count = 8
     else:
         train, unseen = load(source, "train", size), load(source, "validation", size)
-        held_out = load(source, "test", size) if source in ("openmoji", "emoji") else None
+        held_out = load(source, "test", size) if "test" in splits_of(source) else None
     if len(unseen) < 2 or len(train) < 20:
         raise ValueError(
             f"{source} has {len(train)} training and {len(unseen)} held-out pictures: 20 and 2 are needed."

@@ -80,9 +80,7 @@ def opened(name, source, needed, own=None):
         if own is None:
             raise ValueError("a decoder alone needs a DualEncoder as text_encoder")
         source = DualEncoder(source, own.dual_encoder.image_encoder)
-    if type(source) in STAGE_OF:
-        source = STAGE_OF[type(source)](source)
-    stages = [source] if isinstance(source, Stage) else stages_of(source)
+    stages = stages_of(source)
     found = {stage.produces: stage for stage in stages}
     if needed not in found and not (needed == "image" and "latent" in found):
         raise ValueError(
@@ -92,7 +90,11 @@ def opened(name, source, needed, own=None):
 
 
 def stages_of(source):
-    """The stages of a generator, or of a backbone of today or of 0.5; of anything else none."""
+    """The stages of a generator, a backbone (of today or of 0.5), a stage or a network; else none."""
+    if isinstance(source, Stage):
+        return [source]
+    if type(source) in STAGE_OF:
+        return [STAGE_OF[type(source)](source)]
     if hasattr(source, "as_stages"):
         return source.as_stages()
     return list(getattr(source, "stages", ()))

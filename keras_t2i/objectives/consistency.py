@@ -4,8 +4,9 @@ import keras
 from keras import ops
 
 from keras_t2i.layers import DifferentiableAugmentation
-from keras_t2i.training.backend import SteppedObjective
+from keras_t2i.training.objective import SteppedObjective
 from keras_t2i.training.objective import freeze
+from keras_t2i.utils.deprecation import former_argument
 from keras_t2i.utils.images import to_float
 
 
@@ -21,17 +22,17 @@ def pixel_difference(drawn, true):
 
 
 class CodeConsistency(SteppedObjective):
-    """A decoder is trained so that what it draws of a concept is seen as that concept.
+    """A decoder is trained so that an image encoder sees in its drawing the concept that was drawn.
 
-    The encoders are trained before and stand still. Two forms:
+    The encoders are trained before and frozen. Two forms:
 
     - "naive": the difference of code 1 and code 2 alone. The decoder finds patterns that please the
       encoder and look like nothing; ship as the lesson that it is.
-    - "fixed": the picture is looked at through random changes; by further encoders too, each of which
-      compares it with the true picture; and it is compared with the true picture's pixels.
+    - "fixed": the encoder sees the drawing through random changes; further encoders compare it with the
+      true picture; and it is compared with the true picture's pixels.
 
-    `outside` is an encoder that the loss never uses: the metric `outside`, the mean cosine between what
-    it sees in the drawn and in the true picture, tells whether the picture improves or the encoders
+    `outside` is an encoder that the loss never uses: the metric `outside`, the mean cosine between its
+    embeddings of the drawn and of the true picture, tells whether the picture improves or the encoders
     are being fooled.
 
     Args:
@@ -43,11 +44,14 @@ class CodeConsistency(SteppedObjective):
         noise_scale: float, length of the random step taken from a concept (of length 1) in training, so
             that the decoder also draws what lies between captions.
         pixel_weight: float, weight of the mean absolute difference of pixels; for "fixed".
-        look_at_every: int; in training the encoders of "fixed" look at one picture in so many: looking
-            costs more than drawing, and the pixels teach every picture.
-        Others as of `Objective`.
+        encoder_loss_stride: int; in training the encoders of "fixed" are evaluated on one picture in so many:
+            that costs more than drawing, and the pixels teach every picture.
+        look_at_every: former name of `encoder_loss_stride`, for one release.
+        kwargs: `averages` of `Objective`.
 
     Batches: `{"images": uint8 (n, s, s, 3), "token_ids": int32 (n, l)}`.
+
+    Raises: ValueError for an unknown form.
     """
 
     def __init__(
@@ -59,8 +63,9 @@ class CodeConsistency(SteppedObjective):
         form="fixed",
         noise_scale=0.1,
         pixel_weight=5.0,
-        look_at_every=4,
+        encoder_loss_stride=4,
         seed=0,
+        look_at_every=None,
         **kwargs,
     ):
         super().__init__(network, seed=seed, **kwargs)
@@ -70,7 +75,9 @@ class CodeConsistency(SteppedObjective):
         self.critics = [freeze(c) for c in critics] if form == "fixed" else []
         self.outside = None if outside is None else freeze(outside)
         self.form, self.noise_scale, self.pixel_weight = form, noise_scale, pixel_weight
-        self.look_at_every = look_at_every
+        self.encoder_loss_stride = former_argument(
+            "look_at_every", look_at_every, "encoder_loss_stride", encoder_loss_stride
+        )
         self.augmentation = DifferentiableAugmentation(seed=seed + 1, dtype="float32")
         self.consistency = keras.metrics.Mean(name="consistency")
         self.pixels = keras.metrics.Mean(name="pixels")
@@ -80,17 +87,17 @@ class CodeConsistency(SteppedObjective):
         """The concept that is drawn, and the picture."""
         concept = self.dual_encoder.encode_text(x["token_ids"])
         if training and self.noise_scale:
-            noise = keras.random.normal(ops.shape(concept), seed=self.seed_generator)
+            noise = keras.random.normal(ops.shape(concept), dtype="float32", seed=self.seed_generator)
             concept = ops.normalize(concept + self.noise_scale * noise / concept.shape[-1] ** 0.5)
         concept = ops.stop_gradient(concept)
         return concept, self.chosen(training)(concept, training=training)
 
-    def judge(self, x, predicted, training):
-        concept, drawn = predicted
+    def compute_loss(self, x, y=None, y_pred=None, sample_weight=None, training=True):
+        concept, drawn = y_pred
         true = to_float(x["images"])
         pixels = pixel_difference(drawn, true)
         n = ops.shape(drawn)[0]
-        few = (n + self.look_at_every - 1) // self.look_at_every if training else n
+        few = (n + self.encoder_loss_stride - 1) // self.encoder_loss_stride if training else n
         if self.form == "naive":
             loss = consistency = ops.mean(code_difference(self.dual_encoder.encode_image(drawn), concept))
         else:
@@ -108,6 +115,3 @@ class CodeConsistency(SteppedObjective):
             cosine = 1.0 - code_difference(seen, self.outside(true[:few], training=False)) / 2
             self.outside_cosine.update_state(ops.stop_gradient(cosine))
         return loss
-
-    def step(self, x):
-        return self.minimize(lambda: self.judge(x, self(x, training=True), True))

@@ -1,20 +1,20 @@
-"""Text and picture in one concept space, by contrast."""
+"""Text and picture in one embedding space, by contrast (CLIP, SigLIP)."""
 
 import keras
 import numpy as np
 from keras import ops
 
-from keras_t2i.training.backend import SteppedObjective
 from keras_t2i.training.backend import fori_loop
 from keras_t2i.training.backend import split
 from keras_t2i.training.backend import value_and_gradients
+from keras_t2i.training.objective import SteppedObjective
 from keras_t2i.utils.images import to_float
 
-FORBIDDEN = -1e9  # a score that a softmax turns into zero
+MASKED_LOGIT = -1e9  # a softmax turns it into zero
 
 
 def same_meaning(token_ids, groups=None):
-    """Which pairs of a batch say the same, so that neither may count as wrong for the other.
+    """Which pairs of a batch mean the same, so that neither may count as a negative of the other.
 
     Args:
         token_ids: int `(n, l)`; equal rows are equal captions.
@@ -41,7 +41,7 @@ def clip_loss(scores, same):
     """
     n = ops.shape(scores)[0]
     diagonal = ops.eye(n, dtype="bool")
-    scores = ops.where(ops.logical_and(same, ops.logical_not(diagonal)), FORBIDDEN, scores)
+    scores = ops.where(ops.logical_and(same, ops.logical_not(diagonal)), MASKED_LOGIT, scores)
     right = ops.diagonal(scores)
     of_pictures = ops.logsumexp(scores, axis=1) - right
     of_captions = ops.logsumexp(scores, axis=0) - right
@@ -49,7 +49,7 @@ def clip_loss(scores, same):
 
 
 def siglip_loss(scores, same):
-    """Every pair judged by itself, right or wrong (SigLIP, arXiv 2303.15343, algorithm 1).
+    """Binary cross-entropy of every pair by itself, right or wrong (SigLIP, arXiv 2303.15343, algorithm 1).
 
     Arguments as of `clip_loss`; `scores` include the learned bias. Returns the sum over all pairs,
     divided by the number of pictures.
@@ -62,17 +62,17 @@ def siglip_loss(scores, same):
 
 
 class ContrastiveAlignment(SteppedObjective):
-    """Codes of a picture and of its caption attract, all others in the batch repel.
+    """Embeddings of a picture and of its caption attract, all others in the batch repel.
 
-    With `micro_batches` the towers see the batch part by part: all parts are embedded first, the loss'
-    gradient is taken with respect to the codes, then carried back part by part (GradCache, arXiv
-    2101.06983). The step is that of the whole batch, at the memory of one part.
+    With `micro_batches` the towers see the batch part by part: all parts are embedded first, the gradient of
+    the loss is taken with respect to the embeddings, and its product with their Jacobian is accumulated over
+    the parts (GradCache, arXiv 2101.06983). The step is that of the whole batch, at the memory of one part.
 
     Args:
         network: `DualEncoder`.
         kind: "clip" or "siglip".
         micro_batches: int, in how many parts a batch is embedded; divides the batch size.
-        Others as of `Objective`.
+        kwargs: `averages` and `seed` of `Objective`.
 
     Batches: `{"images": uint8 (n, s, s, 3), "token_ids": int32 (n, l), "groups": int (n,)}`.
     """
@@ -100,8 +100,8 @@ class ContrastiveAlignment(SteppedObjective):
         )
         return codes["image_codes"], codes["text_codes"]
 
-    def judge(self, x, predicted, training):
-        image_codes, text_codes = predicted
+    def compute_loss(self, x, y=None, y_pred=None, sample_weight=None, training=True):
+        image_codes, text_codes = y_pred
         same = same_meaning(x["token_ids"], x.get("groups"))
         cosines = ops.matmul(image_codes, ops.transpose(text_codes))
         scale = ops.exp(ops.minimum(self.log_scale, float(np.log(100.0))))  # as CLIP clips it
@@ -111,11 +111,11 @@ class ContrastiveAlignment(SteppedObjective):
 
     def step(self, x):
         if self.micro_batches == 1:
-            return self.minimize(lambda: self.judge(x, self(x, training=True), True))
+            return super().step(x)
         network, parts = self.network.trainable_variables, self.micro_batches
         own = [self.log_scale, self.bias] if self.bias.trainable else [self.log_scale]
         x_of = split(x, parts)
-        dice = [(state, ops.copy(state.value)) for state in self.dice()]
+        random_state = [(state, ops.copy(state.value)) for state in self.random_state()]
 
         def embed(i, codes):
             found = self({k: v[i] for k, v in x_of.items()}, training=True)
@@ -123,24 +123,23 @@ class ContrastiveAlignment(SteppedObjective):
             return [c + place * ops.stop_gradient(f) for c, f in zip(codes, found, strict=True)]
 
         size = (parts, ops.shape(x_of["token_ids"])[1], self.network.code_dim)
-        codes = fori_loop(self, embed, [ops.zeros(size), ops.zeros(size)], parts)
+        codes = fori_loop(self, embed, [ops.zeros(size, "float32") for _ in range(2)], parts)
         codes = [ops.reshape(c, (-1, self.network.code_dim)) for c in codes]
-        loss, gradients = value_and_gradients(self, lambda *c: self.judge(x, c, True), own, codes)
-        direction = split(gradients[len(own) :], parts)
+        loss, gradients = value_and_gradients(self, lambda *c: self.compute_loss(x, y_pred=c), own, codes)
+        by_codes = split(gradients[len(own) :], parts)
 
-        for state, value in dice:
-            state.assign(value)  # the second pass throws what the first has thrown
+        for state, value in random_state:
+            state.assign(value)  # the second pass draws what the first has drawn
 
-        def carry_back(i, total):
-            # The gradient of this sum is the chain rule: codes' gradient times the codes' derivative.
-            def along():
+        def accumulate(i, total):
+            def vjp():  # the gradient of this sum: that with respect to the codes times the codes' Jacobian
                 found = self({k: v[i] for k, v in x_of.items()}, training=True)
-                return sum(ops.sum(f * d[i]) for f, d in zip(found, direction, strict=True))
+                return sum(ops.sum(f * d[i]) for f, d in zip(found, by_codes, strict=True))
 
-            return [t + g for t, g in zip(total, value_and_gradients(self, along, network)[1], strict=True)]
+            return [t + g for t, g in zip(total, value_and_gradients(self, vjp, network)[1], strict=True)]
 
-        total = fori_loop(self, carry_back, [ops.zeros(v.shape, v.dtype) for v in network], parts)
-        self.update([*gradients[: len(own)], *total], [*own, *network])
+        total = fori_loop(self, accumulate, [ops.zeros(v.shape, v.dtype) for v in network], parts)
+        self.apply_gradients([*gradients[: len(own)], *total], [*own, *network])
         return loss
 
 

@@ -1,4 +1,4 @@
-"""A picture with noise on it, and what it shows in words: the network learns what the picture was."""
+"""A picture with noise on it, and its caption: the network learns what the picture was."""
 
 from keras import ops
 
@@ -11,31 +11,31 @@ from keras_t2i.utils.images import to_float
 
 
 class Denoising(DiffusionObjective):
-    """A diffusion model of pictures in its many forms, steered by words.
+    """A diffusion model of pictures or latents, conditioned on captions.
 
-    The network is told the caption beside the noisy picture. The text encoder is trained before and stands
-    still. To keep its features of all captions would take gigabytes, and to compute them anew costs about a
-    hundredth of a step.
+    The text encoder is trained before and frozen. To keep its features of all captions would take gigabytes,
+    and to compute them anew costs about a hundredth of a step.
 
-    With an image encoder the network is also told the image concept of the very picture: it learns to draw
-    what has that concept (the decoder of DALL-E 2, arXiv 2204.06125, section 2.1).
+    With an image encoder the network is also given the concept (image embedding) of the very picture: it
+    learns to draw what has that concept (the decoder of DALL-E 2, arXiv 2204.06125, section 2.1).
 
     Args:
         network: `DiffusionUNet`, of pictures or of latents.
-        text_encoder: `CNNTextEncoder`.
+        text_encoder: `CNNTextEncoder`, frozen here.
+        process, parameterization, weight, times: as of `DiffusionObjective`.
         caption_dropout: float in [0, 1), how often a caption is withheld in training, so that the network
             can draw without (classifier-free guidance, arXiv 2207.12598). With an image encoder it may be 1:
             no captions at all; 0.5 in the paper.
-        image_encoder: `ImageTower` or other Backbone, pictures to concepts, frozen here; for a network with
-            an `image_code`, and only then. Pictures larger than it sees are shrunk for it.
-        image_dropout: float in [0, 1), how often the image concept is withheld in training.
-        data_std: float, root mean square of pictures as the network gets them.
-        Others as of `DiffusionObjective`.
+        data_std: float, root mean square of pictures (in [-1, 1]) or latents.
+        image_encoder: `ImageTower` or other Backbone, pictures to embeddings, frozen here; for a network with
+            an `image_code`, and only then. Pictures larger than its input are downsampled.
+        image_dropout: float in [0, 1), how often the image embedding is withheld in training.
+        kwargs: `averages`, `prediction` and `seed` of `DiffusionObjective`.
 
     Batches: `{"images": uint8 (n, s, s, 3), "token_ids": int32 (n, l)}`; with `"latents"`, float `(n, ...)`,
     these are diffused instead of the pictures.
 
-    Raises: ValueError for names and options that there are not, and sizes that do not fit.
+    Raises: ValueError for an unknown name, a number out of range, and sizes that do not fit.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class Denoising(DiffusionObjective):
         network,
         text_encoder,
         process="rectified_flow",
-        prediction="x0",
+        parameterization="x0",
         weight="velocity",
         times="logit_normal",
         caption_dropout=0.1,
@@ -52,7 +52,7 @@ class Denoising(DiffusionObjective):
         image_dropout=0.1,
         **kwargs,
     ):
-        super().__init__(network, process, prediction, weight, times, data_std, **kwargs)
+        super().__init__(network, process, parameterization, weight, times, data_std, **kwargs)
         sizes = (text_encoder.code_dim, text_encoder.filters), (network.code_dim, network.token_dim)
         if sizes[0] != sizes[1]:
             raise ValueError(
@@ -72,28 +72,26 @@ class Denoising(DiffusionObjective):
         self.image_encoder = None if image_encoder is None else freeze(image_encoder)
         self.features = token_features(freeze(text_encoder))
 
-    def call(self, x, training=False):
-        """Noise is put on the pictures, and the network looks: a dict of everything that was there."""
-        x0 = ops.cast(x["latents"], "float32") if "latents" in x else to_float(x["images"])
-        seen = self.with_noise(x0, training)
-        inputs = {
-            "images": seen["scaled"],
-            "log_snr": seen["log_snr"],
-            "condition_mask": self.given(x0, self.caption_dropout, training),
-            **self.text(x["token_ids"]),
-        }
-        if self.image_encoder is not None:
-            inputs["image_code"] = self.image_codes(x["images"])
-            inputs["image_condition_mask"] = self.given(x0, self.image_dropout, training)
-        return {**seen, "output": self.chosen(training)(inputs, training=training)}
+    def clean(self, x):
+        """The latents, or the pictures in [-1, 1]."""
+        return ops.cast(x["latents"], "float32") if "latents" in x else to_float(x["images"])
 
-    def image_codes(self, images):
-        """Concepts of pictures, uint8 `(n, s, s, 3)`: float32 `(n, code_dim)` of length 1."""
+    def condition(self, x, training):
+        n = ops.shape(x["token_ids"])[0]
+        mask = self.condition_mask(n, self.caption_dropout, training)
+        inputs = {"condition_mask": mask, **self.text_features(x["token_ids"])}
+        if self.image_encoder is not None:
+            inputs["image_code"] = self.image_embeddings(x["images"])
+            inputs["image_condition_mask"] = self.condition_mask(n, self.image_dropout, training)
+        return inputs
+
+    def image_embeddings(self, images):
+        """Of pictures, uint8 `(n, s, s, 3)`: float32 `(n, code_dim)` of length 1."""
         images = downsample(to_float(images), self.image_encoder.image_size)
         codes = self.image_encoder(images, training=False)
         return ops.stop_gradient(ops.normalize(ops.cast(codes, "float32")))
 
-    def text(self, token_ids):
-        """What the network hears of captions, int32 `(n, l)`: see `token_features`."""
+    def text_features(self, token_ids):
+        """The text conditioning of captions, int32 `(n, l)`: see `token_features`."""
         features = self.features(token_ids, training=False)
         return {name: ops.stop_gradient(ops.cast(value, "float32")) for name, value in features.items()}

@@ -1,4 +1,4 @@
-"""Words -> concept -> picture, learned against an adversary that tells drawn pictures from real ones."""
+"""Text -> concept -> picture, learned against an adversary that tells drawn pictures from real ones."""
 
 import keras
 from keras import ops
@@ -9,30 +9,29 @@ from keras_t2i.objectives.consistency import code_difference
 from keras_t2i.objectives.consistency import pixel_difference
 from keras_t2i.objectives.gan_losses import LOSSES
 from keras_t2i.objectives.gan_losses import accuracies
+from keras_t2i.objectives.gan_losses import clamp_straight_through
+from keras_t2i.objectives.gan_losses import diversity_ratio
 from keras_t2i.objectives.gan_losses import midpoint
-from keras_t2i.objectives.gan_losses import overshoot
-from keras_t2i.objectives.gan_losses import shown
+from keras_t2i.objectives.gan_losses import out_of_range_penalty
 from keras_t2i.objectives.gan_losses import squared_gradient_estimate
 from keras_t2i.objectives.gan_losses import squared_gradient_norm
-from keras_t2i.objectives.gan_losses import variety
-from keras_t2i.training.backend import SteppedObjective
 from keras_t2i.training.backend import value_and_gradients
+from keras_t2i.training.objective import SteppedObjective
 from keras_t2i.training.objective import freeze
 from keras_t2i.utils.images import to_float
 
-OVERSHOOT_WEIGHT = 5.0  # as much as pixels that differ
-METRICS = ["generator", "discriminator", "real_accuracy", "fake_accuracy", "gap", "variety", "pixels"]
+OUT_OF_RANGE_WEIGHT = 5.0  # as much as pixels that differ
+METRICS = ["generator", "discriminator", "real_accuracy", "fake_accuracy", "gap", "diversity_ratio", "pixels"]
 
 
 class ConditionalGAN(SteppedObjective):
     """A decoder draws captions so that a discriminator cannot tell its drawings from real pictures.
 
-    The dual encoder was trained before and stands still: its concept of a caption, moved a little by chance,
-    is what the decoder draws, and the concept itself is what the discriminator compares with. Both pictures
-    are changed at random before the discriminator looks (DiffAugment, arXiv 2006.10738), or it would learn a
-    few thousand pictures by heart; but no noise is strewn on them, for it would hide a drawing's grain. What
-    is compared is what is shown, the drawing cut off at black and white: a white ground may then be a little
-    above white, and chance leaves no trace in it.
+    The dual encoder is trained before and frozen: its concept of a caption, moved a little at random, is what
+    the decoder draws, and the concept itself is what the discriminator is conditioned on. Drawn and real
+    pictures are augmented before the discriminator sees them (DiffAugment, arXiv 2006.10738), or it would
+    learn a few thousand pictures by heart; but without noise, which would hide a drawing's grain. It sees
+    drawings clamped to [-1, 1], as a person does: a white ground may then be a little above white.
 
     The discriminator also loses `(r1_weight |grad D(real)|^2 + r2_weight |grad D(fake)|^2) / 2` (Mescheder et
     al. 2018, arXiv 1801.04406; both together: Huang et al. 2024, arXiv 2501.05441): flat where pictures are,
@@ -42,28 +41,29 @@ class ConditionalGAN(SteppedObjective):
         network: Backbone, concepts `(n, d)` to pictures: `ConceptDecoder`.
         discriminator: Backbone, `{"images", "concepts"}` to `(n, 1)`: `Discriminator`; trained in place.
         dual_encoder: `DualEncoder`, whose text tower makes the concepts.
-        loss: "nonsaturating", "hinge" or "relativistic": see `adversarial_losses`.
+        loss: a name out of `gan_losses.LOSSES`: "nonsaturating", "hinge" or "relativistic".
         noise_scale: float, length of the random step from a concept, as of `GeneratorBackbone`.
         r1_weight, r2_weight: floats, of the penalties. Both 0: none are computed.
-        penalty: "finite_difference", which looks at a picture twice more, a random step away to both sides,
-            or "exact", with gradients of gradients; of every other picture of a batch.
+        penalty: "finite_difference", which evaluates the discriminator twice more, a random step away from
+            the picture to both sides, or "exact", with gradients of gradients; of every other picture of a
+            batch.
         penalty_step: float, the size of that step for each number of the picture.
         pixel_weight: float, weight in the generator's loss of the mean absolute difference from the true
             picture. Little data leaves the adversary without an opinion on most captions; this has one.
-        code_weight: float, weight of the difference of the caption's concept and what the dual encoder sees
-            in the drawing (`CodeConsistency`). 0: not looked at.
+        code_weight: float, weight of the difference of the caption's concept and the dual encoder's embedding
+            of the drawing (`CodeConsistency`). 0: not computed.
         alternate: bool. False: both move at once, from where they stand. True: the discriminator first,
             then the generator against the new one.
-        Others as of `Objective`.
+        kwargs: `averages` of `Objective`.
 
     Batches: `{"images": uint8 (n, s, s, 3), "token_ids": int32 (n, l)}`.
 
     Metrics: "generator" and "discriminator", what each loses to the other alone, and `loss`, all that both
     lose; "real_accuracy" and "fake_accuracy", how often the discriminator is right; "gap", how much higher it
-    rates real pictures; "variety", how much drawings of a batch differ, 1: as real ones do; "pixels"; and,
-    where they are used, "r1" and "r2", squared gradients, and "codes".
+    scores real pictures; "diversity_ratio", how much drawings of a batch differ, 1: as real ones do;
+    "pixels"; and, where they are used, "r1" and "r2", squared gradients, and "codes".
 
-    Raises: ValueError for a loss or penalty that there is not, networks whose sizes differ, or a frozen one.
+    Raises: ValueError for an unknown loss or penalty, networks whose sizes differ, or a frozen one.
     """
 
     def __init__(
@@ -102,8 +102,8 @@ class ConditionalGAN(SteppedObjective):
         self.r1_weight, self.r2_weight = r1_weight, r2_weight
         self.penalty, self.penalty_step = penalty, penalty_step
         self.pixel_weight, self.code_weight, self.alternate = pixel_weight, code_weight, alternate
-        self.penalised = bool(r1_weight or r2_weight)
-        names = [*METRICS, *(["r1", "r2"] if self.penalised else []), *(["codes"] if code_weight else [])]
+        self.penalized = bool(r1_weight or r2_weight)
+        names = [*METRICS, *(["r1", "r2"] if self.penalized else []), *(["codes"] if code_weight else [])]
         self.watched = {name: keras.metrics.Mean(name=name) for name in names}
 
     def compile(self, optimizer, discriminator_optimizer, **kwargs):
@@ -119,32 +119,33 @@ class ConditionalGAN(SteppedObjective):
     def call(self, x, training=False):
         """The concept that is drawn, and the picture."""
         concept = ops.stop_gradient(self.dual_encoder.encode_text(x["token_ids"]))
-        noise = keras.random.normal(ops.shape(concept), seed=self.seed_generator if training else 0)
+        seed = self.seed_generator if training else 0
+        noise = keras.random.normal(ops.shape(concept), dtype="float32", seed=seed)
         return concept, self.chosen(training)(self.noise(concept, noise), training=training)
 
     def scores(self, images, concept, training):
-        """What the discriminator says of pictures that it has before it: float32 `(n,)`."""
-        said = self.discriminator({"images": images, "concepts": concept}, training=training)
-        return ops.squeeze(ops.cast(said, "float32"), -1)
+        """The discriminator's, of augmented pictures: float32 `(n,)`."""
+        scores = self.discriminator({"images": images, "concepts": concept}, training=training)
+        return ops.squeeze(ops.cast(scores, "float32"), -1)
 
-    def view(self, images, training):
+    def augmented(self, images, training):
         return self.augmentation(images) if training else images
 
     def discriminator_loss(self, x, concept, drawn, training):
         true, n = to_float(x["images"]), ops.shape(drawn)[0]
-        drawn = ops.stop_gradient(shown(drawn))
-        views = ops.concatenate([self.view(true, training), self.view(drawn, training)])
+        drawn = ops.stop_gradient(clamp_straight_through(drawn))
+        both = ops.concatenate([self.augmented(true, training), self.augmented(drawn, training)])
         twice = ops.concatenate([concept, concept])
-        said = self.scores(views, twice, training)
-        real, fake = said[:n], said[n:]
+        scores = self.scores(both, twice, training)
+        real, fake = scores[:n], scores[n:]
         loss = self.pair_losses[0](real, fake)
-        found = {"discriminator": loss, "variety": variety(drawn, true)}
+        found = {"discriminator": loss, "diversity_ratio": diversity_ratio(drawn, true)}
         middle = midpoint(real, fake) if self.adversarial_loss == "relativistic" else 0.0
         found["real_accuracy"], found["fake_accuracy"] = accuracies(real, fake, middle)
         found["gap"] = ops.mean(real) - ops.mean(fake)
-        if self.penalised:
+        if self.penalized:
             # Every other picture is enough: they come in random order.
-            squares = self.squared_gradients(views[::2], twice[::2], training)
+            squares = self.squared_gradients(both[::2], twice[::2], training)
             real_ones = (n + 1) // 2
             found["r1"], found["r2"] = ops.mean(squares[:real_ones]), ops.mean(squares[real_ones:])
             loss = loss + (self.r1_weight * found["r1"] + self.r2_weight * found["r2"]) / 2
@@ -155,23 +156,24 @@ class ConditionalGAN(SteppedObjective):
         """Of the scores of `images`: float32 `(n,)`."""
         if self.penalty == "exact":
             return squared_gradient_norm(self, lambda x: self.scores(x, concept, training), images)
-        noise = keras.random.normal(ops.shape(images), seed=self.seed_generator if training else 1)
-        both = ops.concatenate([concept, concept])
+        seed = self.seed_generator if training else 1
+        noise = keras.random.normal(ops.shape(images), dtype="float32", seed=seed)
+        twice = ops.concatenate([concept, concept])
         return squared_gradient_estimate(
-            lambda x: self.scores(x, both, training), images, noise, self.penalty_step
+            lambda x: self.scores(x, twice, training), images, noise, self.penalty_step
         )
 
     def generator_loss(self, x, concept, drawn, training):
-        true, real, outside = to_float(x["images"]), None, overshoot(drawn)
-        drawn = shown(drawn)
-        fake = self.scores(self.view(drawn, training), concept, training)
+        true, real, penalty = to_float(x["images"]), None, out_of_range_penalty(drawn)
+        drawn = clamp_straight_through(drawn)
+        fake = self.scores(self.augmented(drawn, training), concept, training)
         if self.adversarial_loss == "relativistic":
-            real = self.scores(self.view(true, training), concept, training)
+            real = self.scores(self.augmented(true, training), concept, training)
         loss = self.pair_losses[1](real, fake)
         found = {"generator": loss, "pixels": pixel_difference(drawn, true)}
-        loss = loss + self.pixel_weight * found["pixels"] + OVERSHOOT_WEIGHT * outside
+        loss = loss + self.pixel_weight * found["pixels"] + OUT_OF_RANGE_WEIGHT * penalty
         if self.code_weight:
-            seen = self.dual_encoder.encode_image(self.view(drawn, training))
+            seen = self.dual_encoder.encode_image(self.augmented(drawn, training))
             found["codes"] = ops.mean(code_difference(seen, concept))
             loss = loss + self.code_weight * found["codes"]
         self.watch(found)
@@ -181,23 +183,24 @@ class ConditionalGAN(SteppedObjective):
         for name, value in found.items():
             self.watched[name].update_state(ops.stop_gradient(value))
 
-    def judge(self, x, predicted, training):
-        return self.discriminator_loss(x, *predicted, training) + self.generator_loss(x, *predicted, training)
+    def compute_loss(self, x, y=None, y_pred=None, sample_weight=None, training=True):
+        """Of both; `step` minimizes each in its own network."""
+        return self.discriminator_loss(x, *y_pred, training) + self.generator_loss(x, *y_pred, training)
 
     def step(self, x):
         generator, discriminator = self.network.trainable_variables, self.discriminator.trainable_variables
         of_generator, of_discriminator = self.optimizer.optimizers
-        predicted = self(x, training=True)
+        y_pred = self(x, training=True)
         lost, gradients = value_and_gradients(
-            self, lambda: self.discriminator_loss(x, *predicted, True), discriminator
+            self, lambda: self.discriminator_loss(x, *y_pred, True), discriminator
         )
         if self.alternate:
-            self.move(gradients, discriminator, of_discriminator)
+            self.apply_gradients(gradients, discriminator, of_discriminator)
         # Drawn anew: the discriminator has just learned what it saw.
         also_lost, back = value_and_gradients(
             self, lambda: self.generator_loss(x, *self(x, training=True), True), generator
         )
         if not self.alternate:
-            self.move(gradients, discriminator, of_discriminator)
-        self.update(back, generator, of_generator)
+            self.apply_gradients(gradients, discriminator, of_discriminator)
+        self.apply_gradients(back, generator, of_generator)
         return lost + also_lost

@@ -1,6 +1,6 @@
-"""What a discriminator and a generator want of each other, as plain functions of what the first says.
+"""What a discriminator and a generator want of each other, as plain functions of the first one's scores.
 
-A discriminator says a number for each picture, high for real: `real`, of true pictures, and `fake`, of drawn
+A discriminator gives each picture a score, high for real: `real`, of true pictures, and `fake`, of drawn
 ones, float32 `(n,)` each. The losses are float32 scalars, to be made small.
 """
 
@@ -27,7 +27,7 @@ def hinge_discriminator(real, fake):
 
 
 def hinge_generator(real, fake):
-    """The number itself: its gradient is the same wherever the discriminator stands."""
+    """The score itself: its gradient is the same wherever the discriminator stands."""
     return -ops.mean(fake)
 
 
@@ -35,7 +35,7 @@ def relativistic_discriminator(real, fake):
     """A real picture should be above the drawn one beside it (RpGAN: Jolicoeur-Martineau 2018, arXiv
     1807.00734; Huang et al. 2024, arXiv 2501.05441); ln 2 where it cannot tell.
 
-    Each drawing is judged against a real picture, so that it does not help to draw only what is safe."""
+    Each drawing is compared with a real picture, so that it does not help to draw only what is safe."""
     return ops.mean(ops.softplus(fake - real))
 
 
@@ -54,11 +54,11 @@ LOSSES = {
 def accuracies(real, fake, middle=0.0):
     """How often the discriminator is right: shares of `real` above and of `fake` below the middle.
 
-    Relativistic numbers mean nothing but their differences: `middle` is then `midpoint(real, fake)`.
+    Relativistic scores mean nothing but their differences: `middle` is then `midpoint(real, fake)`.
 
     Returns:
         Two float32 scalars. 1: it tells at a glance, and the generator learns little; 0.5 of relativistic
-        numbers: it tells nothing.
+        scores: it tells nothing.
     """
     right = ops.cast(real > middle, "float32"), ops.cast(fake < middle, "float32")
     return tuple(ops.mean(share) for share in right)
@@ -69,7 +69,7 @@ def midpoint(real, fake):
     return (ops.mean(real) + ops.mean(fake)) / 2
 
 
-def variety(drawn, true):
+def diversity_ratio(drawn, true):
     """How much drawings of a batch differ from each other, in units of how much the true pictures do.
 
     Each is compared with the next. Both are float `(n, h, w, c)`. Returns a float32 scalar: 1 where they
@@ -82,19 +82,19 @@ def variety(drawn, true):
 MARGIN = 0.1  # beyond black and white, in which a pixel may lie for nothing
 
 
-def shown(drawn):
-    """A drawing as it is shown: cut off at -1 and 1.
+def clamp_straight_through(drawn):
+    """A drawing as a person sees it: clamped to [-1, 1].
 
-    Its gradients pass as if it were not, so that a pixel that is too dark or too bright can come back; but
-    none pass beyond the margin, or an adversary would drive pixels ever further out. `overshoot` brings those
-    back.
+    Gradients pass as if it were not (a straight-through estimator: Bengio et al. 2013, arXiv 1308.3432), so
+    that a pixel that is too dark or too bright can come back. But none pass beyond the margin, or an
+    adversary would drive pixels ever further out: `out_of_range_penalty` brings those back.
     """
     near = ops.clip(drawn, -1.0 - MARGIN, 1.0 + MARGIN)
     # In this order: the last two add exactly nothing, and white stays exactly white.
     return ops.stop_gradient(ops.clip(near, -1.0, 1.0)) + (near - ops.stop_gradient(near))
 
 
-def overshoot(drawn):
+def out_of_range_penalty(drawn):
     """How far pixels are beyond the margin, on average: float32 scalar."""
     return ops.mean(ops.relu(ops.abs(drawn) - (1.0 + MARGIN)))
 

@@ -1,4 +1,4 @@
-"""The concept of a picture with noise on it, and the concept of its caption: what was the picture's?"""
+"""The embedding of a picture with noise on it, and the embedding of its caption: what was the picture's?"""
 
 from keras import ops
 
@@ -7,33 +7,32 @@ from keras_t2i.objectives.diffusion import check_dropout
 
 
 class PriorDenoising(DiffusionObjective):
-    """A `Prior` learns to draw image concepts (DALL-E 2, arXiv 2204.06125, section 2.2).
+    """A `Prior` learns to draw concepts (image embeddings; DALL-E 2, arXiv 2204.06125, section 2.2).
 
-    The encoders are trained before; their codes of all pictures and phrasings are computed once. Process and
-    prediction (x0) are the network's own; the loss is the plain squared error (equation 2).
+    The encoders are trained before; their embeddings of all pictures and captions are computed once. Process
+    and parameterization (x0) are the network's own; the loss is the plain squared error (equation 2).
 
     Args:
         network: `Prior`, measured (`Prior.measure`).
         weight, times: as of `DiffusionObjective`.
         caption_dropout: float in [0, 1), how often the text is withheld in training, for guidance.
-        Others as of `DiffusionObjective`.
+        kwargs: `averages` and `seed` of `Objective`.
 
     Batches: `{"text_codes": float (n, d), "image_codes": float (n, d)}`, both of length 1.
     """
+
+    x_name = "codes"
 
     def __init__(self, network, weight="none", times="uniform", caption_dropout=0.1, **kwargs):
         super().__init__(network, network.process, "x0", weight, times, data_std=1.0, **kwargs)
         check_dropout("caption_dropout", caption_dropout)
         self.caption_dropout = caption_dropout
 
-    def call(self, x, training=False):
-        """Noise is put on the image concepts, and the network looks: a dict of everything that was there."""
-        x0 = ops.stop_gradient(self.network.standardization(x["image_codes"]))
-        seen = self.with_noise(x0, training)
-        inputs = {
-            "codes": seen["scaled"],
-            "log_snr": seen["log_snr"],
-            "text_code": ops.cast(x["text_codes"], "float32"),
-            "condition_mask": self.given(x0, self.caption_dropout, training),
-        }
-        return {**seen, "output": self.chosen(training)(inputs, training=training)}
+    def clean(self, x):
+        """Image embeddings of mean 0 and variance 1, number by number."""
+        return ops.stop_gradient(self.network.standardization(x["image_codes"]))
+
+    def condition(self, x, training):
+        text = ops.cast(x["text_codes"], "float32")
+        mask = self.condition_mask(ops.shape(text)[0], self.caption_dropout, training)
+        return {"text_code": text, "condition_mask": mask}

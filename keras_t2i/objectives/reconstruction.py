@@ -1,3 +1,5 @@
+"""A picture through a code and back: the error in decibels."""
+
 import keras
 from keras import ops
 
@@ -29,7 +31,7 @@ class Reconstruction(Objective):
     Args:
         network: `ConvAutoencoder`.
         floor: float, mean square error (pictures in [-1, 1]) below which a picture counts as perfect.
-        Others as of `Objective`.
+        kwargs: `averages` and `seed` of `Objective`.
 
     Batches: `{"images": uint8 (n, s, s, 3)}`.
     """
@@ -42,8 +44,8 @@ class Reconstruction(Objective):
     def call(self, x, training=False):
         return self.chosen(training)(to_float(x["images"]), training=training)
 
-    def judge(self, x, predicted, training):
+    def compute_loss(self, x, y=None, y_pred=None, sample_weight=None, training=True):
         true = to_float(x["images"])
-        self.psnr.update_state(psnr(true, predicted))
-        error = ops.mean(ops.square(true - predicted), axis=(1, 2, 3))
+        self.psnr.update_state(psnr(true, y_pred))
+        error = ops.mean(ops.square(true - y_pred), axis=(1, 2, 3))
         return ops.mean(ops.log(error + self.floor))

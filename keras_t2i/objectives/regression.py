@@ -1,3 +1,5 @@
+"""A caption to the code of its picture, by regression."""
+
 import keras
 from keras import ops
 
@@ -7,15 +9,15 @@ from keras_t2i.utils.images import to_float
 
 
 class ConceptRegression(Objective):
-    """The text encoder's two-layer dense head learns to say the picture's code.
+    """The text encoder's two-layer dense head learns to predict the picture's code.
 
-    The image encoder stands still (an autoencoder's, standardised), so the codes are a fixed target:
+    The image encoder is frozen (an autoencoder's, standardized), so the codes are a fixed target:
     the loss is one minus the cosine plus the mean square error of the codes.
 
     Args:
         network: `CNNTextEncoder`.
         image_encoder: Backbone, `(n, s, s, 3)` to `(n, code_dim)`; frozen here.
-        Others as of `Objective`.
+        kwargs: `averages` and `seed` of `Objective`.
 
     Batches: `{"images": uint8 (n, s, s, 3), "token_ids": int32 (n, l)}`.
     """
@@ -32,8 +34,8 @@ class ConceptRegression(Objective):
     def call(self, x, training=False):
         return self.chosen(training)(x["token_ids"], training=training)
 
-    def judge(self, x, predicted, training):
+    def compute_loss(self, x, y=None, y_pred=None, sample_weight=None, training=True):
         true = ops.stop_gradient(self.image_encoder(to_float(x["images"]), training=False))
-        cosine = ops.sum(ops.normalize(true) * ops.normalize(predicted), axis=-1)
+        cosine = ops.sum(ops.normalize(true) * ops.normalize(y_pred), axis=-1)
         self.cosine.update_state(cosine)
-        return ops.mean(1.0 - cosine) + ops.mean(ops.square(true - predicted))
+        return ops.mean(1.0 - cosine) + ops.mean(ops.square(true - y_pred))

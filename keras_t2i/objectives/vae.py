@@ -1,4 +1,4 @@
-"""A picture goes through a distribution of codes and back: what it costs to say it, in nats."""
+"""A picture goes through a distribution of codes and back: rate and distortion, in nats."""
 
 import math
 
@@ -10,7 +10,7 @@ from keras_t2i.training.objective import Objective
 from keras_t2i.training.objective import freeze
 from keras_t2i.utils.images import to_float
 
-ACTIVE = 0.01  # nats above which a latent number counts as used
+ACTIVE = 0.01  # nats above which a latent number counts as active
 TURNED = 4  # one picture in so many is turned by the equivariance regulariser
 
 
@@ -48,7 +48,7 @@ def negative_log_likelihood(error, deviation=None, floor=1e-5):
     return 0.5 * (ops.log(2.0 * math.pi * variance) + error / variance)
 
 
-def shrink(grids, factor):
+def box_downsample(grids, factor):
     """Means of blocks of `factor` by `factor` pixels, `(n, h, w, c)` to `(n, h / factor, w / factor, c)`."""
     return ops.average_pool(grids, factor, factor, data_format="channels_last")
 
@@ -63,31 +63,31 @@ def turn(grids):
 class Variational(Objective):
     """The evidence lower bound of a variational autoencoder (arXiv 1312.6114).
 
-    A picture is told by its latents, which cost the divergence of posterior and prior, and by how it differs
-    from what the decoder makes of them, which costs the negative logarithm of its likelihood. The loss is the
-    sum of both, divided by the number of a picture's numbers; metrics are in nats per picture.
+    The loss is the sum of rate and distortion, divided by the number of a picture's numbers. The rate is the
+    divergence of posterior and prior: what the latents cost. The distortion is the negative logarithm of the
+    picture's likelihood given the latents: what the decoder got wrong. Metrics are in nats per picture.
 
-    In validation noise depends on the place in the batch alone, and beta is whole.
+    In validation noise depends on the place in the batch alone, and beta is not warmed up.
 
     Args:
         network: `VAE`.
         dual_encoder: `DualEncoder` whose text tower makes the concepts of a conditional VAE; frozen here.
-        beta: float, 0 or more, factor of the divergence (beta-VAE, Higgins et al. 2017).
+        beta: float, 0 or more, factor of the rate (beta-VAE, Higgins et al. 2017).
         warm_up: int, steps in which it rises from 0 to `beta`.
-        free_bits: float, 0 or more: nats that each latent number may cost, on average over the batch, before
-            it counts (Kingma et al. 2016, arXiv 1606.04934).
-        pixel_deviation: float, standard deviation of a pixel about what the decoder says; `None`: fitted to
+        free_bits: float, 0 or more: nats that each latent number may cost, on average over the batch, for
+            nothing (Kingma et al. 2016, arXiv 1606.04934).
+        pixel_deviation: float, standard deviation of a pixel about the decoder's output; `None`: fitted to
             each batch, see `negative_log_likelihood`.
-        equivariance: float, 0 or more, weight of what comes out where latents are shrunk to a half and a
-            quarter or turned, and should be the picture so changed. Smooth latents are easier for diffusion
-            (EQ-VAE, arXiv 2502.09509; there the changed picture takes the place of the plain one at times,
-            here it comes beside it).
-        Others as of `Objective`.
+        equivariance: float, 0 or more, weight of the distortion where latents are downsampled to a half
+            and a quarter or turned, and what comes out should be the picture so changed. Smooth latents are
+            easier for diffusion (EQ-VAE, arXiv 2502.09509; there the changed picture takes the place of the
+            plain one at times, here it comes beside it).
+        kwargs: `averages` and `seed` of `Objective`.
 
     Batches: `{"images": uint8 (n, s, s, 3)}`, of a conditional VAE also `"token_ids": int32 (n, l)`.
 
-    Metrics: the loss; `reconstruction` and `kl`, the two costs in nats per picture; `active`, share of the
-    latent numbers that cost more than 0.01 nats; `psnr` in dB of what is drawn from the latents; with
+    Metrics: the loss; `reconstruction` and `kl`, distortion and rate in nats per picture; `active`, share of
+    the latent numbers that cost more than 0.01 nats; `psnr` in dB of what is drawn from the latents; with
     `equivariance` that of what is drawn from the changed ones.
 
     Raises: ValueError for a number out of range, or a dual encoder missing, not needed or of another size.
@@ -129,7 +129,8 @@ class Variational(Objective):
         network = self.chosen(training)
         posterior = network.posterior(to_float(x["images"]), training=training)
         mean, log_variance = posterior["mean"], posterior["log_variance"]
-        noise = keras.random.normal(ops.shape(mean), seed=self.seed_generator if training else 0)
+        seed = self.seed_generator if training else 0
+        noise = keras.random.normal(ops.shape(mean), dtype="float32", seed=seed)
         latents = network.grids(reparameterize(mean, log_variance, noise))
         drawn = network.drawers[network.latent_grid[0]](latents, training=training)
         prior = {"mean": ops.zeros_like(mean), "log_variance": ops.zeros_like(mean)}
@@ -138,26 +139,27 @@ class Variational(Objective):
             prior = network.prior(concepts, training=training)
         return {"posterior": posterior, "prior": prior, "latents": latents, "drawn": drawn}
 
-    def judge(self, x, predicted, training):
-        true, drawn = to_float(x["images"]), predicted["drawn"]
+    def compute_loss(self, x, y=None, y_pred=None, sample_weight=None, training=True):
+        true, drawn = to_float(x["images"]), y_pred["drawn"]
         numbers = math.prod(true.shape[1:])
-        cost = ops.mean(self.cost(true, drawn))
-        posterior, prior = predicted["posterior"], predicted["prior"]
+        distortion = ops.mean(self.distortion(true, drawn))
+        posterior, prior = y_pred["posterior"], y_pred["prior"]
         kl = gaussian_kl(posterior["mean"], posterior["log_variance"], prior["mean"], prior["log_variance"])
         kl = ops.mean(kl, axis=0)  # of each latent number
-        charged = ops.sum(ops.maximum(kl, self.free_bits))
-        loss = cost + self.beta_now(training) * charged / numbers
+        rate = ops.sum(ops.maximum(kl, self.free_bits))
+        loss = distortion + self.beta_now(training) * rate / numbers
         active = ops.mean(ops.cast(kl > ACTIVE, "float32"))
-        values = [cost * numbers, ops.sum(kl), active, ops.mean(psnr(true, drawn))]
+        values = [distortion * numbers, ops.sum(kl), active, ops.mean(psnr(true, drawn))]
         if self.equivariance:
-            pairs = self.changed(true, predicted["latents"], training)
-            loss = loss + self.equivariance * sum(ops.mean(self.cost(*pair)) for pair in pairs) / len(pairs)
+            pairs = self.changed(true, y_pred["latents"], training)
+            distortions = [ops.mean(self.distortion(*pair)) for pair in pairs]
+            loss = loss + self.equivariance * sum(distortions) / len(pairs)
             values.append(sum(ops.mean(psnr(*pair)) for pair in pairs) / len(pairs))
         for metric, value in zip(self.watched, values, strict=True):
             metric.update_state(ops.stop_gradient(value))
         return loss
 
-    def cost(self, true, drawn):
+    def distortion(self, true, drawn):
         """Nats per number of each picture: float `(n, h, w, 3)` twice, to `(n,)`."""
         error = ops.mean(ops.square(true - drawn), axis=(1, 2, 3))
         return negative_log_likelihood(error, self.pixel_deviation)
@@ -170,16 +172,16 @@ class Variational(Objective):
     def changed(self, true, latents, training):
         """Pairs of changed pictures, and what is drawn of latents changed alike.
 
-        Small pictures are quickly drawn, so all are shrunk; of turned ones a part must do. Which change a
-        picture meets is told by its place in the batch, and that is chance enough.
+        Small pictures are quickly drawn, so all are downsampled; of turned ones a part must do. Which
+        change a picture meets depends on its place in the batch, and that is random enough.
         """
         network, side = self.chosen(training), latents.shape[1]
         pairs = []
         for smaller, drawer in network.drawers.items():
             if smaller < side:
                 factor = side // smaller
-                drawn = drawer(shrink(latents, factor), training=training)
-                pairs.append((shrink(true, factor), drawn))
+                drawn = drawer(box_downsample(latents, factor), training=training)
+                pairs.append((box_downsample(true, factor), drawn))
         few = (ops.shape(true)[0] + TURNED - 1) // TURNED
         drawn = network.drawers[side](turn(latents[:few]), training=training)
         return [*pairs, (turn(true[:few]), drawn)]

@@ -5,65 +5,48 @@ import contextlib
 import keras
 from keras import ops
 
-from keras_t2i.training.objective import Objective
-
 BACKEND = keras.config.backend()
 
 
-class SteppedObjective(Objective):
-    """An objective with a training step of its own: `step(x)`, written with plain assignments.
+def run_step(model, arguments, step):
+    """What Keras asks of a `train_step`, by `step(data)`, which assigns to variables as it likes.
 
-    For what `compute_loss` cannot say: gradients of gradients' parts, several passes over a batch.
-    `fit` calls it on every backend; on JAX a scope turns the assignments into a pure function.
+    JAX hands over the values of all variables and wants the new ones: there the step runs in a scope that
+    turns assignments into a pure function (`keras.StatelessScope`).
+
+    Args:
+        model: compiled Keras model.
+        arguments: tuple of what Keras called `train_step` with: `(data,)`, on JAX `(state, data)`.
+        step: function of `data`, to the logs or anything else.
+
+    Returns:
+        What `step` returns; on JAX `(that, new state)`.
     """
+    if BACKEND != "jax":
+        return step(*arguments)
+    state, data = arguments
+    groups = (
+        model.trainable_variables,
+        model.non_trainable_variables,
+        model.optimizer.variables,
+        model.metrics_variables,
+    )
+    values = [
+        pair for group, values in zip(groups, state, strict=True) for pair in zip(group, values, strict=True)
+    ]
+    with keras.StatelessScope(values) as scope:
+        returned = step(data)
+    return returned, tuple([scope.get_current_value(v) for v in group] for group in groups)
 
-    def step(self, x):
-        """One training step on the batch `x`: call `minimize` or `update`, and return the loss."""
-        raise NotImplementedError
 
-    def train_step(self, *args):
-        if BACKEND != "jax":
-            x, _, _ = keras.utils.unpack_x_y_sample_weight(args[0])
-            return self._step_and_logs(x)
-        state, data = args
-        x, _, _ = keras.utils.unpack_x_y_sample_weight(data)
-        groups = (
-            self.trainable_variables,
-            self.non_trainable_variables,
-            self.optimizer.variables,
-            self.metrics_variables,
-        )
-        mapping = [
-            pair
-            for group, values in zip(groups, state, strict=True)
-            for pair in zip(group, values, strict=True)
-        ]
-        with keras.StatelessScope(mapping) as scope:
-            logs = self._step_and_logs(x)
-        return logs, tuple([scope.get_current_value(v) for v in group] for group in groups)
+def run_before(model, arguments, assign):
+    """The arguments of a `train_step`, after `assign()` has changed variables without gradients.
 
-    def _step_and_logs(self, x):
-        self._loss_tracker.update_state(self.step(x))
-        return self.get_metrics_result()
-
-    def update(self, gradients, variables, optimizer=None):
-        """Let the optimizer, or one of its parts, move `variables` against `gradients`, then the average
-        follow."""
-        self.move(gradients, variables, optimizer)
-        with without_gradients():
-            self.update_average()
-
-    def move(self, gradients, variables, optimizer=None):
-        """`update` without the average, where more than one is made in a step."""
-        with without_gradients():
-            (optimizer or self.optimizer).apply(gradients, variables)
-
-    def minimize(self, loss_fn):
-        """One step down `loss_fn()`, a float32 scalar, in all trainable variables. Returns the loss."""
-        variables = self.trainable_variables
-        loss, gradients = value_and_gradients(self, loss_fn, variables)
-        self.update(gradients, variables)
-        return loss
+    Args: as of `run_step`; assign: function of nothing.
+    """
+    with without_gradients():
+        done = run_step(model, arguments, lambda data: assign())
+    return arguments if BACKEND != "jax" else (done[1], arguments[1])
 
 
 def without_gradients():
@@ -79,7 +62,7 @@ def value_and_gradients(objective, loss_fn, variables, tensors=(), differentiabl
     """The value of `loss_fn(*tensors)` and its gradients.
 
     Args:
-        objective: the model whose other variables (dice, metrics, averages) `loss_fn` may assign to.
+        objective: the model whose other variables (random state, metrics) `loss_fn` may assign to.
         loss_fn: function of as many tensors as are given, to a float32 scalar.
         variables: list of trainable variables.
         tensors: float tensors, with respect to which gradients are wanted too.
@@ -137,7 +120,7 @@ def fori_loop(objective, body, state, times):
     Memory is that of one turn: an unrolled graph would run whatever is ready, and keep it all.
 
     Args:
-        objective: the model whose non-trainable variables (dice, metrics, averages) `body` may assign to.
+        objective: the model whose non-trainable variables (random state, metrics) `body` may assign to.
         body: function of an int and the state, to the next state.
         state: list of tensors that keep their shapes and dtypes.
         times: int.

@@ -58,7 +58,7 @@ class Periodic(keras.callbacks.Callback):
 
     def is_due(self, epoch):
         """Whether it is to be done after this epoch, counted from 0."""
-        epochs = self.params["epochs"] if self.epochs is None else self.epochs
+        epochs = (self.params or {}).get("epochs") if self.epochs is None else self.epochs
         every = self.every if self.times is None else max(1, epochs // self.times)
         return (epoch + 1) % every == 0 or epoch + 1 == epochs
 

@@ -1,7 +1,15 @@
-"""What every objective shares: one network that learns, its running average, and its own dice."""
+"""What every objective shares: one network that learns, averages of its weights, and random numbers."""
 
 import keras
 from keras import ops
+
+from keras_t2i.training.averages import ExponentialMovingAverage
+from keras_t2i.training.averages import PowerFunctionEMA
+from keras_t2i.training.backend import run_before
+from keras_t2i.training.backend import run_step
+from keras_t2i.training.backend import value_and_gradients
+from keras_t2i.training.backend import without_gradients
+from keras_t2i.utils.deprecation import former_argument
 
 
 class Objective(keras.Model):
@@ -10,24 +18,44 @@ class Objective(keras.Model):
     A subclass says in `call` what the network makes of a batch and in `compute_loss` how good that is;
     Keras' `fit` does the rest on every backend. Arithmetic here is float32 whatever the network's dtype.
 
-    The average is a second copy of the network, not the optimizer's `use_ema`: it is saved and loaded
-    like any weight, validation and sampling use it, and `fit` may be called again. It starts as a plain
-    mean and becomes an exponential one: decay is `min(ema_decay, (1 + t) / (10 + t))` at step t.
+    Averages are further copies of the network, not the optimizer's `use_ema`: they are saved and loaded
+    like any weight, validation and sampling use the first, and `fit` may be called again. They are updated
+    once a training step and nowhere else; `compute_loss` updates metrics at most and, in training, draws
+    random numbers.
 
     Args:
         network: Backbone, trained in place.
-        ema_decay: float in [0, 1), how slowly the average follows. 0: the average is the network.
-        seed: int, of the dice that `call` throws.
+        averages: `ExponentialMovingAverage`, `PowerFunctionEMA`, or `None`: the average is the network.
+        seed: int, of the random numbers that `call` draws.
+        ema_decay, widths: former names, for one release: a float for an `ExponentialMovingAverage`, 0 for
+            none; floats for a `PowerFunctionEMA`.
+
+    Attributes:
+        average: what validation and drawings use: the first of `averages`, or the network.
+        averages: list of networks, float32.
+        averaging: the argument `averages`.
+        steps: float32 variable, training steps so far.
     """
 
-    def __init__(self, network, ema_decay=0.999, seed=0, **kwargs):
+    def __init__(
+        self,
+        network,
+        averages=ExponentialMovingAverage(),  # noqa: B008 (frozen)
+        seed=0,
+        ema_decay=None,
+        widths=None,
+        **kwargs,
+    ):
         super().__init__(dtype="float32", **kwargs)
-        if not 0 <= ema_decay < 1:
-            raise ValueError(f"ema_decay must be in [0, 1), received {ema_decay}")
-        self.network = self.average = network
-        if ema_decay:
-            self.average = freeze(copy(network))
-        self.ema_decay = ema_decay
+        decay = former_argument("ema_decay", ema_decay, "averages=ExponentialMovingAverage(decay)", None)
+        sigma_rel = former_argument("widths", widths, "averages=PowerFunctionEMA(sigma_rel)", None)
+        if decay is not None:
+            averages = ExponentialMovingAverage(decay) if decay else None
+        if sigma_rel is not None:
+            averages = PowerFunctionEMA(sigma_rel) if sigma_rel else None
+        self.network, self.averaging = network, averages
+        self.averages = [freeze(copy(network)) for _ in range(averages.count if averages else 0)]
+        self.average = self.averages[0] if self.averages else network
         self.seed_generator = keras.random.SeedGenerator(seed)
         self.steps = self.add_weight(
             shape=(), dtype="float32", initializer="zeros", trainable=False, name="steps"
@@ -40,27 +68,29 @@ class Objective(keras.Model):
         """The network in training, its average otherwise."""
         return self.network if training else self.average
 
-    def update_average(self):
-        """One step of the running average. Called once per training step.
-
-        `compute_loss` calls it, so it sees the weights that the step starts with; a `SteppedObjective`
-        those that it ends with.
-        """
-        if self.ema_decay:
-            decay = ops.minimum(self.ema_decay, (1.0 + self.steps) / (10.0 + self.steps))
-            for mean, weight in zip(self.average.weights, self.network.weights, strict=True):
-                weight = ops.cast(ops.stop_gradient(ops.convert_to_tensor(weight)), mean.dtype)
-                mean.assign(mean + (1.0 - decay) * (weight - mean))
-        self.steps.assign_add(1.0)
-
     def compute_loss(self, x, y=None, y_pred=None, sample_weight=None, training=True):
-        if training:
-            self.update_average()
-        return self.judge(x, y_pred, training)
+        """A float32 scalar.
 
-    def judge(self, x, predicted, training):
-        """A float32 scalar. `x` is the batch, `predicted` what `call` made of it."""
+        Args:
+            x: the batch, a dict of tensors.
+            y_pred: what `call` made of it.
+            y, sample_weight: Keras', not used: a batch holds all that there is to know.
+            training: bool.
+        """
         raise NotImplementedError
+
+    def train_step(self, *args):
+        """Keras' own. Averages are updated first: they see the weights that a step starts with."""
+        return super().train_step(*run_before(self, args, self.update_averages))
+
+    def update_averages(self):
+        """Count a training step, and let the averages move towards the weights."""
+        self.steps.assign_add(1.0)
+        rates = self.averaging.rates(self.steps) if self.averages else []
+        for rate, average in zip(rates, self.averages, strict=True):
+            for mean, weight in zip(average.weights, self.network.weights, strict=True):
+                weight = ops.cast(ops.stop_gradient(ops.convert_to_tensor(weight)), mean.dtype)
+                mean.assign(mean + rate * (weight - mean))
 
     def zero_grad(self, set_to_none=True):
         """Forget the gradients of the last step: called by Keras' step on torch, and nowhere else.
@@ -71,21 +101,53 @@ class Objective(keras.Model):
         for variable in self.trainable_variables:
             variable.value.grad = None
 
-    def dice(self):
-        """The states of all random generators in here, which Keras leaves out of saved weights."""
+    def random_state(self):
+        """The variables of all random generators in here, which Keras leaves out of saved weights."""
         weights = {id(v) for v in self.non_trainable_weights}
         return [v for v in self.non_trainable_variables if id(v) not in weights]
 
     def save_own_variables(self, store):
         super().save_own_variables(store)
-        for i, state in enumerate(self.dice()):
-            store[f"dice{i}"] = ops.convert_to_numpy(state)
+        for i, state in enumerate(self.random_state()):
+            store[f"random_state{i}"] = ops.convert_to_numpy(state)
 
     def load_own_variables(self, store):
         for i, variable in enumerate(self._trainable_variables + self._non_trainable_variables):
             variable.assign(store[str(i)])
-        for i, state in enumerate(self.dice()):
-            state.assign(store[f"dice{i}"])
+        for i, state in enumerate(self.random_state()):
+            state.assign(store[f"random_state{i}"])
+
+
+class SteppedObjective(Objective):
+    """An objective with a training step of its own: `step(x)`, written with plain assignments.
+
+    For what `compute_loss` cannot say: gradients of gradients' parts, several passes over a batch.
+    `fit` calls it on every backend. Averages are updated last: they see the weights that a step ends with.
+    """
+
+    def step(self, x):
+        """One training step on the batch `x`; returns the loss. Here, down `compute_loss`."""
+        variables = self.trainable_variables
+        loss, gradients = value_and_gradients(
+            self, lambda: self.compute_loss(x, y_pred=self(x, training=True)), variables
+        )
+        self.apply_gradients(gradients, variables)
+        return loss
+
+    def apply_gradients(self, gradients, variables, optimizer=None):
+        """Let the optimizer, or one of its parts, move `variables` against `gradients`."""
+        with without_gradients():
+            (optimizer or self.optimizer).apply(gradients, variables)
+
+    def train_step(self, *args):
+        return run_step(self, args, self._step_and_logs)
+
+    def _step_and_logs(self, data):
+        x, _, _ = keras.utils.unpack_x_y_sample_weight(data)
+        self._loss_tracker.update_state(self.step(x))
+        with without_gradients():
+            self.update_averages()
+        return self.get_metrics_result()
 
 
 def copy(network):

@@ -62,7 +62,8 @@ class ScheduledAdamW(keras.optimizers.AdamW):
         accumulate = self.gradient_accumulation_steps or 1
         if accumulate > steps:
             raise ValueError(
-                f"accumulate must be at least 1 and at most the {steps} steps of the run, received {accumulate}"
+                f"accumulate must be at most the {steps} steps of the run, received {accumulate}: otherwise "
+                "there is no update"
             )
         rise = min(self.most_warmup_steps * accumulate, steps // 10)
         self._set(max(1, rise), max(1, steps - rise))

@@ -108,7 +108,7 @@ def train(
             epochs=epochs,
             initial_epoch=done,
             validation_data=validation,
-            validation_freq=[epoch for epoch in range(1, epochs + 1) if epoch % every == 0 or epoch == epochs],
+            validation_freq=sorted({*range(every, epochs + 1, every), epochs}),
             shuffle=False,
             verbose=0,
             callbacks=[
@@ -135,10 +135,10 @@ def epochs_in(minutes, seconds_per_step, steps_per_epoch):
 def where_it_stands(folder, done, epochs):
     """What to tell a person who stopped a run."""
     if done:
-        stands = f"Its state after epoch {done} of {epochs} is in {folder}: the same command goes on from there."
-    else:
-        stands = f"No epoch of {epochs} was done: the same command begins anew."
-    return f"Stopped. {stands}"
+        return (
+            f"Stopped after epoch {done} of {epochs}, kept in {folder}: the same command goes on from there."
+        )
+    return f"Stopped in the first epoch of {epochs}: the same command begins anew."
 
 
 class _Probe(keras.utils.PyDataset):

@@ -21,7 +21,7 @@ class LengthPreprocessor:
 
 def make_data(n=10, size=4):
     pictures = np.random.default_rng(0).integers(0, 256, (n, size, size, 3), dtype="uint8")
-    captions = [[f"{i} {phrasing}" for phrasing in range(1 + i % 3)] for i in range(n)]
+    captions = [[f"{i} {k}" for k in range(1 + i % 3)] for i in range(n)]
     return CaptionedImages(pictures, captions, [f"picture {i}" for i in range(n)], np.arange(n))
 
 
@@ -57,7 +57,7 @@ def test_dtypes_shapes_and_pairing():
     preprocessor = LengthPreprocessor()
     pipeline = Pipeline(data, preprocessor, batch_size=7)
     assert len(pipeline) == 2
-    phrasings = set()
+    token_ids = set()
     for step in range(40):
         batch = pipeline.batch(step)
         assert {key: (str(value.dtype), value.shape) for key, value in batch.items()} == {
@@ -67,12 +67,12 @@ def test_dtypes_shapes_and_pairing():
         }
         np.testing.assert_array_equal(batch["token_ids"][:, 0], batch["groups"])
         np.testing.assert_array_equal(batch["images"], data.pictures[batch["groups"]])
-        phrasings |= {tuple(ids) for ids in batch["token_ids"].tolist()}
-    assert len(phrasings) == sum(len(captions) for captions in data.captions)
+        token_ids |= {tuple(ids) for ids in batch["token_ids"].tolist()}
+    assert len(token_ids) == sum(len(captions) for captions in data.captions)
     assert preprocessor.calls == 1
 
 
-def test_rows_beside_captions_are_of_the_phrasing_that_was_drawn():
+def test_rows_beside_captions_are_of_the_caption_that_was_drawn():
     data = make_data()
     table = np.array([[int(part) for part in caption.split()] for some in data.captions for caption in some])
     for training in (True, False):
@@ -84,7 +84,7 @@ def test_rows_beside_captions_are_of_the_phrasing_that_was_drawn():
             np.testing.assert_array_equal(2 * batch["codes"], batch["token_ids"])
             np.testing.assert_array_equal(alone.batch(step)["codes"], batch["codes"])
     for name, rows in (("codes", table[1:]), ("images", table)):
-        with pytest.raises(ValueError, match=f"a row for each of the {len(table)} phrasings"):
+        with pytest.raises(ValueError, match=f"a row for each of the {len(table)} captions"):
             Pipeline(data, caption_features={name: rows})
     with pytest.raises(ValueError, match="'codes'"):
         Pipeline(data, image_features={"codes": table[: len(data)]}, caption_features={"codes": table})

@@ -63,7 +63,12 @@ def example():
         }
     ]
     sets = {
-        "training captions": {"prompts": 10, "seeds": 4, "text": "Seen in training."},
+        "training captions": {
+            "prompts": 10,
+            "seeds": 4,
+            "text": "Seen in training.",
+            "grid_prompts": ["red apple", "green apple"],
+        },
         "held-out combinations": {"prompts": 1000, "seeds": 1, "text": "Never seen together."},
     }
     report = {
@@ -76,6 +81,5 @@ def example():
         "prompt_sets": sets,
         "metrics": metrics,
         "entries": entries,
-        "colour_histogram": {"training captions": {"better": {"r1_random": {"value": 0.314}}}},
     }
     return report, pictures

@@ -8,8 +8,12 @@ from tiny import tiny_generator
 from tiny import tiny_preprocessor
 
 from keras_t2i.models.generator import Generator
-from keras_t2i.models.generator_backbone import GeneratorBackbone
 from keras_t2i.models.networks.decoder import ConceptDecoder
+from keras_t2i.models.stages import OnePassStage
+from keras_t2i.models.stages import TextStage
+from keras_t2i.models.stages.sampling import Draw
+from keras_t2i.models.stages.sampling import noise_of
+from keras_t2i.models.text_to_image_backbone import TextToImageBackbone
 from keras_t2i.utils.images import to_float
 from keras_t2i.utils.images import to_uint8
 
@@ -54,10 +58,9 @@ def test_seeds(generator):
 
 
 def test_noise_is_the_one_that_is_documented(generator):
-    noise = generator._noise(3, 0)
-    picture = generator.backbone.predict_on_batch(
-        {"token_ids": generator.preprocessor.generate_preprocess("a red apple"), "noise": noise[None]}
-    )
+    noise = noise_of([Draw(3)], generator.latent_shape[1:])[0]
+    inputs = {"text_code": generator.encode_text("a red apple"), "noise": noise[None]}
+    picture = np.asarray(generator.base.predict_on_batch(inputs))
     difference = to_uint8(picture)[0].astype(int) - generator.generate("a red apple", seed=3)
     assert np.abs(difference).max() <= 1
     # The same numbers on every backend and machine.
@@ -77,9 +80,10 @@ def test_temperature(generator):
 def test_best_of_keeps_what_rank_puts_first(generator):
     best = generator.generate(PROMPTS, seed=7, best_of=4)
     for i, prompt in enumerate(PROMPTS):
-        noise = np.stack([generator._noise(7 + i, candidate) for candidate in range(4)])
-        ids = np.repeat(generator.preprocessor.generate_preprocess(prompt), 4, axis=0)
-        candidates = to_uint8(generator.backbone.predict_on_batch({"token_ids": ids, "noise": noise}))
+        noise = noise_of([Draw(7 + i, candidate) for candidate in range(4)], (32,))
+        codes = np.repeat(generator.encode_text(prompt), 4, axis=0)
+        drawn = generator.base.predict_on_batch({"text_code": codes, "noise": noise})
+        candidates = to_uint8(np.asarray(drawn))
         order, scores = generator.rank(candidates, prompt)
         assert (np.diff(scores) <= 0).all() and sorted(order) == [0, 1, 2, 3]
         assert np.abs(best[i].astype(int) - candidates[order[0]]).max() <= 1
@@ -91,7 +95,7 @@ def test_codes_are_of_length_one(generator):
     for codes in (generator.encode_text(PROMPTS), generator.encode_image(pictures)):
         assert codes.shape == (3, 32) and codes.dtype == np.float32
         np.testing.assert_allclose(np.linalg.norm(codes, axis=-1), 1, rtol=1e-5)
-    dual_encoder = generator.backbone.dual_encoder
+    dual_encoder = generator.stage("text").dual_encoder
     both = dual_encoder.predict_on_batch(
         {"images": to_float(pictures), "token_ids": generator.preprocessor.generate_preprocess(PROMPTS)}
     )
@@ -157,7 +161,7 @@ def test_wrong_pictures_and_concepts(generator):
 
 
 def test_noise_scale(generator):
-    layer = generator.backbone.get_layer("concept_noise")
+    layer = generator.base.get_layer("concept_noise")
     concepts = np.eye(32, dtype="float32")
     noise = np.random.default_rng(0).standard_normal((32, 32), dtype="float32")
     moved = keras.ops.convert_to_numpy(layer(concepts, noise))
@@ -170,23 +174,31 @@ def test_backbone_config_and_dtype(generator):
     config = json.loads(json.dumps(keras.saving.serialize_keras_object(generator.backbone)))
     assert generator.backbone.latent_shape == (None, 32) == generator.latent_shape
     copy = keras.saving.deserialize_keras_object(config)
-    assert copy.noise_scale == 0.3 and len(copy.weights) == len(generator.backbone.weights)
+    assert copy.base.noise_scale == 0.3 and len(copy.weights) == len(generator.backbone.weights)
     config["config"]["dtype"] = "bfloat16"
     copy = keras.saving.deserialize_keras_object(config)
-    for network in (copy, copy.decoder, copy.dual_encoder, copy.dual_encoder.text_encoder):
+    for network in (copy, copy.base.decoder, copy.dual_encoder, copy.dual_encoder.text_encoder):
         assert network.compute_dtype == "bfloat16"
-    assert keras.backend.standardize_dtype(copy.output.dtype) == "float32"
+    assert keras.backend.standardize_dtype(copy.output["image"].dtype) == "float32"
+
+
+def backbone(decoder, **options):
+    return TextToImageBackbone([TextStage(tiny_dual_encoder()), OnePassStage(decoder, **options)])
 
 
 def test_parts_that_do_not_fit():
+    with pytest.raises(ValueError, match="OnePassStage needs text, which no stage produces"):
+        TextToImageBackbone([OnePassStage(ConceptDecoder(8, (8,), (1,), code_dim=32))])
+    with pytest.raises(ValueError, match="must make an image"):
+        TextToImageBackbone([TextStage(tiny_dual_encoder())])
     with pytest.raises(ValueError, match="32 numbers"):
-        GeneratorBackbone(tiny_dual_encoder(), ConceptDecoder(8, (8,), (1,), code_dim=16))
+        backbone(ConceptDecoder(8, (8,), (1,), code_dim=16))
     with pytest.raises(ValueError, match="8 pixels"):
-        GeneratorBackbone(tiny_dual_encoder(), ConceptDecoder(16, (8,), (1,), code_dim=32))
+        backbone(ConceptDecoder(16, (8,), (1,), code_dim=32))
     decoder = ConceptDecoder(8, (8,), (1,), code_dim=32)
     with pytest.raises(ValueError, match="noise_scale"):
-        GeneratorBackbone(tiny_dual_encoder(), decoder, noise_scale=-1)
+        backbone(decoder, noise_scale=-1)
     preprocessor = tiny_preprocessor()
     preprocessor.sequence_length = 9
     with pytest.raises(ValueError, match="9 pieces"):
-        Generator(GeneratorBackbone(tiny_dual_encoder(), decoder), preprocessor)
+        Generator(backbone(decoder), preprocessor)

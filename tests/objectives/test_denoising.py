@@ -16,18 +16,18 @@ from keras_t2i.models import CNNTextEncoder
 from keras_t2i.models import ImageTower
 from keras_t2i.objectives.denoising import Denoising
 from keras_t2i.objectives.diffusion import LEVELS
-from keras_t2i.training.averages import SaveSnapshots
-from keras_t2i.training.averages import snapshots
+from keras_t2i.training.averages import PowerFunctionEMA
 from keras_t2i.training.run import train
+from keras_t2i.training.snapshots import SaveSnapshots
+from keras_t2i.training.snapshots import snapshots
 from keras_t2i.utils.images import to_float
 
 
 def tiny_denoising(unet=None, optimizer=None, **options):
     """Twice the same for the same arguments."""
     keras.utils.set_random_seed(1)
-    objective = Denoising(
-        unet or tiny_unet(), tiny_dual_encoder(8, blocks=0).text_encoder, **{"widths": (0.1,), **options}
-    )
+    options = {"averages": PowerFunctionEMA((0.1,)), **options}
+    objective = Denoising(unet or tiny_unet(), tiny_dual_encoder(8, blocks=0).text_encoder, **options)
     objective.compile(optimizer=optimizer or keras.optimizers.SGD(0.02))
     return objective
 
@@ -46,24 +46,24 @@ def network():
     return filled(tiny_unet())
 
 
-def judged(objective, batch, training=False):
+def evaluated(objective, batch, training=False):
     """What `call` made of a batch, its loss and its metrics."""
     objective.reset_metrics()
     seen = objective(batch, training=training)
-    loss = float(ops.convert_to_numpy(objective.judge(batch, seen, training)))
+    loss = float(ops.convert_to_numpy(objective.compute_loss(batch, y_pred=seen, training=training)))
     return numpy(seen), loss, {metric.name: float(metric.result()) for metric in objective.errors}
 
 
 def test_the_loss_by_hand(network, batch):
     """Straight path, x0, weight 1 / t^2 up to 400: everything anew, in NumPy."""
     objective = tiny_denoising(network, data_std=0.8)
-    seen, loss, errors = judged(objective, batch)
+    seen, loss, errors = evaluated(objective, batch)
     x0, noise, t = to_float(batch["images"]), seen["noise"], seen["t"].astype("float64")
     np.testing.assert_allclose(seen["x0"], x0, atol=1e-6)
     assert abs(noise.mean()) < 0.1 and abs(noise.std() - 1) < 0.05
     by_hand = t.reshape(-1, 1, 1, 1)
     noisy = (1 - by_hand) * x0 + by_hand * noise
-    np.testing.assert_allclose(seen["noisy"], noisy, atol=1e-5)
+    np.testing.assert_allclose(seen["x_t"], noisy, atol=1e-5)
     features = numpy(objective.features(batch["token_ids"]))
     output = network(
         {
@@ -98,27 +98,27 @@ class Says:
 @pytest.mark.parametrize("kind", ["x0", "epsilon", "v", "flow"])
 def test_every_prediction_has_the_same_loss_for_the_same_estimate(batch, kind, monkeypatch):
     """Under one weight, an estimate of the picture costs the same in whatever terms the network puts it."""
-    objective = tiny_denoising(prediction=kind)
+    objective = tiny_denoising(parameterization=kind)
     given = np.cos(np.arange(8 * 8 * 8 * 3)).reshape(8, 8, 8, 3).astype("float32")
     seen = numpy(objective(batch))
     truth = Parameterization("x0", objective.process)
-    output = truth.convert(given, seen["noisy"], seen["t"], kind)
+    output = truth.convert(given, seen["x_t"], seen["t"], kind)
     monkeypatch.setattr(objective, "chosen", lambda training: Says(ops.convert_to_tensor(output)))
-    _, loss, errors = judged(objective, batch)
+    _, loss, errors = evaluated(objective, batch)
     t, squares = seen["t"].astype("float64"), np.square(given - seen["x0"]).mean(axis=(1, 2, 3))
     assert loss == pytest.approx((np.minimum(1 / t**2, 400) * squares).mean(), rel=1e-3)
     assert errors["error_noisy"] == pytest.approx(
         squares[(t >= 0.5) & (t < 1 / (1 + np.exp(-1)))].mean(), rel=1e-3
     )
-    perfect = truth.convert(seen["x0"], seen["noisy"], seen["t"], kind)
+    perfect = truth.convert(seen["x0"], seen["x_t"], seen["t"], kind)
     monkeypatch.setattr(objective, "chosen", lambda training: Says(ops.convert_to_tensor(perfect)))
-    assert judged(objective, batch)[1] < 1e-6
+    assert evaluated(objective, batch)[1] < 1e-6
 
 
 @pytest.mark.parametrize(
     "options",
     [
-        {"process": name, "prediction": kind, "weight": weight}
+        {"process": name, "parameterization": kind, "weight": weight}
         for name, kind, weight in [
             ("cosine", "epsilon", "none"),
             ("edm", "x0", "edm"),
@@ -132,12 +132,12 @@ def test_other_forms(batch, options, network):
     times = {"name": "normal_log_snr", "mean": 1.0, "std": 1.5}
     objective = tiny_denoising(network, times=times, data_std=0.9, **options)
     assert options["process"] in PROCESSES
-    seen, loss, _ = judged(objective, batch, training=True)
+    seen, loss, _ = evaluated(objective, batch, training=True)
     process = from_config(options["process"])
     t = seen["t"].astype("float64")
     # float32 times near the end of some paths are coarse.
     np.testing.assert_allclose(seen["log_snr"], process.log_snr(t), atol=0.02)
-    prediction = Parameterization(options["prediction"], process)
+    prediction = Parameterization(options["parameterization"], process)
     target = prediction.target(seen["x0"].astype("float64"), seen["noise"], t)
     squares = np.square(seen["output"] - target).mean(axis=(1, 2, 3))
     alpha, sigma = process.alpha(t), process.sigma(t)
@@ -152,7 +152,7 @@ def test_other_forms(batch, options, network):
     assert loss == pytest.approx((weights * squares).mean(), rel=0.01)
 
 
-def test_training_throws_dice_and_validation_does_not(batch):
+def test_training_draws_at_random_and_validation_does_not(batch):
     objective = tiny_denoising(caption_dropout=0.5)
     first, second = (numpy(objective(batch)) for _ in range(2))
     np.testing.assert_array_equal(first["noise"], second["noise"])
@@ -198,7 +198,7 @@ def test_latents_are_diffused_in_place_of_pictures():
     latents = np.random.default_rng(0).standard_normal((8, 4, 4, 2)).astype("float32")
     pipeline = tiny_pipeline(image_features={"latents": latents}, training=False)
     objective = tiny_denoising(tiny_unet(4, channels=2), data_std=1.0)
-    seen, _, _ = judged(objective, pipeline.batch(0))
+    seen, _, _ = evaluated(objective, pipeline.batch(0))
     np.testing.assert_array_equal(seen["x0"], latents)
     assert seen["output"].shape == (8, 4, 4, 2)
     order = tiny_pipeline(image_features={"latents": latents}, batch_size=3)
@@ -217,16 +217,16 @@ def with_images(**options):
     return objective, towers
 
 
-def test_the_network_is_told_the_concept_of_the_very_picture(batch):
-    objective, towers = with_images(widths=())
+def test_the_network_is_given_the_concept_of_the_very_picture(batch):
+    objective, towers = with_images(averages=None)
     expected = ops.convert_to_numpy(towers.encode_image(to_float(batch["images"])))
-    found = ops.convert_to_numpy(objective.image_codes(batch["images"]))
+    found = ops.convert_to_numpy(objective.image_embeddings(batch["images"]))
     np.testing.assert_allclose(found, expected, atol=1e-5)
     larger = batch["images"].repeat(2, axis=1).repeat(2, axis=2)
-    np.testing.assert_allclose(ops.convert_to_numpy(objective.image_codes(larger)), expected, atol=1e-5)
+    np.testing.assert_allclose(ops.convert_to_numpy(objective.image_embeddings(larger)), expected, atol=1e-5)
     seen = numpy(objective(batch))
     inputs = {
-        "images": seen["scaled"],
+        "images": objective.process.c_in(seen["t"], 0.5)[:, None, None, None] * seen["x_t"],
         "log_snr": seen["log_snr"],
         "condition_mask": np.ones(8, "float32"),
         "image_code": expected,
@@ -249,7 +249,7 @@ def test_words_and_image_concepts_are_withheld_apart(monkeypatch):
             return inputs["images"]
 
     batch = tiny_pipeline(batch_size=2000).batch(0)
-    objective, _ = with_images(widths=(), caption_dropout=0.5)
+    objective, _ = with_images(averages=None, caption_dropout=0.5)
     monkeypatch.setattr(objective, "chosen", lambda training: Listens(None))
     objective(batch, training=True)
     objective(batch, training=False)
@@ -257,7 +257,7 @@ def test_words_and_image_concepts_are_withheld_apart(monkeypatch):
     assert heard[0].prod(axis=0).mean() == pytest.approx(0.45, abs=0.04)
     assert heard[1].min() == 1
     # A network that never hears words does not hear them in validation either.
-    objective, _ = with_images(widths=(), caption_dropout=1)
+    objective, _ = with_images(averages=None, caption_dropout=1)
     monkeypatch.setattr(objective, "chosen", lambda training: Listens(None))
     objective(batch, training=True)
     objective(batch, training=False)
@@ -287,7 +287,7 @@ def state(objective):
 
 
 def test_a_run_learns_and_resumes_exactly(tmp_path):
-    """Three epochs in one go, and one and two: the same state, averages, dice and snapshots, bit by bit."""
+    """Three epochs in one go, and one and two: the same state, averages and snapshots, bit by bit."""
 
     def run(epochs, folder, objective=None):
         objective = objective or tiny_denoising(optimizer=keras.optimizers.SGD(0.02, momentum=0.9))
@@ -333,16 +333,21 @@ def test_a_run_learns_and_resumes_exactly(tmp_path):
                 np.testing.assert_array_equal(a[name], b[name])
 
 
+def test_the_former_name_of_the_parameterization():
+    with pytest.warns(DeprecationWarning, match="prediction is now called parameterization") as caught:
+        objective = Denoising(tiny_unet(), tiny_dual_encoder(8, blocks=0).text_encoder, prediction="v")
+    assert objective.parameterization.kind == "v" and caught[0].filename == __file__
+
+
 def test_wrong_arguments_are_named():
     cases = [
         ({"process": "fog"}, "no process 'fog'"),
         ({"process": "indi"}, "does not end in noise"),
-        ({"prediction": "truth"}, "no parameterization 'truth'"),
+        ({"parameterization": "truth"}, "no parameterization 'truth'"),
         ({"weight": "heavy"}, "no weight 'heavy'"),
         ({"times": "never"}, "no times 'never'"),
         ({"caption_dropout": 1.0}, "caption_dropout must be in"),
         ({"data_std": 0.0}, "data_std must be above 0"),
-        ({"widths": (0.5,)}, "width must be above 0"),
     ]
     for options, message in cases:
         with pytest.raises(ValueError, match=message):

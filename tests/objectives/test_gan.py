@@ -14,11 +14,11 @@ from keras_t2i.models import Discriminator
 from keras_t2i.objectives.gan import ConditionalGAN
 from keras_t2i.objectives.gan_losses import LOSSES
 from keras_t2i.objectives.gan_losses import accuracies
+from keras_t2i.objectives.gan_losses import clamp_straight_through
+from keras_t2i.objectives.gan_losses import diversity_ratio
 from keras_t2i.objectives.gan_losses import midpoint
-from keras_t2i.objectives.gan_losses import shown
 from keras_t2i.objectives.gan_losses import squared_gradient_estimate
 from keras_t2i.objectives.gan_losses import squared_gradient_norm
-from keras_t2i.objectives.gan_losses import variety
 from keras_t2i.training.backend import value_and_gradients
 from keras_t2i.training.objective import freeze
 
@@ -61,16 +61,15 @@ def test_a_generator_that_is_seen_through_still_learns():
         assert float(gradient[0]) == pytest.approx(-1, abs=1e-6)
 
 
-def test_accuracy_and_variety():
+def test_accuracy_and_diversity():
     real, fake = (ops.convert_to_tensor(v) for v in (np.array([3.0, 5, 1, 9]), np.array([1.0, -1, 2, 4])))
     assert [float(a) for a in accuracies(real, fake)] == [1, 0.25]
     assert float(midpoint(real, fake)) == 3
     assert [float(a) for a in accuracies(real, fake, 3.0)] == [0.5, 0.75]
     true = RANDOM.standard_normal((4, 2, 2, 3)).astype("float32")
-    assert float(variety(ops.convert_to_tensor(true / 2 + 1), ops.convert_to_tensor(true))) == pytest.approx(
-        0.5
-    )
-    assert float(variety(ops.ones((4, 2, 2, 3)), ops.convert_to_tensor(true))) == 0
+    half = ops.convert_to_tensor(true / 2 + 1)
+    assert float(diversity_ratio(half, ops.convert_to_tensor(true))) == pytest.approx(0.5)
+    assert float(diversity_ratio(ops.ones((4, 2, 2, 3)), ops.convert_to_tensor(true))) == 0
 
 
 def linear_and_quadratic(images):
@@ -167,7 +166,7 @@ def dirac_gan(theta, psi, rate, **options):
     fill.number.assign(theta)
     multiply.number.assign(psi)
     objective = ConditionalGAN(
-        generator, discriminator, tiny_dual_encoder(8, blocks=0), pixel_weight=0.0, ema_decay=0, **options
+        generator, discriminator, tiny_dual_encoder(8, blocks=0), pixel_weight=0.0, averages=None, **options
     )
     objective.augmentation = DifferentiableAugmentation(0, 0.0, 0.0)
     objective.compile(keras.optimizers.SGD(rate), keras.optimizers.SGD(rate / 2))
@@ -215,10 +214,10 @@ def test_both_move_as_on_paper(loss, alternate):
         (-3.0, -1.0, -5.0),
     ],
 )
-def test_what_is_judged_is_what_is_shown(theta, seen, slope):
+def test_the_discriminator_sees_what_a_person_sees(theta, seen, slope):
     """Nothing is whiter than white, and yet what is too white can come back."""
     objective, number, _ = dirac_gan(theta, 0.4, 0.3, loss="hinge", r1_weight=0.0, r2_weight=0.0)
-    drawn = shown(ops.convert_to_tensor(np.full((1, 8, 8, 3), theta, "float32")))
+    drawn = clamp_straight_through(ops.convert_to_tensor(np.full((1, 8, 8, 3), theta, "float32")))
     np.testing.assert_allclose(ops.convert_to_numpy(drawn), seen, atol=1e-6)
     black = {"images": np.zeros((4, 8, 8, 3), "uint8"), "token_ids": np.ones((4, 8), "int32")}
     objective.pixel_weight = 1.0
@@ -254,12 +253,12 @@ def test_both_learn_and_the_encoder_stands_still(trained):
     assert int(objective.steps) == STEPS
     assert history["pixels"][-1] < history["pixels"][0] - 0.05
     names = {"loss", "generator", "discriminator", "real_accuracy", "fake_accuracy", "gap"}
-    names |= {"variety", "pixels", "codes", "r1", "r2"}
+    names |= {"diversity_ratio", "pixels", "codes", "r1", "r2"}
     assert set(history) == names | {f"val_{name}" for name in names}
     assert all(np.isfinite(values).all() for values in history.values())
 
 
-def test_validation_throws_no_dice(trained):
+def test_validation_is_not_random(trained):
     objective, pipeline = trained[0], tiny_pipeline(training=False, batch_size=4)
     first, again = (objective.evaluate(pipeline, verbose=0, return_dict=True) for _ in range(2))
     assert first == again and first["r1"] > 0

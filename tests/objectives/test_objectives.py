@@ -15,8 +15,10 @@ from keras_t2i.objectives.consistency import CodeConsistency
 from keras_t2i.objectives.contrastive import ContrastiveAlignment
 from keras_t2i.objectives.reconstruction import Reconstruction
 from keras_t2i.objectives.regression import ConceptRegression
-from keras_t2i.training.backend import SteppedObjective
+from keras_t2i.training.averages import ExponentialMovingAverage
+from keras_t2i.training.averages import PowerFunctionEMA
 from keras_t2i.training.objective import Objective
+from keras_t2i.training.objective import SteppedObjective
 from keras_t2i.utils.images import to_float
 
 STEPS = 12
@@ -25,7 +27,7 @@ SETTINGS = {  # together they try what every objective can do
     "clip": {"optimizer": lambda: keras.optimizers.SGD(0.1)},
     "siglip": {"optimizer": lambda: keras.optimizers.SGD(0.1)},
     "regression": {"dtype": "mixed_bfloat16"},
-    "naive": {"ema_decay": 0},
+    "naive": {"averages": None},
     "fixed": {"dtype": "mixed_bfloat16"},
     "variational": {"dtype": "mixed_bfloat16", "equivariance": 1.0},
 }
@@ -136,7 +138,7 @@ def test_the_average_follows(trained, name):
     ahead = int(isinstance(objective, SteppedObjective))  # these average after the step
     expected = [w.astype("float64") for w in record.network[0]]
     for t in range(STEPS):
-        decay = min(objective.ema_decay, (1 + t) / (10 + t))
+        decay = min(objective.averaging.decay if objective.averaging else 0, (1 + t) / (10 + t))
         weights = record.network[t + ahead]
         expected = [decay * e + (1 - decay) * w for e, w in zip(expected, weights, strict=True)]
         assert largest_difference(record.average[t + 1], expected) < 1e-5
@@ -165,11 +167,10 @@ def test_micro_batches_make_the_step_of_the_whole_batch(trained, kind, parts):
 
 
 def test_both_ways_to_write_a_step_agree(trained):
-    """Keras' own step over `compute_loss`, and `minimize`."""
+    """Keras' own step over `compute_loss`, and `SteppedObjective`'s."""
 
     class Stepped(SteppedObjective, Reconstruction):
-        def step(self, x):
-            return self.minimize(lambda: self.judge(x, self(x, training=True), True))
+        pass
 
     keras.utils.set_random_seed(1)
     objective = Stepped(tiny_autoencoder())
@@ -185,8 +186,52 @@ def test_two_accumulated_steps_on_a_batch_are_one(trained):
     assert largest_difference(record.trainable[2], trained("clip").record.trainable[1]) < 1e-5
 
 
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_asking_for_a_loss_changes_no_state(trained, name, training):
+    objective, batch = trained(name).objective, tiny_pipeline().batch(0)
+    random_state = {id(v) for v in objective.random_state()} if training else set()
+    kept = [v for v in objective.variables if id(v) not in random_state]
+    before = [keras.ops.convert_to_numpy(v) for v in kept]
+    objective.compute_loss(batch, y_pred=objective(batch, training=training), training=training)
+    for variable, value in zip(kept, before, strict=True):
+        np.testing.assert_array_equal(keras.ops.convert_to_numpy(variable), value)
+
+
+@pytest.mark.parametrize("name", ["reconstruction", "clip"])
+def test_any_objective_keeps_power_function_averages(name):
+    """The plain mean of the weights that all steps saw, and a shorter average."""
+    averages = PowerFunctionEMA((0.1, 12**-0.5))
+    objective = tiny_objective(name, **SETTINGS[name], averages=averages)
+    record, _ = train(objective, 3)
+    ahead = int(isinstance(objective, SteppedObjective))
+    seen = zip(*record.network[ahead : 3 + ahead], strict=True)
+    means = [np.mean(weights, axis=0) for weights in seen]
+    assert largest_difference(objective.averages[1].get_weights(), means) < 1e-6
+    assert objective.average is objective.averages[0]
+    lag = [largest_difference(record.network[-1], average.get_weights()) for average in objective.averages]
+    assert 0 < lag[0] < lag[1]
+
+
+def test_former_arguments_are_taken_with_a_warning():
+    network = tiny_autoencoder()
+    for options, averaging, new in [
+        ({"ema_decay": 0.5}, ExponentialMovingAverage(0.5), "averages=Exp"),
+        ({"ema_decay": 0}, None, "averages=Exp"),
+        ({"widths": (0.1, 0.2)}, PowerFunctionEMA((0.1, 0.2)), "averages=Pow"),
+        ({"widths": ()}, None, "averages=Pow"),
+    ]:
+        with pytest.warns(DeprecationWarning, match=f"is now called {new}") as caught:
+            assert Reconstruction(network, **options).averaging == averaging
+        assert caught[0].filename == __file__
+    with pytest.warns(DeprecationWarning, match="look_at_every is now called encoder_loss_stride"):
+        assert tiny_objective("fixed", look_at_every=2).encoder_loss_stride == 2
+    assert Reconstruction(network).averaging == ExponentialMovingAverage(0.999)
+    assert Reconstruction(network, averages=None).average is network
+
+
 def test_wrong_arguments_are_named():
-    with pytest.raises(ValueError, match="ema_decay must be in"):
+    with pytest.warns(DeprecationWarning), pytest.raises(ValueError, match="decay must be in"):
         Objective(tiny_autoencoder(), ema_decay=1.0)
     with pytest.raises(ValueError, match=r"kind must be one of \['clip', 'siglip'\]"):
         ContrastiveAlignment(tiny_dual_encoder(), "triplet")

@@ -7,6 +7,7 @@ from tiny_objectives import tiny_pipeline
 
 from keras_t2i.models import Prior
 from keras_t2i.objectives.prior import PriorDenoising
+from keras_t2i.training.averages import PowerFunctionEMA
 from keras_t2i.utils.embeddings import l2_normalize
 
 
@@ -27,7 +28,7 @@ def test_the_loss_by_hand():
     prior = filled(tiny_prior())
     batch = {"text_codes": codes(40), "image_codes": codes(40, 1)}
     prior.measure(batch["text_codes"], batch["image_codes"])
-    objective = PriorDenoising(prior, widths=())
+    objective = PriorDenoising(prior, averages=None)
     seen = numpy(objective(batch))
     images = batch["image_codes"].astype("float64")
     x0, t = (images - images.mean(0)) / images.std(0), seen["t"].astype("float64")[:, None]
@@ -41,7 +42,7 @@ def test_the_loss_by_hand():
     }
     output = ops.convert_to_numpy(prior(inputs))
     np.testing.assert_allclose(seen["output"], output, atol=1e-3)
-    loss = float(ops.convert_to_numpy(objective.judge(batch, objective(batch), False)))
+    loss = float(ops.convert_to_numpy(objective.compute_loss(batch, y_pred=objective(batch), training=False)))
     assert loss == pytest.approx(np.square(output - x0).mean(), rel=1e-3)
     assert np.abs(np.sort(t[:, 0]) - (np.arange(40) + 0.5) / 40).max() < 0.05
 
@@ -61,7 +62,7 @@ def test_few_codes_are_learned_by_heart():
     batch = pipeline.batch(3)
     np.testing.assert_array_equal(batch["image_codes"], images[pipeline.indices(3)])
     np.testing.assert_array_equal(batch["text_codes"], texts[pipeline.indices(3)])
-    objective = PriorDenoising(prior, widths=(0.1,))
+    objective = PriorDenoising(prior, averages=PowerFunctionEMA((0.1,)))
     objective.compile(optimizer=keras.optimizers.Adam(1e-2))
     before = np.sum(objective.average.sample(texts, seed=0) * images, axis=1)
     objective.fit(pipeline, verbose=0, shuffle=False)

@@ -13,10 +13,10 @@ from tiny_objectives import tiny_objective
 from tiny_objectives import tiny_pipeline
 
 from keras_t2i.objectives.vae import Variational
+from keras_t2i.objectives.vae import box_downsample
 from keras_t2i.objectives.vae import gaussian_kl
 from keras_t2i.objectives.vae import negative_log_likelihood
 from keras_t2i.objectives.vae import reparameterize
-from keras_t2i.objectives.vae import shrink
 from keras_t2i.objectives.vae import turn
 from keras_t2i.training.backend import value_and_gradients
 from keras_t2i.training.run import train
@@ -93,7 +93,7 @@ def test_both_terms_are_a_bound_on_the_likelihood(exact):
 def test_changes_of_pictures():
     grids = np.random.default_rng(0).standard_normal((4, 8, 8, 2)).astype("float32")
     expected = grids.reshape(4, 4, 2, 4, 2, 2).mean(axis=(2, 4))
-    np.testing.assert_allclose(numpy(shrink(grids, 2)), expected, atol=1e-6)
+    np.testing.assert_allclose(numpy(box_downsample(grids, 2)), expected, atol=1e-6)
     turned = numpy(turn(grids))
     for i, k in enumerate((1, 2, 3, 1)):
         np.testing.assert_array_equal(turned[i], np.rot90(grids[i], k))
@@ -165,7 +165,7 @@ def test_beta_warms_up():
 
 def fit(steps, name="variational", **options):
     """The last validation of a training, and the objective."""
-    objective = tiny_objective(name, optimizer=lambda: keras.optimizers.Adam(0.02), ema_decay=0, **options)
+    objective = tiny_objective(name, optimizer=lambda: keras.optimizers.Adam(0.02), averages=None, **options)
     objective.fit(tiny_pipeline(steps_per_epoch=steps), verbose=0, shuffle=False)
     return objective.evaluate(tiny_pipeline(training=False), verbose=0, return_dict=True), objective
 

@@ -9,9 +9,11 @@ import pytest
 from tiny import tiny_generator
 from tiny import tiny_preprocessor
 
-from keras_t2i.evaluation.evaluate import at_size
+from keras_t2i.evaluation.drawings import at_size
 from keras_t2i.evaluation.judges.evaluator import TOWERS
 from keras_t2i.evaluation.judges.evaluator import Evaluator
+from keras_t2i.evaluation.metrics.estimate import mean_estimate
+from keras_t2i.evaluation.metrics.metric import Metric
 from keras_t2i.evaluation.metrics.registry import METRICS
 from keras_t2i.evaluation.report.report import read_report
 from keras_t2i.presets.saving import save_preset
@@ -44,9 +46,33 @@ def judges(tmp_path_factory):
     return found
 
 
+def brightness(evaluation, drawings, prompt_set):
+    """A new metric: its function, and one entry of the registry."""
+    values = drawings.pictures.mean(axis=(1, 2, 3)) / 255
+    return {"brightness": mean_estimate(values, drawings.seeds_per_prompt)}
+
+
+BRIGHTNESS = Metric(
+    "brightness",
+    "toys",
+    "neither",
+    "How bright the drawings are.",
+    "a test",
+    brightness,
+    in_curves=True,
+    leaderboard="unseen",
+)
+
+
 @pytest.fixture(scope="module")
 def evaluated(recipe, judges, tmp_path_factory):
-    """The folder of a smoke run over a tiny generator, and the leaderboard's file."""
+    """The folder of a smoke run over a tiny generator, and the leaderboard's file; with one more metric."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(METRICS, "brightness", BRIGHTNESS)
+        yield evaluate_tiny(recipe, judges, tmp_path_factory)
+
+
+def evaluate_tiny(recipe, judges, tmp_path_factory):
     folder = tmp_path_factory.mktemp("evaluation")
     tiny_generator().save_to_preset(folder / "tiny")
     board = folder / "README.md"
@@ -71,12 +97,28 @@ def test_everything_is_measured_of_everybody(evaluated):
     }
     tiny = next(e for e in report["entries"] if e["kind"] == "generator")
     measured = tiny["scores"]["training captions"]
-    attributes = {key for key, metric in METRICS.items() if metric["group"] == "attributes"}
+    attributes = {key for key, metric in METRICS.items() if metric.group == "attributes"}
     assert set(METRICS) - attributes <= set(measured)  # which attributes there are depends on the pictures
-    assert all(cell["value"] is not None for key, cell in measured.items() if key not in attributes)
+    assert all(score["value"] is not None for key, score in measured.items() if key not in attributes)
     assert measured["r1_random"]["n"] == 16 and measured["frechet"]["n"] == 8
     assert set(tiny["curves"]) == {"temperature", "best_of"}
     assert 0 < len(tiny["worst"]) <= 20
+    for about in report["prompt_sets"].values():
+        assert len(about["grid_prompts"]) == min(16, about["prompts"])  # a column of the grid each
+
+
+def test_a_registered_metric_is_taken_and_shown(evaluated):
+    folder, page, board = evaluated
+    report = read_report(folder / "report")
+    for entry in report["entries"]:
+        if not entry["name"].endswith("permuted"):  # which is judged by captions alone
+            for name in report["prompt_sets"]:
+                assert 0 < entry["scores"][name]["brightness"]["value"] < 1
+    assert report["metrics"]["brightness"]["text"] == "How bright the drawings are."
+    tiny = next(e for e in report["entries"] if e["kind"] == "generator")
+    assert len(tiny["curves"]["temperature"]["scores"]["brightness"]) == 2
+    assert "How bright the drawings are." in page.read_text(encoding="utf-8")
+    assert "brightness: held-out combinations" in board.read_text(encoding="utf-8")
 
 
 def test_the_controls_are_caught(evaluated):

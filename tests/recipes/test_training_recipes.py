@@ -1,9 +1,8 @@
 """The lessons one after the other, on a person's own folder, as tiny as `--smoke` makes them."""
 
-import importlib.util
-import itertools
 import json
 import re
+import runpy
 from pathlib import Path
 
 import keras
@@ -11,86 +10,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from keras_t2i.evaluation.judges.evaluator import Evaluator
 from keras_t2i.models import VAE
 from keras_t2i.models import ConvAutoencoder
-from keras_t2i.models import DiffusionGenerator
 from keras_t2i.models import DualEncoder
 from keras_t2i.models import Generator
 from keras_t2i.models import Prior
-from keras_t2i.models import UnCLIPGenerator
+from keras_t2i.models import PriorStage
 from keras_t2i.utils.images import to_float
 
-RECIPES = Path(__file__).parents[2] / "recipes"
-TRAINING = [
-    "train_autoencoder",
-    "train_concepts",
-    "train_decoder",
-    "train_diffusion",
-    "train_vae",
-    "train_gan",
-    "train_prior",
-]
 # The variants differ in no line that a backend runs in its own way.
 once = pytest.mark.skipif(
     keras.config.backend() != "torch", reason="run on the backend that compiles nothing"
 )
-
-
-def recipe(name):
-    spec = importlib.util.spec_from_file_location(name, RECIPES / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.main
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """24 pictures: a disc, square or bar of two colours and four places, each beside its captions."""
-    folder = tmp_path_factory.mktemp("pictures")
-    colours, places = {"red": (200, 0, 0), "blue": (0, 0, 200)}, ["top left", "top right", "left", "right"]
-    rows, columns = np.mgrid[:16, :16] - 7.5
-    shapes = {
-        "disc": rows**2 + columns**2 < 40,
-        "square": abs(rows) + 0 * columns < 6,
-        "bar": abs(columns) < 2,
-    }
-    for (colour, rgb), (shape, inside), place in itertools.product(colours.items(), shapes.items(), places):
-        picture = np.full((40, 40, 3), 255, dtype="uint8")
-        top, left = (0 if "top" in place else 20), (0 if "left" in place else 20)
-        picture[top : top + 16, left : left + 16][inside] = rgb
-        name = f"{colour} {shape} {place}"
-        Image.fromarray(picture).save(folder / f"{name}.png")
-        (folder / f"{name}.txt").write_text(f"a {name}\na {shape} that is {colour}, {place}\n")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def run(folder, tmp_path_factory):
-    """A function that runs a recipe once for all tests; the folder of its run."""
-    runs, done = tmp_path_factory.mktemp("runs"), {}
-
-    def run(name, *options):
-        output = done.setdefault((name, options), runs / f"{len(done)} {name}")
-        if not output.exists():
-            with pytest.MonkeyPatch.context() as patch:
-                patch.setenv("KERAS_T2I_CACHE", str(runs / "cache"))
-                recipe(name)(["--smoke", "--data", str(folder), "--output", str(output), *options])
-        return output
-
-    return run
-
-
-@pytest.fixture(scope="module")
-def presets(run):
-    """The presets of lessons 1 and 2."""
-    autoencoder = run("train_autoencoder") / "preset"
-    return str(autoencoder), str(run("train_concepts") / "preset")
-
-
-@pytest.fixture(scope="module")
-def decoder(run, presets):
-    autoencoder, dual_encoder = presets
-    return run("train_decoder", "--dual-encoder", dual_encoder, "--outside", autoencoder)
 
 
 def check(output, picture):
@@ -112,7 +44,7 @@ def test_concepts(run, presets):
     assert DualEncoder.from_preset(presets[1]).code_dim == 512
 
 
-def test_decoder_and_generator(decoder, tmp_path):
+def test_decoder_and_generator(recipe, decoder, tmp_path):
     check(decoder, "drawings.png")
     pictures = Generator.from_preset(decoder / "preset").generate(["a red disc", "a blue bar"], seed=0)
     assert pictures.shape == (2, 32, 32, 3)
@@ -130,57 +62,75 @@ def check_diffusion(output, frames=range(8, 17)):
     with Image.open(output / "evolution.gif") as gif:
         assert frames is None or gif.n_frames in frames
     generator = Generator.from_preset(output / "preset")
-    assert type(generator) is DiffusionGenerator
+    assert generator.base.guided
     pictures = generator.generate(["a red disc", "a blue bar"], seed=0, num_steps=2)
     assert pictures.shape == (2, 32, 32, 3)
-    return generator.backbone
+    return generator
 
 
 def test_diffusion(run, presets):
-    backbone = check_diffusion(run("train_diffusion", "--dual-encoder", presets[1]))
-    assert backbone.autoencoder is None and backbone.guide is None
-    assert backbone.process == {"name": "rectified_flow"} and backbone.prediction == "x0"
-    assert backbone.guidance_scale == 2.0
+    generator = check_diffusion(run("train_diffusion", "--dual-encoder", presets[1]))
+    base = generator.base
+    assert [stage.produces for stage in generator.stages] == ["text", "image"] and base.guide is None
+    assert base.process == {"name": "rectified_flow"} and base.parameterization == "x0"
+    assert base.guidance_scale == 2.0 and base.threshold == 0.98
 
 
-@once
-def test_diffusion_goes_on_from_a_preset(run, presets):
+def test_an_image_decoder_goes_on_from_a_diffusion_preset(run, presets):
     text = run("train_diffusion", "--dual-encoder", presets[1]) / "preset"
-    options = ["--condition", "image_code", "--learning-rate", "1e-9"]
-    output = run("train_diffusion", "--start", str(text), *options)
-    ours, theirs = (Generator.from_preset(f).backbone for f in (output / "preset", text))
-    assert ours.unet.image_code and not theirs.unet.image_code
+    output = run("train_image_decoder", "--start", str(text), "--learning-rate", "1e-9")
+    ours, theirs = check_diffusion(output), Generator.from_preset(text)
+    assert ours.base.unet.image_code and not theirs.base.unet.image_code and ours.base.with_text
     for part in ("text_encoder", "image_encoder"):
-        pairs = [getattr(b.dual_encoder, part).get_weights() for b in (ours, theirs)]
+        pairs = [getattr(g.stage("text").dual_encoder, part).get_weights() for g in (ours, theirs)]
         assert all((a == b).all() for a, b in zip(*pairs, strict=True))
-    for layer in theirs.unet.layers:  # at such a rate nothing moves: it did start there
-        pairs = zip(ours.unet.get_layer(layer.name).get_weights(), layer.get_weights(), strict=True)
+    for layer in theirs.base.unet.layers:  # at such a rate nothing moves: it did start there
+        pairs = zip(ours.base.unet.get_layer(layer.name).get_weights(), layer.get_weights(), strict=True)
         assert max((np.abs(a - b).max() for a, b in pairs), default=0) < 1e-3
-    with pytest.raises(SystemExit, match="no diffusion generator"):
+    with pytest.raises(ValueError, match="has no DiffusionStage of pictures"):
         run("train_diffusion", "--start", "generator_openmoji_32")
 
 
-def test_prior(run, presets, capsys):
+@once
+def test_diffusion_goes_on_with_its_own_form_and_bits(run, presets):
+    form = {"process": "cosine", "parameterization": "v", "weight": "min_snr", "times": "uniform"}
+    options = ["--guidance", "1.5", "--precision", "mixed_bfloat16", "--dual-encoder", presets[1]]
+    base = check_diffusion(run("train_diffusion", *options, **form)).base
+    assert base.process == {"name": "cosine", "offset": 0.008} and base.parameterization == "v"
+    assert base.guidance_scale == 1.5
+    with pytest.raises(TypeError, match="there is no prediction; there are minutes"):
+        run("train_diffusion", prediction="v")
+
+
+def test_prior(run, presets):
     output = run("train_prior", "--dual-encoder", presets[1])
     assert {p.name for p in output.iterdir()} == {"logs", "state", "preset"}
-    table = capsys.readouterr().out
-    for name in ("training captions", "unseen concepts"):
-        for way in ("the text concept", "ridge regression", "the prior", "mean of 8 draws"):
-            cosine, first = re.search(rf"{name}, {way}: .* (-?[\d.]+), ([\d.]+)\n", table).groups()
-            assert -1 <= float(cosine) <= 1 and 0 <= float(first) <= 1
     prior = Prior.from_preset(output / "preset")
     assert prior.code_dim == 512 and prior.width == 16
-    assert prior.sample(np.eye(512)[:2], seed=0).shape == (2, 512)
+    assert PriorStage(prior).sample_codes(np.eye(512)[:2], seed=0).shape == (2, 512)
+
+
+def test_the_benchmark_of_the_prior(run, presets, folder, capsys, monkeypatch):
+    monkeypatch.setenv("KERAS_T2I_CACHE", str(folder.parent / "cache"))
+    prior = run("train_prior", "--dual-encoder", presets[1]) / "preset"
+    benchmark = runpy.run_path(str(Path(__file__).parents[2] / "benchmarks" / "prior.py"))
+    benchmark["main"]([str(prior), "--dual-encoder", presets[1], "--data", str(folder)])
+    header, _, *rows = capsys.readouterr().out.splitlines()
+    assert header.endswith("| training captions | unseen concepts |")
+    ways = ["the text concept", "ridge regression", "the prior", "the better of two draws"]
+    assert [row.split(" | ")[0][2:] for row in rows][:4] == ways and len(rows) == 6
+    for row in rows:
+        for cell in row.strip("| ").split(" | ")[1:]:
+            cosine, first = map(float, cell.split(", "))
+            assert -1 <= cosine <= 1 and 0 <= first <= 1
 
 
 @once
 def test_the_stages_of_unclip(run, presets, tmp_path):
     """The prior of lesson 7 before a decoder of image concepts."""
-    options = ["--condition", "image_code", "--caption-dropout", "1", "--guide-at", "0.5"]
-    decoder = run("train_diffusion", "--dual-encoder", presets[1], *options) / "preset"
+    decoder = run("train_image_decoder", "--dual-encoder", presets[1], caption_dropout=1) / "preset"
     alone = Generator.from_preset(decoder)
-    assert type(alone) is UnCLIPGenerator and alone.backbone.prior is None
-    assert not alone.backbone.with_text and alone.backbone.guide.image_code
+    assert alone.stage("image_embedding") is None and not alone.base.with_text
     output = run("train_prior", "--decoder", str(decoder))
     assert {p.name for p in output.iterdir()} == {"logs", "state", "preset", "generator", "drawings.png"}
     generator = Generator.from_stages(decoder=decoder, prior=output / "preset", text_encoder=presets[1])
@@ -190,24 +140,17 @@ def test_the_stages_of_unclip(run, presets, tmp_path):
     np.testing.assert_array_equal(drawn[0], drawn[1])
     assert np.abs(drawn[0].astype(int) - drawn[3]).max() <= 3  # that prior went through float16 twice
     assert (drawn[0] != drawn[2]).any()
-    with pytest.raises(SystemExit, match="draws no image concepts"):
+    with pytest.raises(ValueError, match="draws no image concepts"):
         run("train_prior", "--decoder", "generator_openmoji_32")
     assert opened.variations(drawn[0], n=3, seed=0, num_steps=2).shape == (3, 32, 32, 3)
 
 
-@once
-def test_latent_diffusion_in_another_form(run, presets):
-    options = ["--space", "latent", "--autoencoder", presets[0], "--dual-encoder", presets[1]]
-    form = ["--process", "cosine", "--prediction", "v", "--weight", "min_snr", "--times", "uniform"]
-    half = ["--precision", "mixed_bfloat16"]
-    output = run("train_diffusion", *options, *form, "--guide-at", "0.5", "--guidance", "1.5", *half)
-    backbone = check_diffusion(output)
-    assert backbone.latent_shape == (None, 8, 8, 8) and backbone.image_size == 32
-    assert backbone.process == {"name": "cosine", "offset": 0.008} and backbone.prediction == "v"
-    assert backbone.guidance_scale == 1.5
-    weights = zip(backbone.unet.get_weights(), backbone.guide.get_weights(), strict=True)
-    assert max(np.abs(strong - weak).max() for strong, weak in weights) > 1e-4
-    assert 0.3 < backbone.data_std < 3
+def test_latent_diffusion(run, presets):
+    options = ["--autoencoder", presets[0], "--dual-encoder", presets[1]]
+    generator = check_diffusion(run("train_latent_diffusion", *options))
+    assert generator.latent_shape == (None, 8, 8, 8) and generator.image_size == 32
+    assert [stage.produces for stage in generator.stages] == ["text", "latent", "image"]
+    assert 0.3 < generator.base.data_std < 3
 
 
 def test_vae(run):
@@ -224,12 +167,13 @@ def test_vae(run):
 def test_latent_diffusion_on_a_vae(run, presets):
     options = ["--equivariance", "1", "--free-bits", "0.05", "--beta", "0.5"]
     preset = run("train_vae", *options) / "preset"
-    latent = ["--space", "latent", "--autoencoder", str(preset), "--dual-encoder", presets[1]]
-    backbone = check_diffusion(run("train_diffusion", *latent), frames=None)
-    assert type(backbone.autoencoder) is VAE and backbone.latent_shape == (None, 8, 8, 8)
-    assert backbone.data_std == pytest.approx(1, abs=0.01)  # latents were scaled, and decoding knows
+    latent = ["--autoencoder", str(preset), "--dual-encoder", presets[1]]
+    generator = check_diffusion(run("train_latent_diffusion", *latent), frames=None)
+    decoder, shape = generator.stage("image"), generator.base.noise_shape
+    assert type(decoder.autoencoder) is VAE and shape == (8, 8, 8)
+    assert generator.base.data_std == pytest.approx(1, abs=0.01)  # latents were scaled, and decoding knows
     pictures = to_float(np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), dtype="uint8"))
-    through = backbone.decode(backbone.encode(pictures))
+    through = decoder.sample_batch({"latent": decoder.encode(pictures, shape)}, [None] * 2)
     expected = VAE.from_preset(preset).predict(pictures, verbose=0)
     np.testing.assert_allclose(through, expected, atol=0.01)
 
@@ -244,7 +188,7 @@ def test_a_conditional_vae(run, presets):
     assert network.sample(np.eye(3, 512), seed=0).shape == (3, 32, 32, 3)
 
 
-def test_gan(run, presets, tmp_path):
+def test_gan(recipe, run, presets, tmp_path):
     output = run("train_gan", "--dual-encoder", presets[1])
     check(output, "drawings.png")
     generator = Generator.from_preset(output / "preset")
@@ -257,19 +201,19 @@ def test_gan(run, presets, tmp_path):
 
 @once
 def test_gan_in_another_form_goes_on_from_a_decoder(run, decoder, capsys):
-    options = ["--loss", "hinge", "--alternate", "--penalty", "exact", "--r2", "0", "--code-weight", "0.1"]
-    rates = ["--learning-rate", "1e-9", "--discriminator-rate", "2", "--precision", "mixed_bfloat16"]
-    output = run("train_gan", "--start", str(decoder / "preset"), *options, *rates)
+    options = ["--loss", "hinge", "--alternate", "--r2", "0", "--precision", "mixed_bfloat16"]
+    changes = {"penalty": "exact", "code_weight": 0.1, "discriminator_rate": 2, "learning_rate": 1e-9}
+    output = run("train_gan", "--start", str(decoder / "preset"), *options, **changes)
     check(output, "drawings.png")
     assert re.search(r"thumbnails of \d+ captions: coverage", capsys.readouterr().out)
-    ours, theirs = (Generator.from_preset(o / "preset").backbone for o in (output, decoder))
-    for part in ("decoder", "dual_encoder"):  # at such a rate nothing moves: it did start there
-        pairs = zip(getattr(ours, part).get_weights(), getattr(theirs, part).get_weights(), strict=True)
+    ours, theirs = (Generator.from_preset(o / "preset") for o in (output, decoder))
+    for stage in ("text", "image"):  # at such a rate nothing moves: it did start there
+        pairs = zip(ours.stage(stage).get_weights(), theirs.stage(stage).get_weights(), strict=True)
         assert max(np.abs(a - b).max() for a, b in pairs) < 1e-3
 
 
 @once
-def test_a_finished_run_is_not_run_again(presets, decoder, folder, capsys, monkeypatch):
+def test_a_finished_run_is_not_run_again(recipe, presets, decoder, folder, capsys, monkeypatch):
     monkeypatch.setenv("KERAS_T2I_CACHE", str(decoder.parent / "cache"))
     autoencoder, dual_encoder = presets
     command = ["--smoke", "--data", str(folder), "--output", str(decoder)]
@@ -304,22 +248,14 @@ def test_naive_decoder_in_bfloat16(run, presets):
     output = run("train_decoder", *options, "--dual-encoder", presets[1], "--outside", presets[0])
     check(output, "drawings.png")
     before = DualEncoder.from_preset(presets[1]).get_weights()
-    after = Generator.from_preset(output / "preset").backbone.dual_encoder.get_weights()
+    after = Generator.from_preset(output / "preset").stage("text").dual_encoder.get_weights()
     assert all((a == b).all() for a, b in zip(before, after, strict=True))  # it stood still
 
 
-def test_micro_batches_must_divide_the_batch(capsys):
-    with pytest.raises(SystemExit):
-        recipe("train_concepts")(["--batch-size", "32", "--micro-batches", "5"])
-    assert "--micro-batches 5 must divide --batch-size 32" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("name", [*TRAINING, "prepare_data"])
-def test_help_names_every_default(name, capsys):
-    with pytest.raises(SystemExit):
-        recipe(name)(["--help"])
-    text = capsys.readouterr().out
-    options = re.split(r"\n  (?=-)", text.split("options:")[1])
-    options = [" ".join(option.split()) for option in options if "--help" not in option]
-    assert len(options) > 3
-    assert [option for option in options[1:] if "(default:" not in option] == []
+def test_evaluator(run):
+    output = run("train_evaluator", "--half", "1")
+    check(output, "retrieval.png")
+    network = Evaluator.from_preset(output / "preset")
+    assert network.half == 1 and network.image_size == 32
+    card = (output / "preset" / "README.md").read_text()
+    assert "trained by contrast on half 1" in card and "evaluator_convolutional_32" in card

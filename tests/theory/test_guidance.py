@@ -2,8 +2,10 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
+from theory_cases import exact_guidance
 
 from keras_t2i.diffusion import CosineSchedule
+from keras_t2i.diffusion import Denoiser
 from keras_t2i.diffusion import GaussianMixture
 from keras_t2i.diffusion import Parameterization
 from keras_t2i.diffusion import RectifiedFlow
@@ -11,7 +13,6 @@ from keras_t2i.diffusion import ddim
 from keras_t2i.diffusion import sampling_times
 from keras_t2i.diffusion.guidance import autoguidance
 from keras_t2i.diffusion.guidance import classifier_free
-from keras_t2i.diffusion.guidance import guided_denoiser
 from keras_t2i.diffusion.guidance import negative_prompt
 from keras_t2i.diffusion.guidance import rescale
 from keras_t2i.diffusion.guidance import within_interval
@@ -54,7 +55,7 @@ def test_guidance_samples_the_density_that_it_promises_for_normal_pictures():
     conditional = GaussianMixture([1.0], [[0.5]], scales=variance**0.5).denoiser(process)
     unconditional = GaussianMixture([1.0], [[0.1]], scales=variance**0.5).denoiser(process)
     start, times = np.random.default_rng(0).standard_normal((4000, 1)), sampling_times(process, 200)
-    guided = guided_denoiser(conditional, unconditional, 3.0, process)
+    guided, _ = exact_guidance(process, conditional, unconditional, len(start), 3.0)
     x = ddim(guided, start, times, process)
     assert x.mean() == pytest.approx(3 * 0.5 - 2 * 0.1, abs=0.02)
     assert x.std() == pytest.approx(0.2, abs=0.02)
@@ -65,20 +66,17 @@ def test_guidance_holds_within_its_interval_alone():
     np.testing.assert_array_equal(within_interval(4.0, log_snr, -3.0, 2.0), [1, 4, 4, 1, 1])
     found = within_interval(4.0, ops.convert_to_tensor(log_snr.astype("float32")), -3.0, 2.0)
     np.testing.assert_array_equal(ops.convert_to_numpy(found), [1, 4, 4, 1, 1])
-    process, calls = RectifiedFlow(), []
+    process = RectifiedFlow()
     one, other = estimates()
-
-    def against(x, t):
-        calls.append(t)
-        return other
-
-    denoiser = guided_denoiser(lambda x, t: one, against, 4.0, process, interval=(-3.0, 2.0))
+    interval = {"interval": (-3.0, 2.0)}
+    denoiser, network = exact_guidance(process, lambda x, t: one, lambda x, t: other, 4, 4.0, **interval)
     for t in np.linspace(0.95, 0.05, 19):
         inside = -3.0 <= process.log_snr(t) < 2.0
         wanted = classifier_free(one, other, 4.0) if inside else one
         np.testing.assert_array_equal(denoiser(one, float(t)), wanted)
-    assert len(calls) == sum(-3.0 <= process.log_snr(t) < 2.0 for t in np.linspace(0.95, 0.05, 19))
-    assert 0 < len(calls) < 19
+    guided = [mask for _, mask in network.calls if 0 in mask]
+    assert len(guided) == sum(-3.0 <= process.log_snr(t) < 2.0 for t in np.linspace(0.95, 0.05, 19))
+    assert 0 < len(guided) < 19 == len(network.calls)
 
 
 def test_scale_zero_asks_only_the_other_and_one_only_the_conditional():
@@ -88,8 +86,14 @@ def test_scale_zero_asks_only_the_other_and_one_only_the_conditional():
         raise AssertionError("not to be called")
 
     process = RectifiedFlow()
-    assert guided_denoiser(lambda x, t: one, never, 1.0, process)(one, 0.5) is one
-    assert guided_denoiser(never, lambda x, t: other, 0.0, process)(one, 0.5) is other
+    for scale, pair, wanted in ((1.0, (one, None), one), (0.0, (None, other), other)):
+        denoisers = [never if x0 is None else lambda x, t, x0=x0: x0 for x0 in pair]
+        denoiser, _ = exact_guidance(process, *denoisers, 4, scale)
+        np.testing.assert_array_equal(denoiser(one, 0.5), wanted)
+    guided, _ = exact_guidance(process, never, never, 4, 0.0, guide=lambda x, t: other)
+    np.testing.assert_array_equal(guided(one, 0.5), other)
+    with pytest.raises(ValueError, match="to go away from"):
+        Denoiser(None, process).guided({}, None, 2.0)
 
 
 @pytest.mark.parametrize("tensors", [False, True])
@@ -118,7 +122,8 @@ def test_autoguidance_leads_away_from_what_the_weaker_model_smears():
     start, times = np.random.default_rng(0).standard_normal((2000, 2)), sampling_times(process, 50)
     spreads = []
     for scale in (1.0, 2.0):
-        guided = guided_denoiser(strong.denoiser(process), weak.denoiser(process), scale, process)
+        strong_one, weak_one = strong.denoiser(process), weak.denoiser(process)
+        guided, _ = exact_guidance(process, strong_one, strong_one, len(start), scale, guide=weak_one)
         x = ddim(guided, start, times, process)
         spreads.append((np.abs(x[:, 0]) - 1).std())
         assert (x[:, 0] > 0).mean() == pytest.approx(0.5, abs=0.05)

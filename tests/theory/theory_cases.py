@@ -5,6 +5,7 @@ import pytest
 
 from keras_t2i.diffusion import EDM
 from keras_t2i.diffusion import CosineSchedule
+from keras_t2i.diffusion import Denoiser
 from keras_t2i.diffusion import DiscreteSchedule
 from keras_t2i.diffusion import GaussianMixture
 from keras_t2i.diffusion import InDI
@@ -29,6 +30,37 @@ INSIDE = np.array([0.01237, 0.1003, 0.25043, 0.47771, 0.73399, 0.9017, 0.98765])
 
 every_process = pytest.mark.parametrize("process", [*GAUSSIAN, InDI()], ids=lambda p: p.name)
 every_gaussian = pytest.mark.parametrize("process", GAUSSIAN, ids=lambda p: p.name)
+
+
+class ExactNetwork:
+    """In place of a network: exact denoisers, functions of (x, t) to x_0, one told a condition and one not.
+
+    It has a network's inputs, x_t scaled and logSNR, and the row "condition_mask" says which is asked.
+    """
+
+    def __init__(self, process, conditional, unconditional, data_std=0.5):
+        self.process, self.data_std, self.calls = process, data_std, []
+        self.denoisers = [unconditional, conditional]
+
+    def predict_on_batch(self, inputs):
+        t = float(self.process.time_of_log_snr(np.float64(inputs["log_snr"][0])))
+        mask = inputs["condition_mask"].astype(int)
+        x = inputs["images"] / np.float64(self.process.c_in(t, self.data_std))
+        x0 = np.zeros_like(x)
+        for told in set(mask.tolist()):
+            x0[mask == told] = self.denoisers[told](x[mask == told], t)
+        self.calls.append((t, mask.tolist()))
+        return x0
+
+
+def exact_guidance(process, conditional, unconditional, n, scale, guide=None, **options):
+    """`Denoiser.guided`, by which everything draws, with exact networks; and the network."""
+    network = ExactNetwork(process, conditional, unconditional)
+    mask = {"condition_mask": np.ones(n, "float32")}
+    nothing = {"condition_mask": np.zeros(n, "float32")}
+    denoiser = Denoiser(network, process)
+    guide = None if guide is None else Denoiser(ExactNetwork(process, guide, guide), process)
+    return denoiser.guided(mask, nothing, scale, guide=guide, **options), network
 
 
 def line_mixture():

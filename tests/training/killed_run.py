@@ -2,14 +2,13 @@
 
 import sys
 import time
-from types import SimpleNamespace
 
 import keras
 from tiny_objectives import tiny_gan
 from tiny_objectives import tiny_objective
 from tiny_objectives import tiny_pipeline
 
-from keras_t2i.training.options import adamw
+from keras_t2i.training.optimizers import adamw
 from keras_t2i.training.run import train
 
 EPOCHS = 3
@@ -17,14 +16,13 @@ STEPS = 3  # an odd number, so that an epoch ends within an accumulation
 
 
 def objective_and_pipeline(name):
-    settings = SimpleNamespace(accumulate=2, learning_rate=3e-3)
     pipeline = tiny_pipeline(batch_size=4, steps_per_epoch=STEPS)
     if name == "gan":
         names = "generator", "discriminator"
-        both = [adamw(settings, EPOCHS * STEPS, name=name, beta_1=0.5) for name in names]
+        both = [adamw(3e-3, EPOCHS * STEPS, 2, name=name, beta_1=0.5) for name in names]
         return tiny_gan(optimizers=lambda: both, alternate=True), pipeline
     few = {"critics": (), "outside": None} if name == "fixed" else {}
-    objective = tiny_objective(name, optimizer=lambda: adamw(settings, EPOCHS * STEPS), **few)
+    objective = tiny_objective(name, optimizer=lambda: adamw(3e-3, EPOCHS * STEPS, 2), **few)
     return objective, pipeline
 
 

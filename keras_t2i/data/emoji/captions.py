@@ -1,13 +1,13 @@
-"""What an emoji shows, in words: a plain caption and several other phrasings of it."""
+"""What an emoji shows, in words: a plain caption and several other captions."""
 
 import re
 
 from keras_t2i.data.emoji.names import CLOCK
 from keras_t2i.data.emoji.names import TONE
-from keras_t2i.data.emoji.splits import COLOURS
-from keras_t2i.data.emoji.splits import bucket
+from keras_t2i.data.emoji.splits import COLORS
+from keras_t2i.utils.hashing import bucket
 
-MOST_PHRASINGS = 12
+MOST_CAPTIONS = 12
 OPENMOJI = "openmoji"  # what a caption means that names no style
 BLACK_LINE = "black line"  # every caption names it: its pictures are never the first thought
 CAPTION_TEMPLATES = (
@@ -57,44 +57,47 @@ def with_article(label):
     return f"{'an' if VOWEL_SOUND.match(label) else 'a'} {label}"
 
 
-def compose_captions(concept, style, name_style=False, tags=()):
-    """All phrasings of one picture.
+def compose_captions(name, style, name_style=False, tags=()):
+    """All captions of one picture.
 
     Args:
-        concept: `Concept`.
+        name: `EmojiName`.
         style: str, the style word, such as `"openmoji"` or `"black line"`.
         name_style: bool; whether every caption names the style. Black line always does.
-        tags: sequence of str, words that go with the concept, such as `("fruit", "sweet")`.
+        tags: sequence of str, words that go with the emoji, such as `("fruit", "sweet")`.
 
     Returns:
         list of 6 to 12 different str; the first is the plain caption: label, details, then style.
     """
-    label, details = concept.label, concept.details
+    label, details = name.label, name.details
     plain = ", ".join([label, *details])
     front = in_front(label, details)
-    phrasings = [plain, with_article(front)]
+    descriptions = [plain, with_article(front)]
     if details:
-        phrasings += [
+        descriptions += [
             front,
             f"{with_article(label)} with {' and '.join(having(detail) for detail in details)}",
             ", ".join([*details, label]),
             shortened(label, details),
             with_article(in_front(label, details, skinned=True)),
         ]
-    for synonym in distinct([*concept.synonyms[:2], *reworded(label)]):
-        phrasings.append(", ".join([synonym, *details]))
+    for synonym in distinct([*name.synonyms[:2], *reworded(label)]):
+        descriptions.append(", ".join([synonym, *details]))
         if "," not in synonym:
-            phrasings.append(with_article(in_front(synonym, details)))
+            descriptions.append(with_article(in_front(synonym, details)))
     tagged = ", ".join([plain, *[tag for tag in tags if tag.lower() not in plain.lower()][:2]])
     if style == BLACK_LINE:
-        dressed = framed(distinct(phrasings), LINE_CAPTION_TEMPLATES)
-        return distinct([f"{plain}, {style}", f"{tagged}, {style}", *dressed])[:MOST_PHRASINGS]
-    # Frames, and phrasings where there are too many, are taken in turn from one emoji to the next.
-    frames = rotated(CAPTION_TEMPLATES, "frame", concept.code_point)[: 4 if len(set(phrasings)) > 2 else 5]
-    always, others = [f"{plain}, {style}", *phrasings[:2]], distinct([*phrasings[2:], tagged])
-    others = rotated(others, "phrasing", concept.code_point)[: MOST_PHRASINGS - len(always) - len(frames)]
-    articled = phrasings[1]
-    dressed = [frame.format(articled if frame.endswith("of {}") else front, style=style) for frame in frames]
+        dressed = in_templates(distinct(descriptions), LINE_CAPTION_TEMPLATES)
+        return distinct([f"{plain}, {style}", f"{tagged}, {style}", *dressed])[:MOST_CAPTIONS]
+    # Templates, and captions where there are too many, are taken in turn from one emoji to the next.
+    templates = rotated(CAPTION_TEMPLATES, "frame", name.code_point)[: 4 if len(set(descriptions)) > 2 else 5]
+    always, others = [f"{plain}, {style}", *descriptions[:2]], distinct([*descriptions[2:], tagged])
+    others = rotated(others, "phrasing", name.code_point)[: MOST_CAPTIONS - len(always) - len(templates)]
+    articled = descriptions[1]
+    dressed = [
+        template.format(articled if template.endswith("of {}") else front, style=style)
+        for template in templates
+    ]
     if not name_style:
         return distinct([plain, *always, *others, *dressed])
     named = [caption if style in caption else f"{caption}, {style}" for caption in [*others, *dressed]]
@@ -111,11 +114,11 @@ def rotated(choices, purpose, code_point):
     return [*choices[start:], *choices[:start]]
 
 
-def framed(phrasings, frames):
-    """Every phrasing in every frame, those with a new phrasing and a new frame first."""
-    for shift in range(len(frames)):
-        for i, phrasing in enumerate(phrasings):
-            yield frames[(i + shift) % len(frames)].format(phrasing)
+def in_templates(descriptions, templates):
+    """Every caption in every template, those with a new caption and a new template first."""
+    for shift in range(len(templates)):
+        for i, caption in enumerate(descriptions):
+            yield templates[(i + shift) % len(templates)].format(caption)
 
 
 def in_front(label, details, skinned=False):
@@ -159,7 +162,7 @@ def reworded(label):
     elif " with " in label:
         thing, _, part = label.partition(" with ")
         found.append(f"{thing} that has {part}")
-    elif first in COLOURS and rest:
+    elif first in COLORS and rest:
         found.append(f"{rest}, {first}")
         found.append(f"{rest} coloured {first}")
     return found

@@ -1,16 +1,16 @@
-"""The TFDS builder of the emoji of several designs; see `keras_t2i.data.emoji_designs`."""
+"""The TFDS builder of the emoji of several designs; see `keras_t2i.data.emoji.designs`."""
 
 import dataclasses
 from functools import cached_property
 
 import tensorflow_datasets as tfds
 
-from keras_t2i.data.emoji import designs as emoji_designs
+from keras_t2i.data.emoji import design_drawings
 from keras_t2i.data.emoji import splits
 from keras_t2i.data.emoji.captions import OPENMOJI
 from keras_t2i.data.emoji.captions import compose_captions
 from keras_t2i.data.emoji.names import attributes_of
-from keras_t2i.data.emoji.names import concept_of
+from keras_t2i.data.emoji.names import name_of
 from keras_t2i.data.emoji.openmoji_builder import ATTRIBUTION
 from keras_t2i.data.emoji.openmoji_builder import EmojiBuilder
 from keras_t2i.data.emoji.openmoji_builder import OpenMojiConfig
@@ -36,7 +36,7 @@ class EmojiDesigns(EmojiBuilder):
     """Emoji by several hands (OpenMoji, Noto, Twemoji, Fluent), with English captions that name the design.
 
     Each picture has several captions. The test split holds out what that of `openmoji` does, in every
-    design, and a tenth of the concepts in one family of designs each.
+    design, and a tenth of the emoji in one family of designs each.
     """
 
     name = "emoji"
@@ -51,21 +51,21 @@ class EmojiDesigns(EmojiBuilder):
 
     @cached_property
     def words(self):
-        return emoji_designs.emoji_words(self.builder_config.packages)
+        return design_drawings.emoji_words(self.builder_config.packages)
 
     def drawings(self):
         config = self.builder_config
-        return emoji_designs.drawings(config.designs, config.packages, config.limit)
+        return design_drawings.drawings(config.designs, config.packages, config.limit)
 
     def held_out_kind(self, drawing):
         return splits.held_out_kind(drawing.code_point, drawing.style)
 
     def describe(self, drawing, held_out):
-        concept = concept_of(drawing.code_point)
+        name = name_of(drawing.code_point)
         about = self.words.get(drawing.code_point, {})
-        attributes = attributes_of(concept, drawing.style)
+        attributes = attributes_of(name, drawing.style)
         attributes.update({key: about[key] for key in ("group", "subgroup") if about.get(key)})
         # What is held out is asked for in words that training has seen, so it gets no tags of its own.
         tags = () if held_out else about.get("tags", ())
         named = drawing.style != OPENMOJI
-        return compose_captions(concept, drawing.style, name_style=named, tags=tags), attributes
+        return compose_captions(name, drawing.style, name_style=named, tags=tags), attributes

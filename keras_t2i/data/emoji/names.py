@@ -4,10 +4,10 @@ import re
 from dataclasses import dataclass
 from functools import cache
 
-from keras_t2i.data.emoji.splits import COLOUR_AND_SHAPE
-from keras_t2i.data.emoji.splits import COLOURS
+from keras_t2i.data.emoji.splits import COLOR_AND_SHAPE
+from keras_t2i.data.emoji.splits import COLORS
 from keras_t2i.data.emoji.splits import SKIN_TONES
-from keras_t2i.data.emoji.splits import normalise
+from keras_t2i.data.emoji.splits import normalize_code_point
 from keras_t2i.data.emoji.splits import skin_tones
 from keras_t2i.data.emoji.splits import toneless
 
@@ -20,7 +20,7 @@ CAT = re.compile(r"(?=.*\bcat\b)(?=.*(?:joy|smil|heart|kiss|weary|cry|pout|grin)
 
 
 @dataclass(frozen=True)
-class Concept:
+class EmojiName:
     """What a code point means, taken apart.
 
     Attributes:
@@ -47,7 +47,7 @@ def emoji_names():
 
     names = {}
     for sequence, entry in emoji.EMOJI_DATA.items():
-        code_point = normalise("-".join(f"{ord(character):X}" for character in sequence))
+        code_point = normalize_code_point("-".join(f"{ord(character):X}" for character in sequence))
         if code_point not in names or entry["status"] == emoji.STATUS["fully_qualified"]:
             names[code_point] = (to_words(entry["en"]), [to_words(a) for a in entry.get("alias") or []])
     return names
@@ -65,8 +65,8 @@ def is_country(code_point):
 
 
 @cache
-def concept_of(code_point):
-    """The `Concept` of a normalised code point, or None where the emoji has no name."""
+def name_of(code_point):
+    """The `EmojiName` of a normalised code point, or None where the emoji has no name."""
     names = emoji_names()
     if code_point not in names:
         return None
@@ -74,12 +74,12 @@ def concept_of(code_point):
     # People with a skin tone have no aliases of their own.
     aliases = aliases or names.get(toneless(code_point), ("", []))[1]
     if is_country(code_point):
-        return Concept(code_point, f"flag of {with_the(name)}")
+        return EmojiName(code_point, f"flag of {with_the(name)}")
     tones = [f"{TONE_NAMES[tone]} skin tone" for tone in skin_tones(code_point)]
     label = re.sub(r"\s+", " ", TONE.sub("", name)).strip() if tones else name
     details = list(dict.fromkeys(tones))
     # An alias speaks of the whole name, hair and all, and "heart" of any colour of heart.
-    loose = code_point in COLOUR_AND_SHAPE
+    loose = code_point in COLOR_AND_SHAPE
     if match := HAIR.match(label):
         loose = True
         label = match[1]
@@ -88,7 +88,7 @@ def concept_of(code_point):
         loose = True
         *others, last = match[2].split()
         label = f"{match[1]}, {', '.join(others)} and {last}"
-    return Concept(code_point, label, tuple(details), () if loose else synonyms(label, aliases))
+    return EmojiName(code_point, label, tuple(details), () if loose else synonyms(label, aliases))
 
 
 def with_the(country):
@@ -113,29 +113,29 @@ def all_labels():
     return {name.lower() for name, _ in emoji_names().values()}
 
 
-def attributes_of(concept, style):
+def attributes_of(name, style):
     """What is known of a picture, for distractors that differ in one respect.
 
     Returns:
         dict of str to str: `base` and `style` always; `gender`, `tone`, `hair`, `colour` where they apply.
     """
-    attributes = {"base": concept.label, "style": style}
-    words = concept.label.split()
+    attributes = {"base": name.label, "style": style}
+    words = name.label.split()
     people = {"man": "man", "men": "man", "woman": "woman", "women": "woman", "person": "person"}
-    if words[0] in people and "," not in concept.label:
+    if words[0] in people and "," not in name.label:
         attributes["gender"] = people[words[0]]
         attributes["base"] = " ".join(words[1:]) or "person"
-    for detail in concept.details:
+    for detail in name.details:
         if detail.endswith("skin tone"):
             attributes["tone"] = " and ".join(filter(None, [attributes.get("tone"), detail]))
         else:
             attributes["hair"] = detail
-    if concept.code_point in COLOUR_AND_SHAPE:
-        attributes["colour"], attributes["base"] = COLOUR_AND_SHAPE[concept.code_point]
-    elif words[0] in COLOURS and len(words) > 1:
+    if name.code_point in COLOR_AND_SHAPE:
+        attributes["colour"], attributes["base"] = COLOR_AND_SHAPE[name.code_point]
+    elif words[0] in COLORS and len(words) > 1:
         attributes["colour"], attributes["base"] = words[0], " ".join(words[1:])
-    if match := CLOCK.fullmatch(concept.label):
+    if match := CLOCK.fullmatch(name.label):
         attributes.update(base="clock", hour=match[1], minutes=match[2])
-    elif CAT.match(concept.label):
-        attributes.update(base="cat face", expression=concept.label)
+    elif CAT.match(name.label):
+        attributes.update(base="cat face", expression=name.label)
     return attributes

@@ -1,6 +1,6 @@
 """The TFDS builder of OpenMoji: rasterised once, offline, from the installed packages.
 
-Apart from `keras_t2i.data.openmoji`, because a builder's class needs TensorFlow Datasets at once.
+Apart from `keras_t2i.data.emoji.openmoji`, because a builder's class needs TensorFlow Datasets at once.
 """
 
 import abc
@@ -15,10 +15,10 @@ from tqdm.auto import tqdm
 from keras_t2i.data.emoji import splits
 from keras_t2i.data.emoji.captions import compose_captions
 from keras_t2i.data.emoji.names import attributes_of
-from keras_t2i.data.emoji.names import concept_of
-from keras_t2i.data.emoji.openmoji import drawings
-from keras_t2i.data.emoji.rasterise import encode_png
-from keras_t2i.data.emoji.rasterise import is_blank
+from keras_t2i.data.emoji.names import name_of
+from keras_t2i.data.emoji.openmoji_drawings import drawings
+from keras_t2i.data.emoji.rasterize import encode_png
+from keras_t2i.data.emoji.rasterize import is_blank
 
 FINGERPRINT_SIZE = 32  # where two drawings agree here, they count as the same picture at every size
 ATTRIBUTION = (
@@ -59,8 +59,8 @@ class EmojiBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
 
     def describe(self, drawing, held_out):
         """The captions and the attributes of a drawing."""
-        concept = concept_of(drawing.code_point)
-        return compose_captions(concept, drawing.style), attributes_of(concept, drawing.style)
+        name = name_of(drawing.code_point)
+        return compose_captions(name, drawing.style), attributes_of(name, drawing.style)
 
     def _info(self):
         size = self.builder_config.size

@@ -2,17 +2,18 @@
 
 Five kinds of combination are never trained on, though each of their words is: a skin tone of a family
 of people, hair with a skin tone, a colour with a shape, times of the clock, expressions of the cat.
-Where there are several designs there is a sixth: a concept in one family of designs.
+Where there are several designs there is a sixth: an emoji in one family of designs.
 """
 
-import hashlib
 from collections import defaultdict
 
+from keras_t2i.utils.hashing import bucket
+
 SPLITS = ("train", "validation", "test")
-VALIDATION_SHARE = 0.05  # of the concepts that may be chosen: about 4 % of the training concepts
+VALIDATION_SHARE = 0.05  # of the emoji that may be chosen: about 4 % of the training emoji
 TONE_FAMILIES = 4  # one family in four has a held-out tone
 
-STYLE_CONCEPTS = 10  # one concept in ten has a held-out style
+STYLE_BUCKETS = 10  # one emoji in ten has a held-out style
 # Fluent's two designs share their drawings: who has seen one has seen the other.
 STYLE_FAMILIES = {
     "openmoji": "openmoji",
@@ -34,21 +35,21 @@ HELD_OUT_HAIR = {
 }
 
 # The colours of each shape that comes in all nine.
-COLOURS = ("red", "orange", "yellow", "green", "blue", "purple", "brown", "black", "white")
-COLOURED_SHAPES = {
+COLORS = ("red", "orange", "yellow", "green", "blue", "purple", "brown", "black", "white")
+COLORED_SHAPES = {
     "heart": ("2764", "1F9E1", "1F49B", "1F49A", "1F499", "1F49C", "1F90E", "1F5A4", "1F90D"),
     "circle": ("1F534", "1F7E0", "1F7E1", "1F7E2", "1F535", "1F7E3", "1F7E4", "26AB", "26AA"),
     "square": ("1F7E5", "1F7E7", "1F7E8", "1F7E9", "1F7E6", "1F7EA", "1F7EB", "2B1B", "2B1C"),
 }
-HELD_OUT_COLOURS = {
+HELD_OUT_COLORS = {
     "heart": ("blue", "purple", "brown"),
     "circle": ("green", "yellow", "orange"),
     "square": ("orange", "blue", "red"),
 }
-COLOUR_AND_SHAPE = {
-    code_point: (colour, shape)
-    for shape, code_points in COLOURED_SHAPES.items()
-    for colour, code_point in zip(COLOURS, code_points, strict=True)
+COLOR_AND_SHAPE = {
+    code_point: (color, shape)
+    for shape, code_points in COLORED_SHAPES.items()
+    for color, code_point in zip(COLORS, code_points, strict=True)
 }
 # Three o'clock, nine o'clock, five-thirty, ten-thirty.
 HELD_OUT_CLOCKS = ("1F552", "1F558", "1F560", "1F565")
@@ -56,7 +57,7 @@ HELD_OUT_CLOCKS = ("1F552", "1F558", "1F560", "1F565")
 HELD_OUT_CATS = ("1F639", "1F63B", "1F63D", "1F640")
 
 
-def normalise(code_point):
+def normalize_code_point(code_point):
     """The one spelling of a code point sequence: upper case, zero-padded, without variation selectors.
 
     Args:
@@ -79,21 +80,15 @@ def skin_tones(code_point):
 
 
 def toneless(code_point):
-    """The concept of a normalised code point: itself without its skin tones."""
+    """A normalised code point without its skin tones: what all tones of an emoji share."""
     tones = skin_tones(code_point)
     return "-".join(part for part in code_point.split("-") if part not in tones)
 
 
 def family(code_point):
-    """The gender-neutral concept: "man judge", "woman judge" and "judge" are one family."""
+    """The gender-neutral code point: "man judge", "woman judge" and "judge" are one family."""
     parts = toneless(code_point).replace("-200D-2640", "").replace("-200D-2642", "").split("-")
     return "-".join("1F9D1" if part in ("1F468", "1F469") else part for part in parts)
-
-
-def bucket(purpose, text, buckets):
-    """A number in `range(buckets)` from a hash: the same on every machine, independent per purpose."""
-    digest = hashlib.sha256(f"{purpose}:{text}".encode()).digest()
-    return int.from_bytes(digest[:8], "big") % buckets
 
 
 def held_out_tone(code_point):
@@ -107,7 +102,7 @@ def held_out_kind(code_point, style=None):
 
     Args:
         code_point: str, normalised.
-        style: str or None; if given, a tenth of the concepts is held out in one family of styles.
+        style: str or None; if given, a tenth of the emoji is held out in one family of styles.
 
     Returns:
         `"tone"`, `"hair"`, `"colour"`, `"clock"`, `"catface"` (all of them in every style), `"style"`, or
@@ -118,8 +113,8 @@ def held_out_kind(code_point, style=None):
         return "clock"
     if code_point in HELD_OUT_CATS:
         return "catface"
-    colour, shape = COLOUR_AND_SHAPE.get(code_point, ("", ""))
-    if colour in HELD_OUT_COLOURS.get(shape, ()):
+    color, shape = COLOR_AND_SHAPE.get(code_point, ("", ""))
+    if color in HELD_OUT_COLORS.get(shape, ()):
         return "colour"
     if len(tones) == 1:  # two people of different tones belong to no single family and tone
         (tone,) = tones
@@ -134,15 +129,15 @@ def held_out_kind(code_point, style=None):
 
 
 def held_out_style(code_point):
-    """The family of styles that a concept is held out in, or `""`: one concept in ten has one."""
-    if bucket("held-out style", code_point, STYLE_CONCEPTS) or in_validation(code_point):
+    """The family of styles that an emoji is held out in, or `""`: one emoji in ten has one."""
+    if bucket("held-out style", code_point, STYLE_BUCKETS) or in_validation(code_point):
         return ""
     families = sorted(set(STYLE_FAMILIES.values()))
     return families[bucket("style", code_point, len(families))]
 
 
 def in_validation(code_point):
-    """Whether a concept (all its tones, in every style) is set aside to choose checkpoints by.
+    """Whether an emoji (all its tones, in every style) is set aside to choose checkpoints by.
 
     Never one whose family has a held-out tone: training must see the words that the test asks for.
     """
@@ -155,7 +150,7 @@ def assign_splits(code_points, kinds, fingerprints):
     """The split of every picture, so that pixel-identical pictures are never on two sides.
 
     A group of identical pictures is in the test split if any member is held out, otherwise in the
-    validation split if any member's concept is. Concepts that share a training picture go together.
+    validation split if any member's emoji is. Emoji that share a training picture go together.
 
     Args:
         code_points: list of str, normalised.
@@ -170,14 +165,14 @@ def assign_splits(code_points, kinds, fingerprints):
     groups = [numbers.setdefault(fingerprint, len(numbers)) for fingerprint in fingerprints]
     test = {group: kind for group, kind in zip(groups, kinds, strict=True) if kind}
     validation = {toneless(code_point) for code_point in code_points if in_validation(code_point)}
-    concepts = defaultdict(set)
+    sharing = defaultdict(set)
     for group, code_point in zip(groups, code_points, strict=True):
         if group not in test:
-            concepts[group].add(toneless(code_point))
+            sharing[group].add(toneless(code_point))
     size = -1
     while size < len(validation):
         size = len(validation)
-        for members in concepts.values():
+        for members in sharing.values():
             if members & validation:
                 validation |= members
     assigned = []

@@ -14,12 +14,12 @@ from keras_t2i.data.folder.cache import cache_dir
 from keras_t2i.data.folder.cache import fingerprint
 from keras_t2i.data.folder.cache import load_cached
 from keras_t2i.data.folder.cache import save_cached
-from keras_t2i.data.folder.captions import METADATA_NAMES
 from keras_t2i.data.folder.captions import PICTURE_SUFFIXES
 from keras_t2i.data.folder.captions import read_captions
-from keras_t2i.data.folder.captions import scan_folder
 from keras_t2i.data.folder.image_files import keep_rows
-from keras_t2i.data.folder.image_files import read_pictures
+from keras_t2i.data.folder.image_files import read_square_pictures
+from keras_t2i.data.folder.metadata import METADATA_NAMES
+from keras_t2i.data.folder.scan import scan_folder
 
 SHOWN_PROBLEMS = 20
 
@@ -54,8 +54,8 @@ def load_captioned_folder(folder, split="train", size=32, validation_fraction=0.
     The captions are, for each picture, the rows of a `metadata.csv` or `metadata.jsonl` with `file_name`
     (relative to the metadata file) and `text`, the Hugging Face ImageFolder convention; for a picture
     without a row, the lines of a text file of its name (`cat.png`, `cat.txt`). Each line and each row is a
-    phrasing of its own. Folders may be nested. Pictures are PNG, JPEG, WebP or GIF and are fitted as
-    `picture_files.read_picture` says: laid on white, resized by the short side, cut to the square in the
+    caption of its own. Folders may be nested. Pictures are PNG, JPEG, WebP or GIF and are fitted as
+    `image_files.read_square_picture` says: laid on white, resized by the short side, cut to the square in the
     middle. What cannot be used is left out, with one warning that names it and says why.
 
     The split depends on the file's path within the folder alone, except that pixel-identical pictures stay
@@ -155,7 +155,7 @@ def _read_pictures_cached(folder, names, files, size):
     if cached:
         pictures, (readable, problems) = cached
         return pictures, readable, problems
-    pictures, readable, problems = read_pictures(folder, names, size)
+    pictures, readable, problems = read_square_pictures(folder, names, size)
     if readable:
         save_cached(path, key, pictures, [readable, problems])
     return pictures, readable, problems

@@ -16,7 +16,7 @@ FORMATS = ("PNG", "JPEG", "WEBP", "GIF")
 MAX_PIXELS = 2**30 // 12
 
 
-def read_picture(path, size):
+def read_square_picture(path, size):
     """Reads one picture: uint8 `(size, size, 3)`, RGB.
 
     Turned upright by its EXIF tag, laid on white where it is transparent, resized with antialiasing so
@@ -68,7 +68,7 @@ def _explain(error):
     return f"cannot be read: {reason}"
 
 
-def read_pictures(folder, names, size):
+def read_square_pictures(folder, names, size):
     """Reads many pictures in threads, with a progress bar if it takes more than a second.
 
     Args:
@@ -87,7 +87,7 @@ def read_pictures(folder, names, size):
         chunk = range(first, min(first + 32, len(names)))
         for i in chunk:
             try:
-                pictures[i] = read_picture(Path(folder, names[i]), size)
+                pictures[i] = read_square_picture(Path(folder, names[i]), size)
             except Exception as error:  # damaged files raise nearly every kind of error
                 problems[names[i]] = _explain(error)
         return len(chunk)

@@ -4,14 +4,13 @@ import numpy as np
 
 from keras_t2i import diffusion
 from keras_t2i.diffusion import sampling_times
-from keras_t2i.evaluation.baselines.baselines import noise_of
-from keras_t2i.evaluation.baselines.baselines import one_seed_each
 from keras_t2i.evaluation.baselines.baselines import text_codes
 from keras_t2i.utils.images import to_float
 from keras_t2i.utils.images import to_uint8
+from keras_t2i.utils.random_streams import random_stream
 
 
-class EmpiricalDenoiser:
+class EmpiricalDenoiserBaseline:
     """Diffusion by the ideal denoiser of a finite training set (`diffusion.EmpiricalDenoiser`).
 
     Followed from noise to none it ends in a training picture, in each as often as it is weighted. Every test
@@ -37,7 +36,7 @@ class EmpiricalDenoiser:
         self._denoiser = diffusion.EmpiricalDenoiser(to_float(train.pictures), self._process)
         self._encode_text, self._sharpness = encode_text, sharpness
         if encode_text is not None:
-            self._codes = text_codes(encode_text, [phrasings[0] for phrasings in train.captions])
+            self._codes = text_codes(encode_text, train.plain_captions)
 
     def generate(self, prompts, seed=0, batch_size=64):
         """uint8 `(n, s, s, 3)`; see `baselines`."""
@@ -55,3 +54,14 @@ class EmpiricalDenoiser:
             x = self._process.start(noise, self._times[0])
             drawn.append(to_uint8(diffusion.heun(denoiser, x, self._times, self._process)))
         return np.concatenate(drawn)
+
+
+def noise_of(seed, purpose, shape):
+    return random_stream(seed, purpose).standard_normal(shape, dtype="float32")
+
+
+def one_seed_each(seed, count):
+    seeds = [int(seed) + i for i in range(count)] if np.ndim(seed) == 0 else [int(one) for one in seed]
+    if len(seeds) != count:
+        raise ValueError(f"There are {len(seeds)} seeds for {count} pictures: give one for each.")
+    return seeds

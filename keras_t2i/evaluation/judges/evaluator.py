@@ -8,7 +8,6 @@ import keras
 import numpy as np
 from keras import layers
 
-from keras_t2i.data.emoji.splits import bucket
 from keras_t2i.evaluation.judges.towers import PatchTransformer
 from keras_t2i.evaluation.judges.towers import PlainTower
 from keras_t2i.evaluation.judges.towers import RecurrentTextEncoder
@@ -17,6 +16,7 @@ from keras_t2i.models.backbone import Backbone
 from keras_t2i.models.text.preprocessor import TextToImagePreprocessor
 from keras_t2i.presets.registry import register_packaged_presets
 from keras_t2i.utils.batching import predict_in_batches
+from keras_t2i.utils.hashing import bucket
 from keras_t2i.utils.images import to_float
 
 HALVES = 2
@@ -24,7 +24,7 @@ TOWERS = {
     "convolutional": (RecurrentTextEncoder, PlainTower),
     "attentive": (TransformerTextEncoder, PatchTransformer),
 }
-PACKAGED = ("evaluator_convolutional_32", "evaluator_attentive_32")  # of half 0, of half 1
+PACKAGED_JUDGES = ("evaluator_convolutional_32", "evaluator_attentive_32")  # of half 0, of half 1
 
 
 @keras.saving.register_keras_serializable(package="keras_t2i")
@@ -80,7 +80,7 @@ class Judge:
 
     @classmethod
     def from_preset(cls, preset):
-        """Open a preset: one of `PACKAGED`, or a folder that `recipes/train_evaluator.py` has written."""
+        """Open a preset: one of `PACKAGED_JUDGES`, or a folder that `train_evaluator.py` has written."""
         return cls(
             Evaluator.from_preset(preset), TextToImagePreprocessor.from_preset(preset), name=str(preset)
         )
@@ -134,11 +134,13 @@ class Judges:
         for half in range(HALVES):
             others = [i for i, judge in enumerate(self.judges) if judge.half != half]
             if not others:
-                raise ValueError(f"All judges learned from half {half}: give one of each, such as {PACKAGED}")
+                raise ValueError(
+                    f"All judges learned from half {half}: give one of each, such as {PACKAGED_JUDGES}"
+                )
             self._of_half[half] = others[0]
 
     @classmethod
-    def from_presets(cls, presets=PACKAGED):
+    def from_presets(cls, presets=PACKAGED_JUDGES):
         """Open them: names or folders, see `Judge.from_preset`."""
         return cls([Judge.from_preset(preset) for preset in presets])
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from keras_t2i.evaluation.metrics import retrieval
+from keras_t2i.evaluation.metrics.estimate import mean_estimate
 
 
 @dataclass
@@ -31,33 +32,33 @@ class Trials:
     hard: list[np.ndarray]
 
     @classmethod
-    def of(cls, asked, pool, candidates=100, seed=0):
+    def of(cls, images, pool, candidates=100, seed=0):
         """Trials of `candidates` captions each, fewer where there are not so many.
 
         Args:
-            asked: `CaptionedImages` of the prompts.
+            images: `CaptionedImages` whose plain captions are the prompts.
             pool: `CaptionedImages` that holds them (by name) and the distractors.
 
         Raises:
             ValueError: nothing is asked, or the pool lacks a picture that is.
         """
-        if not len(asked):
-            raise ValueError("There is no prompt: `asked` is empty.")
+        if not len(images):
+            raise ValueError("There is no prompt: `images` is empty.")
         where = {name: position for position, name in enumerate(pool.names)}
-        missing = [name for name in asked.names if name not in where]
+        missing = [name for name in images.names if name not in where]
         if missing:
             raise ValueError(
-                f"{len(missing)} of the pictures asked for are not in the pool, such as {missing[0]!r}: "
-                "give pool=asked.joined(others)."
+                f"{len(missing)} of the pictures are not in the pool, such as {missing[0]!r}: "
+                "give pool=images.joined(others)."
             )
-        near = retrieval.hard_distractors(asked, pool)
-        full = retrieval.filled_up(near, asked, pool, candidates, seed)
+        near = retrieval.hard_distractors(images, pool)
+        full = retrieval.filled_up(near, images, pool, candidates, seed)
         nothing = np.zeros(0, "int64")
         return cls(
-            captions=[phrasings[0] for phrasings in asked.captions],
-            pool_captions=[phrasings[0] for phrasings in pool.captions],
-            positions=np.array([where[name] for name in asked.names]),
-            random=retrieval.filled_up([nothing] * len(asked), asked, pool, candidates, seed),
+            captions=images.plain_captions,
+            pool_captions=pool.plain_captions,
+            positions=np.array([where[name] for name in images.names]),
+            random=retrieval.filled_up([nothing] * len(images), images, pool, candidates, seed),
             hard=[f if len(n) else nothing for n, f in zip(near, full, strict=True)],
         )
 
@@ -85,45 +86,44 @@ def clip_score(image_codes, text_codes):
     return 100 * np.maximum(np.sum(image_codes * text_codes, axis=1), 0)
 
 
-def r_precision(image_codes, text_codes_of_pool, trials, repeats=1):
+def r_precision(image_codes, text_codes_of_pool, trials, seeds_per_prompt=1):
     """How often a drawing's own caption comes first, or within five, among 100 (R-precision, Xu et al.
     2018, arXiv 1711.10485, with a judge outside of training).
 
     Args:
-        image_codes: float `(repeats * n, d)`: drawings of the n prompts, one whole round (seed) after
-            another.
+        image_codes: float `(seeds_per_prompt * n, d)`: drawings of the n prompts, seed after seed.
         text_codes_of_pool: float `(m, d)`: of `trials.pool_captions`.
         trials: `Trials`.
 
     Returns:
-        dict of cells `{"value", "low", "high", "n"}` (95 % bootstrap over prompts): `r1_random`,
+        dict of `Estimate` (95 % bootstrap over prompts): `r1_random`,
         `r5_random`, `r1_hard`, `r5_hard`; the hard ones of those prompts that have any. A tie with a
         distractor is not first. Where nothing counts, `value` is None.
     """
     image_codes = _finite("image_codes", image_codes)
     text_codes_of_pool = _finite("text_codes_of_pool", text_codes_of_pool)
-    if len(image_codes) != repeats * len(trials):
+    if len(image_codes) != seeds_per_prompt * len(trials):
         raise ValueError(
-            f"There are {len(image_codes)} drawings: give {repeats} whole rounds of {len(trials)} prompts."
+            f"There are {len(image_codes)} drawings: give {seeds_per_prompt} for each of {len(trials)}."
         )
     if len(text_codes_of_pool) != len(trials.pool_captions):
         raise ValueError(
             f"There are {len(text_codes_of_pool)} codes for {len(trials.pool_captions)} captions of the pool."
         )
-    cells = {}
+    found = {}
     for kind in ("random", "hard"):
         distractors = getattr(trials, kind)
-        asked = np.flatnonzero([len(d) > 0 for d in distractors])
-        rows = (np.arange(repeats)[:, None] * len(trials) + asked).ravel()
-        found = retrieval.ranks(
+        counted = np.flatnonzero([len(d) > 0 for d in distractors])
+        rows = (np.arange(seeds_per_prompt)[:, None] * len(trials) + counted).ravel()
+        ranks = retrieval.ranks(
             image_codes[rows],
             text_codes_of_pool,
-            np.tile(trials.positions[asked], repeats),
-            [distractors[i] for i in asked] * repeats,
+            np.tile(trials.positions[counted], seeds_per_prompt),
+            [distractors[i] for i in counted] * seeds_per_prompt,
         )
-        cells[f"r1_{kind}"] = retrieval.cell(found == 0, repeats)
-        cells[f"r5_{kind}"] = retrieval.cell(found <= 4, repeats)
-    return cells
+        found[f"r1_{kind}"] = mean_estimate(ranks == 0, seeds_per_prompt)
+        found[f"r5_{kind}"] = mean_estimate(ranks <= 4, seeds_per_prompt)
+    return found
 
 
 def _finite(name, codes):

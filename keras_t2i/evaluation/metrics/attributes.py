@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from keras_t2i.data.emoji.captions import BLACK_LINE
-from keras_t2i.evaluation.metrics.retrieval import cell
+from keras_t2i.evaluation.metrics.estimate import mean_estimate
 
 CHOSEN = ("tone", "colour", "hair", "hour", "expression")  # by another word in its place; and "style"
 NOT_IN_LINES = ("tone", "colour", "hair")  # a line drawing does not show what its caption says of these
@@ -26,89 +26,73 @@ class Questions:
 
     Attributes:
         captions: list of different str, all options of all questions.
-        of: dict of attribute to `(prompts, options)`: an int array of positions in `asked`, and for each a
+        of: dict of attribute to `(prompts, options)`: an int array of positions in `images`, and for each a
             list of at least two positions in `captions`, the true one first.
-        prompts: int, length of `asked`.
+        num_prompts: int, length of `images`.
     """
 
     captions: list[str]
     of: dict[str, tuple[np.ndarray, list[list[int]]]]
-    prompts: int
+    num_prompts: int
 
     @classmethod
-    def about(cls, asked, pool):
-        """Questions about `asked` with the words of `pool`, both `CaptionedImages` with `attributes`."""
+    def about(cls, images, pool):
+        """Questions about `images` with the words of `pool`, both `CaptionedImages` with `attributes`."""
         groups, values, styles = defaultdict(set), defaultdict(set), {""}
-        for phrasings, group, known in zip(pool.captions, pool.groups, pool.attributes, strict=True):
-            groups[phrasings[0]].add(int(group))
-            styles.add(_style(phrasings[0], known)[1])
+        for plain, group, known in zip(pool.plain_captions, pool.groups, pool.attributes, strict=True):
+            groups[plain].add(int(group))
+            styles.add(_style(plain, known)[1])
             for attribute in CHOSEN:
-                if len(_apart(phrasings[0], known.get(attribute))) == 2:
+                if len(_apart(plain, known.get(attribute))) == 2:
                     values[attribute].add(known[attribute])
         numbers, of = {}, {}
         for attribute in ("style", *CHOSEN):
             prompts, options = [], []
-            for i, (phrasings, known) in enumerate(zip(asked.captions, asked.attributes, strict=True)):
-                true = phrasings[0]
+            for i, (true, known) in enumerate(zip(images.plain_captions, images.attributes, strict=True)):
                 if attribute == "style":
                     rest, _ = _style(true, known)
                     others = [rest + style for style in sorted(styles) if rest + style in groups]
                 else:
                     others = _replaced(true, known, attribute, sorted(values[attribute]))
-                same = int(asked.groups[i])
+                same = int(images.groups[i])
                 others = [o for o in dict.fromkeys(others) if o != true and same not in groups.get(o, ())]
                 if others:
                     prompts.append(i)
                     options.append([numbers.setdefault(c, len(numbers)) for c in (true, *others)])
             if prompts:
                 of[attribute] = np.array(prompts), options
-        return cls(list(numbers), of, len(asked))
+        return cls(list(numbers), of, len(images))
 
-    def accuracy(self, image_codes, text_codes, repeats=1):
+    def accuracy(self, image_codes, text_codes, seeds_per_prompt=1):
         """How often the true caption scores highest, and no other as high.
 
         Args:
-            image_codes: float `(repeats * n, d)`: drawings of the n prompts, in whole rounds (seeds).
+            image_codes: float `(seeds_per_prompt * n, d)`: drawings of the n prompts, seed after seed.
             text_codes: float `(m, d)`: of `captions`.
 
         Returns:
-            dict of attribute to cell `{"value", "low", "high", "n", "chance"}` (95 % bootstrap over
-            prompts); `chance` is the mean of 1 over the number of options. Attributes of which there is no
-            question are left out.
+            dict of attribute to `Estimate` (95 % bootstrap over prompts); `chance` is the mean of 1 over the
+            number of options. Attributes of which there is no question are left out.
         """
         image_codes, text_codes = np.asarray(image_codes, "float64"), np.asarray(text_codes, "float64")
-        if len(image_codes) != repeats * self.prompts or len(text_codes) != len(self.captions):
+        if len(image_codes) != seeds_per_prompt * self.num_prompts or len(text_codes) != len(self.captions):
             raise ValueError(
-                f"Give codes of {repeats} rounds of {self.prompts} drawings and of {len(self.captions)} "
-                f"captions, got {len(image_codes)} and {len(text_codes)}."
+                f"Give codes of drawings of {self.num_prompts} prompts by {seeds_per_prompt} seeds and of "
+                f"{len(self.captions)} captions, got {len(image_codes)} and {len(text_codes)}."
             )
         if not (np.isfinite(image_codes).all() and np.isfinite(text_codes).all()):
             raise ValueError("The codes must be finite numbers.")
-        cells = {}
+        found = {}
         for attribute, (prompts, options) in self.of.items():
-            right = np.zeros((repeats, len(prompts)), dtype=bool)
+            right = np.zeros((seeds_per_prompt, len(prompts)), dtype=bool)
             for k, (prompt, choices) in enumerate(zip(prompts, options, strict=True)):
-                seen = image_codes[prompt :: self.prompts]
+                seen = image_codes[prompt :: self.num_prompts]
                 # Products summed row by row, so that equal captions tie.
                 scores = np.sum(seen[:, None] * text_codes[choices], axis=-1)
                 right[:, k] = scores[:, 0] > scores[:, 1:].max(axis=1)
             chance = float(np.mean([1 / len(choices) for choices in options]))
-            cells[attribute] = {**cell(right.ravel(), repeats), "chance": chance}
-        return cells
-
-
-def attribute_accuracy(image_codes, asked, judge, repeats, pool):
-    """`Questions.accuracy` of drawings of `asked`, in one call.
-
-    Args:
-        image_codes: float `(repeats * n, d)`, by `judge`: drawings of the n plain captions of `asked`, one
-            whole round (seed) after another.
-        asked, pool: `CaptionedImages`; `pool` knows the values of attributes.
-        judge: has `encode_text`.
-    """
-    questions = Questions.about(asked, pool)
-    text_codes = judge.encode_text(questions.captions) if questions.captions else np.zeros((0, 1))
-    return questions.accuracy(image_codes, text_codes, repeats)
+            found[attribute] = mean_estimate(right.ravel(), seeds_per_prompt, chance)
+        return found
 
 
 def _apart(caption, value):

@@ -5,23 +5,13 @@ All in NumPy float64, block by block, so that 50,000 pictures against 50,000 nee
 
 import math
 import statistics
-from dataclasses import dataclass
 
 import numpy as np
 
+from keras_t2i.evaluation.metrics.estimate import Estimate
 from keras_t2i.utils.random_streams import random_stream
 
 BLOCK = 512  # pictures; a block of the kernel's matrix then stays in a core's cache
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A number, its interval, and of how many pictures it is."""
-
-    value: float
-    low: float
-    high: float
-    n: int
 
 
 def as_features(features, name="features", least=1):
@@ -72,14 +62,14 @@ def _kernel_sums(kernel, x, y=None):
     return (rows + columns,) * 2 if y is None else (rows, columns)
 
 
-def _within(kernel, x, repeats, unbiased):
+def _within(kernel, x, seeds_per_prompt, unbiased):
     """Mean of the kernel within one set, and the means with one prompt's pictures left out each."""
-    groups = x.reshape(repeats, -1, x.shape[1]).swapaxes(0, 1)
+    groups = x.reshape(seeds_per_prompt, -1, x.shape[1]).swapaxes(0, 1)
     own = kernel(groups, groups)
     diagonal = own.trace(axis1=1, axis2=2)
     rows = _kernel_sums(kernel, x)[0]
-    total, n, rest = rows.sum(), len(x), len(x) - repeats
-    without = total - 2 * rows.reshape(repeats, -1).sum(axis=0) + own.sum(axis=(1, 2))
+    total, n, rest = rows.sum(), len(x), len(x) - seeds_per_prompt
+    without = total - 2 * rows.reshape(seeds_per_prompt, -1).sum(axis=0) + own.sum(axis=(1, 2))
     if unbiased:
         without -= diagonal.sum() - diagonal
         return (total - diagonal.sum()) / (n * (n - 1)), without / (rest * (rest - 1))
@@ -90,26 +80,27 @@ def _jackknife_variance(values):
     return (len(values) - 1) / len(values) * np.square(values - values.mean()).sum()
 
 
-def _discrepancy(kernel, features, reference, repeats, unbiased, level):
+def _discrepancy(kernel, features, reference, seeds_per_prompt, unbiased, level):
     """Maximum mean discrepancy, squared, with a jackknife interval. Returns `Estimate`."""
     x, y = as_pair(features, reference, least=3)
-    if repeats < 1 or len(x) % repeats or len(x) == repeats:
+    if seeds_per_prompt < 1 or len(x) % seeds_per_prompt or len(x) == seeds_per_prompt:
         raise ValueError(
-            f"repeats must divide the {len(x)} pictures into prompts, two or more, got {repeats}"
+            f"seeds_per_prompt must divide the {len(x)} pictures into two prompts or more, "
+            f"got {seeds_per_prompt}"
         )
     n, m = len(x), len(y)
-    xx, xx_without = _within(kernel, x, repeats, unbiased)
+    xx, xx_without = _within(kernel, x, seeds_per_prompt, unbiased)
     yy, yy_without = _within(kernel, y, 1, unbiased)
     rows, columns = _kernel_sums(kernel, x, y)
-    total, by_prompt = rows.sum(), rows.reshape(repeats, -1).sum(axis=0)
+    total, by_prompt = rows.sum(), rows.reshape(seeds_per_prompt, -1).sum(axis=0)
     value = xx + yy - 2 * total / (n * m)
-    variance = _jackknife_variance(xx_without - 2 * (total - by_prompt) / ((n - repeats) * m))
+    variance = _jackknife_variance(xx_without - 2 * (total - by_prompt) / ((n - seeds_per_prompt) * m))
     variance += _jackknife_variance(yy_without - 2 * (total - columns) / (n * (m - 1)))
     margin = statistics.NormalDist().inv_cdf((1 + level) / 2) * math.sqrt(variance)
     return Estimate(float(value), float(value - margin), float(value + margin), n)
 
 
-def kid(features, reference, repeats=1, level=0.95):
+def kid(features, reference, seeds_per_prompt=1, level=0.95):
     """Kernel distance of features: the unbiased estimate of the squared MMD under (x.y / d + 1)^3.
 
     Binkowski et al. 2018, arXiv 1801.01401; over all pairs, not over random subsets, which have the same mean
@@ -119,20 +110,20 @@ def kid(features, reference, repeats=1, level=0.95):
     Args:
         features: float `(n, d)`, of the judged pictures.
         reference: float `(m, d)`, of real ones; n and m at least 3, in any order.
-        repeats: pictures of each prompt (seeds) in `features`, one whole round of prompts after another; they
-            are left out together, for they are not independent.
+        seeds_per_prompt: pictures of each prompt in `features`, all prompts by one seed after all by another;
+            they are left out together, for they are not independent.
         level: of the interval.
 
     Returns:
         `Estimate`.
 
     Raises:
-        ValueError: the features are too few, not finite or of different lengths, or `repeats` does not fit.
+        ValueError: the features are too few, not finite, of different lengths, or not of whole prompts.
     """
-    return _discrepancy(polynomial_kernel, features, reference, repeats, True, level)
+    return _discrepancy(polynomial_kernel, features, reference, seeds_per_prompt, True, level)
 
 
-def cmmd(features, reference, sigma=10.0, scale=1000.0, repeats=1, level=0.95):
+def cmmd(features, reference, sigma=10.0, scale=1000.0, seeds_per_prompt=1, level=0.95):
     """Squared MMD under a Gaussian kernel, biased (V-statistic), times `scale`.
 
     Jayasumana et al. 2024, arXiv 2401.09603, who take CLIP's embeddings of length 1. At `sigma` 10 these are
@@ -140,13 +131,13 @@ def cmmd(features, reference, sigma=10.0, scale=1000.0, repeats=1, level=0.95):
     compare at one n only. Arguments, interval and errors as in `kid`. Returns `Estimate`.
     """
     found = _discrepancy(
-        lambda x, y: gaussian_kernel(x, y, sigma), features, reference, repeats, False, level
+        lambda x, y: gaussian_kernel(x, y, sigma), features, reference, seeds_per_prompt, False, level
     )
     return Estimate(scale * found.value, scale * found.low, scale * found.high, found.n)
 
 
 class FeatureStatistics:
-    """Mean and covariance of features that come in batches, or from several machines.
+    """Mean and covariance of features that come in batches.
 
     Attributes:
         n: int, how many there were.
@@ -159,18 +150,12 @@ class FeatureStatistics:
     def update(self, features):
         """Take in features `(n, d)`, n at least 1. Returns the object itself."""
         features = as_features(features)
-        mean = features.mean(axis=0)
-        centred = features - mean
-        return self._add(len(features), mean, centred.T @ centred)
-
-    def merge(self, other):
-        """Take in what another `FeatureStatistics` saw. Returns the object itself."""
-        return self._add(other.n, other.mean, other._scatter) if other.n else self
-
-    def _add(self, n, mean, scatter):
+        n, mean = len(features), features.mean(axis=0)
+        centered = features - mean
+        scatter = centered.T @ centered
         # Chan, Golub and LeVeque 1983: no difference of large numbers.
         if not self.n:
-            self.n, self.mean, self._scatter = n, mean.copy(), scatter.copy()
+            self.n, self.mean, self._scatter = n, mean, scatter
             return self
         if len(mean) != len(self.mean):
             raise ValueError(f"features had {len(self.mean)} numbers per picture, now {len(mean)}")

@@ -2,42 +2,43 @@
 
 import numpy as np
 
-from keras_t2i.evaluation.metrics.retrieval import cell
+from keras_t2i.evaluation.metrics.estimate import mean_estimate
 
 
-def diversity(features, repeats):
+def diversity(features, seeds_per_prompt):
     """Mean distance and Vendi score of the drawings of each prompt.
 
     Neither tells good from bad: noise is diverse, and a generator without chance is not. They are read
     beside alignment.
 
     Args:
-        features: float `(repeats * n, d)`: of drawings of n prompts, one whole round (seed) after another,
-            by ImageNet features or a judge's codes; brought to length 1 here.
-        repeats: int, at least 2: drawings of a prompt.
+        features: float `(seeds_per_prompt * n, d)`: of drawings of n prompts, seed after seed, by
+            ImageNet features or a judge's codes; brought to length 1 here.
+        seeds_per_prompt: int, at least 2: drawings of a prompt.
 
     Returns:
-        dict of cells `{"value", "low", "high", "n"}` (95 % bootstrap over prompts):
+        dict of `Estimate` (95 % bootstrap over prompts):
         `distance`: `1 - cosine`, the mean over pairs of a prompt's drawings: 0 if they are equal.
-        `vendi`: exponential of the entropy of the eigenvalues of their cosine matrix over `repeats`
+        `vendi`: exponential of the entropy of the eigenvalues of their cosine matrix over `seeds_per_prompt`
         (Friedman and Dieng 2022, arXiv 2210.02410), the number of drawings that count as
-        different: 1 to `repeats`.
+        different: 1 to `seeds_per_prompt`.
 
     Raises:
-        ValueError: no whole rounds, fewer than two, a number that is not finite, a row of zeros.
+        ValueError: not as many of each prompt, fewer than two, a number that is not finite, a row of zeros.
     """
     features = np.asarray(features, "float64")
-    if repeats < 2:
-        raise ValueError(f"Diversity is that of at least 2 drawings of a prompt, got repeats={repeats}")
-    if features.ndim != 2 or not len(features) or len(features) % repeats:
-        raise ValueError(f"features must be (n, d), n in {repeats} whole rounds, got {features.shape}")
+    if seeds_per_prompt < 2:
+        raise ValueError(f"Diversity is that of at least 2 drawings of a prompt, got {seeds_per_prompt}")
+    if features.ndim != 2 or not len(features) or len(features) % seeds_per_prompt:
+        raise ValueError(f"features must be (n, d), {seeds_per_prompt} of each prompt, got {features.shape}")
     lengths = np.linalg.norm(features, axis=1, keepdims=True)
     if not np.isfinite(lengths).all() or not lengths.all():
         raise ValueError("features must be finite numbers and no row all zero: their cosine is asked for")
-    of_prompt = (features / lengths).reshape(repeats, -1, features.shape[1]).transpose(1, 0, 2)
+    of_prompt = (features / lengths).reshape(seeds_per_prompt, -1, features.shape[1]).transpose(1, 0, 2)
     cosines = of_prompt @ of_prompt.transpose(0, 2, 1)
-    above = np.triu_indices(repeats, k=1)
-    return {"distance": cell(1 - cosines[:, *above].mean(axis=1)), "vendi": cell(vendi_score(cosines))}
+    above = np.triu_indices(seeds_per_prompt, k=1)
+    distances = 1 - cosines[:, *above].mean(axis=1)
+    return {"distance": mean_estimate(distances), "vendi": mean_estimate(vendi_score(cosines))}
 
 
 def vendi_score(kernels):

@@ -1,134 +1,156 @@
-"""Every figure that an evaluation gives: its name, which way is better, and where it comes from."""
+"""Every metric that an evaluation takes: name, better side, source, and the protocol that takes it.
 
+A new metric is one file with its function and protocol, and one entry of `METRICS`: the evaluation takes it,
+and report, curves and leaderboard show it.
+"""
 
-def _metric(name, group, better, text, source, form="{:.2f}", scale=1):
-    return {
-        "name": name,
-        "group": group,
-        "better": better,
-        "format": form,
-        "scale": scale,
-        "text": text,
-        "source": source,
-    }
+from functools import partial
 
+from keras_t2i.evaluation.metrics import protocols
+from keras_t2i.evaluation.metrics.metric import Metric
+
+ATTRIBUTES = "attributes"  # the group whose mean is one column of the leaderboard
 
 _TELLS = "Share of drawings for which the judge puts the right caption"
-_XU = "Xu et al. 2018, arXiv 1711.10485, with a judge outside of training"
-_FORCED = "The judge chooses between the caption and the same caption with another"
-_PRDC = "Naeem et al. 2020, arXiv 2002.09797"
+_r_precision = partial(
+    Metric,
+    group="alignment",
+    better="higher",
+    source="Xu et al. 2018, arXiv 1711.10485, with a judge outside of training",
+    protocol=protocols.alignment,
+)
+
+
+def _attribute(name, other):
+    return Metric(
+        name,
+        ATTRIBUTES,
+        "higher",
+        f"The judge chooses between the caption and the same caption with another {other}.",
+        "forced choice",
+        protocols.attributes,
+        leaderboard="unseen",
+    )
+
+
+_quality = partial(Metric, group="quality")
+_manifold = partial(
+    _quality, better="higher", source="Naeem et al. 2020, arXiv 2002.09797", protocol=protocols.manifold
+)
 
 # In the order of columns; the first is the main one.
 METRICS = {
-    "r1_random": _metric(
-        "R-precision@1", "alignment", "higher", f"{_TELLS} first among 99 random ones.", _XU
-    ),
-    "r5_random": _metric(
-        "R-precision@5", "alignment", "higher", f"{_TELLS} within the first five of 100.", _XU
-    ),
-    "r1_hard": _metric(
+    "r1_random": _r_precision("R-precision@1", text=f"{_TELLS} first among 99 random ones.", in_curves=True),
+    "r5_random": _r_precision("R-precision@5", text=f"{_TELLS} within the first five of 100."),
+    "r1_hard": _r_precision(
         "R-precision@1, hard",
-        "alignment",
-        "higher",
-        f"{_TELLS} first among 99, those before all that differ in one attribute.",
-        _XU,
+        text=f"{_TELLS} first among 99, those before all that differ in one attribute.",
+        in_curves=True,
+        leaderboard="unseen",
     ),
-    "r5_hard": _metric(
-        "R-precision@5, hard", "alignment", "higher", f"{_TELLS} within the first five, as in @1, hard.", _XU
-    ),
-    "clip_score": _metric(
+    "r5_hard": _r_precision("R-precision@5, hard", text=f"{_TELLS} within the first five, as in @1, hard."),
+    "clip_score": Metric(
         "CLIP score",
         "alignment",
         "higher",
         "100 times the cosine of drawing and caption, 0 where it is negative. Depends on the judge.",
         "Hessel et al. 2021, arXiv 2104.08718, equation 1, with weight 100",
-        "{:.1f}",
+        protocols.alignment,
+        format="{:.1f}",
+        in_curves=True,
     ),
-    "r1_colour": _metric(
+    "r1_colour": Metric(
         "by colours alone",
         "alignment",
         "neither",
         "R-precision@1 by a judge that sees a colour histogram and nothing else: so much is owed to colour.",
         "ridge regression from word counts",
+        protocols.colors_alone,
     ),
-    "tone": _metric("skin tone", "attributes", "higher", f"{_FORCED} skin tone.", "forced choice"),
-    "colour": _metric("colour", "attributes", "higher", f"{_FORCED} colour.", "forced choice"),
-    "hair": _metric("hair", "attributes", "higher", f"{_FORCED} hair.", "forced choice"),
-    "style": _metric("style", "attributes", "higher", f"{_FORCED} style.", "forced choice"),
-    "hour": _metric("hour", "attributes", "higher", f"{_FORCED} hour on the clock.", "forced choice"),
-    "expression": _metric(
-        "expression", "attributes", "higher", f"{_FORCED} expression of the face.", "forced choice"
-    ),
-    "kid": _metric(
+    "tone": _attribute("skin tone", "skin tone"),
+    "colour": _attribute("colour", "colour"),
+    "hair": _attribute("hair", "hair"),
+    "style": _attribute("style", "style"),
+    "hour": _attribute("hour", "hour on the clock"),
+    "expression": _attribute("expression", "expression of the face"),
+    "kid": _quality(
         "KID x1000",
-        "quality",
-        "lower",
-        "Distance of the drawings' ImageNet features from those of real pictures that were not asked for; "
-        "0 is the same distribution, whatever the number of pictures.",
-        "Binkowski et al. 2018, arXiv 1801.01401; EfficientNet-Lite0 at 128 pixels",
-        "{:.1f}",
-        1000,
+        better="lower",
+        text="Distance of the drawings' ImageNet features from those of real pictures that were not asked "
+        "for; 0 is the same distribution, whatever the number of pictures.",
+        source="Binkowski et al. 2018, arXiv 1801.01401; EfficientNet-Lite0 at 128 pixels",
+        protocol=protocols.kid,
+        format="{:.1f}",
+        scale=1000,
+        in_curves=True,
+        leaderboard="trained",
     ),
-    "frechet": _metric(
+    "frechet": _quality(
         "Frechet distance",
-        "quality",
-        "lower",
-        "Of Gaussians fitted to the same features, always of as many pictures, for it depends on that.",
-        "Heusel et al. 2017, arXiv 1706.08500, equation 6",
-        "{:.0f}",
+        better="lower",
+        text="Of Gaussians fitted to the same features, always of as many pictures, for it depends on that.",
+        source="Heusel et al. 2017, arXiv 1706.08500, equation 6",
+        protocol=protocols.frechet,
+        format="{:.0f}",
     ),
-    "cmmd": _metric(
+    "cmmd": _quality(
         "CMMD",
-        "quality",
-        "lower",
-        "Distance of the judges' codes of drawings from those of real pictures, under a Gaussian kernel.",
-        "Jayasumana et al. 2024, arXiv 2401.09603, with the judges' codes",
-        "{:.2f}",
+        better="lower",
+        text="Distance of the judges' codes of drawings from those of real pictures, under a Gaussian "
+        "kernel.",
+        source="Jayasumana et al. 2024, arXiv 2401.09603, with the judges' codes",
+        protocol=protocols.cmmd,
     ),
-    "precision": _metric(
-        "precision", "quality", "higher", "Share of drawings that lie among real pictures.", _PRDC
+    "precision": _manifold(
+        "precision", text="Share of drawings that lie among real pictures.", leaderboard="trained"
     ),
-    "recall": _metric(
-        "recall", "quality", "higher", "Share of real pictures that lie among drawings.", _PRDC
+    "recall": _manifold(
+        "recall", text="Share of real pictures that lie among drawings.", leaderboard="trained"
     ),
-    "density": _metric(
-        "density",
-        "quality",
-        "higher",
-        "How deep among real pictures the drawings lie; above 1 is possible.",
-        _PRDC,
+    "density": _manifold(
+        "density", text="How deep among real pictures the drawings lie; above 1 is possible."
     ),
-    "coverage": _metric(
-        "coverage", "quality", "higher", "Share of real pictures that have a drawing near.", _PRDC
-    ),
-    "copies": _metric(
+    "coverage": _manifold("coverage", text="Share of real pictures that have a drawing near."),
+    "copies": Metric(
         "copies",
         "memorisation",
         "lower",
         "Share of drawings nearer to a training picture than 5 % of real held-out pictures are. For training "
         "captions a copy is what was asked for.",
         "Carlini et al. 2023, arXiv 2301.13188, with a calibrated threshold",
+        protocols.memorization,
+        leaderboard="unseen",
     ),
-    "nearer": _metric(
+    "nearer": Metric(
         "nearer than held-out",
         "memorisation",
         "neither",
         "Probability that a drawing is nearer to training than a real held-out picture is; 0.5: no copying.",
         "Meehan et al. 2020, arXiv 2004.05675",
+        protocols.memorization,
     ),
-    "diversity": _metric(
+    "diversity": Metric(
         "diversity",
         "diversity",
         "neither",
         "Mean distance (1 - cosine of ImageNet features) between drawings of one caption; noise has it too.",
         "pairwise distance among seeds",
-        "{:.3f}",
+        protocols.variety,
+        format="{:.3f}",
     ),
-    "vendi": _metric(
+    "vendi": Metric(
         "different drawings",
         "diversity",
         "neither",
         "How many of a caption's drawings count as different.",
         "Vendi score, Friedman and Dieng 2022, arXiv 2210.02410",
+        protocols.variety,
     ),
 }
+
+
+def leaderboard_columns():
+    """The leaderboard's metrics: list of (key, "unseen" or "trained"); the attributes are one column."""
+    shown = ((key, metric) for key, metric in METRICS.items() if metric.leaderboard)
+    columns = ((ATTRIBUTES if m.group == ATTRIBUTES else key, m.leaderboard) for key, m in shown)
+    return list(dict.fromkeys(columns))

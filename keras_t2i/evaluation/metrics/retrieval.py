@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from keras_t2i.evaluation.metrics.estimate import bootstrap_interval
 from keras_t2i.utils.images import to_float
 from keras_t2i.utils.random_streams import random_stream
 
@@ -26,39 +27,13 @@ class Recall:
     trials: int
     ranks: np.ndarray
 
-    def interval(self, level=0.95, samples=2000, seed=0, repeats=1):
+    def interval(self, level=0.95, samples=2000, seed=0, seeds_per_prompt=1):
         """Bootstrap interval of `at_1` over captions: (low, high); not a number where there are none.
 
-        `repeats`: trials of each caption (seeds), one whole round after another; they are drawn together,
-        for they are not independent.
+        `seeds_per_prompt`: trials of each caption, all captions by one seed after all by another; they are
+        drawn together, for they are not independent.
         """
-        return bootstrap_interval(self.ranks == 0, repeats, level, samples, seed)
-
-
-def bootstrap_interval(values, repeats=1, level=0.95, samples=2000, seed=0):
-    """Bootstrap interval of a mean over prompts: (low, high); not a number where there are none.
-
-    Args:
-        values: `(repeats * n,)`: n prompts, one whole round (seed) after another. The values of a prompt
-            are drawn together, for they are not independent.
-    """
-    if not len(values):
-        return float("nan"), float("nan")
-    of_prompt = np.asarray(values, "float64").reshape(repeats, -1).mean(axis=0)
-    draws = random_stream(seed, "bootstrap").integers(len(of_prompt), size=(samples, len(of_prompt)))
-    tail = (1 - level) / 2
-    return tuple(float(q) for q in np.quantile(of_prompt[draws].mean(axis=1), [tail, 1 - tail]))
-
-
-def cell(values, repeats=1):
-    """A mean as reports hold it: `{"value", "low", "high", "n"}`, with `bootstrap_interval`.
-
-    `value` is None, and no interval is there, where there are no values.
-    """
-    if not len(values):
-        return {"value": None, "n": 0}
-    low, high = bootstrap_interval(values, repeats)
-    return {"value": float(np.mean(values)), "low": low, "high": high, "n": len(values)}
+        return bootstrap_interval(self.ranks == 0, seeds_per_prompt, level, samples, seed)
 
 
 def codes(dual_encoder, preprocessor, pictures, captions):
@@ -79,14 +54,14 @@ def random_distractors(data, candidates=100, seed=0):
     return filled_up([np.zeros(0, "int64")] * len(data), data, data, candidates, seed)
 
 
-def hard_distractors(asked, pool):
-    """For each picture of `asked`, the positions in `pool` of pictures that differ in one attribute alone.
+def hard_distractors(images, pool):
+    """For each picture of `images`, the positions in `pool` of pictures that differ in one attribute alone.
 
     An attribute counts where the plain caption names it: for "man, dark skin tone" the man of another
     skin tone is hard, the same man as a line drawing is not, for the caption says nothing of style.
 
     Args:
-        asked, pool: `CaptionedImages` with `attributes`.
+        images, pool: `CaptionedImages` with `attributes`.
 
     Returns:
         A list of int arrays, empty where nothing of the pool comes so near.
@@ -97,23 +72,23 @@ def hard_distractors(asked, pool):
         for k in range(len(ATTRIBUTES)):
             by_rest.setdefault((k, *values[:k], *values[k + 1 :]), []).append(position)
     chosen = []
-    for attributes, group, captions in zip(asked.attributes, asked.groups, asked.captions, strict=True):
+    for attributes, group, plain in zip(images.attributes, images.groups, images.plain_captions, strict=True):
         values = tuple(str(attributes.get(k) or "") for k in ATTRIBUTES)
         near = set()
         for k, value in enumerate(values):
-            if value and value in captions[0] and ATTRIBUTES[k] != "base":
+            if value and value in plain and ATTRIBUTES[k] != "base":
                 same_rest = by_rest.get((k, *values[:k], *values[k + 1 :]), [])
                 near.update(p for p in same_rest if table[p] != values and pool.groups[p] != group)
         chosen.append(np.array(sorted(near), dtype="int64"))
     return chosen
 
 
-def filled_up(distractors, asked, pool, candidates=100, seed=0):
+def filled_up(distractors, images, pool, candidates=100, seed=0):
     """Distractors, brought to `candidates - 1` by random others of the pool that show something else."""
-    captions = np.array([phrasings[0] for phrasings in pool.captions])
+    captions, plain = np.array(pool.plain_captions), images.plain_captions
     chosen = []
     for i, near in enumerate(distractors):
-        others = np.flatnonzero((captions != asked.captions[i][0]) & (pool.groups != asked.groups[i]))
+        others = np.flatnonzero((captions != plain[i]) & (pool.groups != images.groups[i]))
         others = np.setdiff1d(others, near)
         order = random_stream(seed, "distractors", i).permutation(len(others))
         chosen.append(np.concatenate([near, others[order]])[: candidates - 1])
@@ -141,7 +116,7 @@ def ranks(text_codes, image_codes, right, distractors):
     return np.array(found)
 
 
-def summarise(found, distractors):
+def summarize(found, distractors):
     """`Recall` of `ranks`; trials without a distractor are left out."""
     sizes = np.array([len(d) for d in distractors])
     found, sizes = found[sizes > 0], sizes[sizes > 0]
@@ -154,10 +129,10 @@ def summarise(found, distractors):
 
 def recall(dual_encoder, preprocessor, data, candidates=100, seed=0):
     """Captions of `data` against pictures of `data`, random distractors. Returns `Recall`."""
-    plain = [phrasings[0] for phrasings in data.captions]
+    plain = data.plain_captions
     image_codes, text_codes = codes(dual_encoder, preprocessor, data.pictures, plain)
     distractors = random_distractors(data, candidates, seed)
-    return summarise(ranks(text_codes, image_codes, np.arange(len(data)), distractors), distractors)
+    return summarize(ranks(text_codes, image_codes, np.arange(len(data)), distractors), distractors)
 
 
 def found_first(dual_encoder, preprocessor, data, rows=8, columns=8):
@@ -166,7 +141,7 @@ def found_first(dual_encoder, preprocessor, data, rows=8, columns=8):
     Returns:
         uint8 `(rows * columns, s, s, 3)`.
     """
-    plain = [phrasings[0] for phrasings in data.captions]
+    plain = data.plain_captions
     image_codes, text_codes = codes(dual_encoder, preprocessor, data.pictures, plain)
     shown = []
     for i in np.linspace(0, len(data) - 1, min(rows, len(data))).astype("int64"):

@@ -11,7 +11,7 @@ from keras_t2i.evaluation.report.values import score
 from keras_t2i.evaluation.report.values import value_text
 from keras_t2i.evaluation.report.values import with_kind
 
-COLOURS = 6  # classes s0 to s5 of the style sheet
+STYLES = 6  # classes s0 to s5 of the style sheet
 LOGARITHMIC = ("num_steps", "best_of")  # doubled from value to value
 WIDTH, HEIGHT = 340, 210
 LEFT, RIGHT, TOP, BOTTOM = 54, 12, 12, 42
@@ -109,7 +109,7 @@ def line_chart(metric, name, series):
         points = [(v, s) for v, s in zip(own_values, scores, strict=True) if s is not None]
         places = [(across[v], up(s * scale), v, s) for v, s in sorted(points, key=lambda p: across[p[0]])]
         line = " ".join(f"{x:.1f},{y:.1f}" for x, y, *_ in places)
-        parts.append(f'<g class="s{colour % COLOURS}"><polyline class="d{colour % 4}" points="{line}"/>')
+        parts.append(f'<g class="s{colour % STYLES}"><polyline class="d{colour % 4}" points="{line}"/>')
         for x, y, v, s in places:
             text = escape(f"{entry}, {name} {v}: {value_text(metric, s)}")
             parts.append(f"<g><title>{text}</title>{mark(x, y, colour)}</g>")
@@ -126,7 +126,7 @@ def line_chart(metric, name, series):
 def swatch(colour):
     """A legend's piece of line with its mark, as `<svg>`."""
     return (
-        f'<svg class="swatch s{colour % COLOURS}" viewBox="0 0 30 12" aria-hidden="true">'
+        f'<svg class="swatch s{colour % STYLES}" viewBox="0 0 30 12" aria-hidden="true">'
         f'<polyline class="d{colour % 4}" points="1,6 29,6"/>{mark(15, 6, colour)}</svg>'
     )
 

@@ -45,7 +45,7 @@ def grids(report, pictures):
                 )
         if figures:
             prompts = escape("; ".join(about.get("grid_prompts") or []))
-            told = f"<details><summary>The prompts, row by row</summary><p>{prompts}.</p></details>"
+            told = f"<details><summary>The prompts, from left to right</summary><p>{prompts}.</p></details>"
             sections.append(
                 f'<h3>{escape(name)}</h3><div class="grids">{"".join(figures)}</div>{told if prompts else ""}'
             )

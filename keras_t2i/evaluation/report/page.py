@@ -12,7 +12,6 @@ from keras_t2i.evaluation.report.html_parts import metric_html
 from keras_t2i.evaluation.report.html_parts import name_html
 from keras_t2i.evaluation.report.scores import definitions
 from keras_t2i.evaluation.report.scores import entry_table
-from keras_t2i.evaluation.report.scores import nested_table
 from keras_t2i.evaluation.report.scores import score_table
 from keras_t2i.evaluation.report.values import date_text
 from keras_t2i.evaluation.report.values import main_metric
@@ -49,9 +48,6 @@ def page(report, pictures):
         "Drawings": grids(report, pictures),
         "Settings": _curves(report),
         "Nearest training pictures": nearest_pairs(report, pictures),
-        "Colour histogram": nested_table(
-            report.get("colour_histogram"), report["metrics"], "Colour histogram"
-        ),
         "What the metrics measure": definitions(report),
         "How this was made": _origin(report),
     }

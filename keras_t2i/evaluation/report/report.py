@@ -13,8 +13,7 @@ The form of report.json, version 1 (`check_report` says what is wrong with one):
                   "grid": {set: PNG},
                   "curves": {setting: {"values": [...], "set": set, "scores": {key: [floats]}}},
                   "worst": [{"prompt": "...", "set": set, "seed": int, "distance": float,
-                             "caption": "...", "drawing": PNG, "nearest": PNG}]}],
-     "colour_histogram": {"text": sentence, set: {entry: {key: score or number}}}}  # or without the sets
+                             "caption": "...", "drawing": PNG, "nearest": PNG}]}]}
 
 The metrics stand in the order of columns; the first is the main one. Values are raw: `scale` (default 1)
 applies when they are shown. Whatever is unknown is null or left out. A PNG is a path relative to the folder.

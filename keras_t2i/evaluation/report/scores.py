@@ -100,45 +100,6 @@ def entry_table(report):
     return scrolled(table, "What was compared")
 
 
-def nested_table(nested, metrics, label):
-    """A dict of dicts of numbers, or of scores, as a table, its strings as paragraphs.
-
-    Rows or columns that are keys of `metrics` get their names and formats. A dict that is one level deeper
-    becomes a table each; what isn't a dict, "".
-    """
-    if not isinstance(nested, dict) or not nested:
-        return ""
-    parts = [f"<p>{escape(v)}</p>" for v in nested.values() if isinstance(v, str)]
-    rows = {k: v if isinstance(v, dict) else {"": v} for k, v in nested.items() if not isinstance(v, str)}
-    deep = {
-        k: v for k, v in rows.items() if any(isinstance(c, dict) and "value" not in c for c in v.values())
-    }
-    rows = {k: v for k, v in rows.items() if k not in deep}
-
-    def heading(key):
-        return metric_html(metrics[key]) if key in metrics else name_html(key)
-
-    def cell(row, column):
-        found = rows[row].get(column)
-        found = found if isinstance(found, dict) else {"value": found}
-        metric = metrics.get(column) or metrics.get(row) or {}
-        if not isinstance(found["value"], int | float):
-            return f"<td>{escape(str(found['value'] or ABSENT))}</td>"
-        interval = escape(interval_text(metric, found))
-        small = f"<small>{interval}</small>" if interval else ""
-        return f"<td>{escape(value_text(metric, found['value']))}{small}</td>"
-
-    columns = list(dict.fromkeys(c for row in rows.values() for c in row))
-    head = "".join(f'<th scope="col">{heading(c)}</th>' for c in columns)
-    body = "".join(
-        f'<tr><th scope="row">{heading(k)}</th>{"".join(cell(k, c) for c in columns)}</tr>' for k in rows
-    )
-    table = f'<table class="list"><thead><tr><td></td>{head}</tr></thead><tbody>{body}</tbody></table>'
-    parts += [scrolled(table, label)] if rows else []
-    parts += [f"<h3>{escape(k)}</h3>{nested_table(v, metrics, f'{label}: {k}')}" for k, v in deep.items()]
-    return "".join(parts)
-
-
 def definitions(report):
     """What each metric measures, by group, with its source."""
     parts = []

@@ -1,5 +1,7 @@
 """An evaluation in Markdown: the README's leaderboard, a preset card's figures, and their place in a file."""
 
+from keras_t2i.evaluation.metrics.registry import ATTRIBUTES
+from keras_t2i.evaluation.metrics.registry import leaderboard_columns
 from keras_t2i.evaluation.report.marked_sections import append_section
 from keras_t2i.evaluation.report.marked_sections import replace_between_markers
 from keras_t2i.evaluation.report.values import ABSENT
@@ -18,7 +20,6 @@ from keras_t2i.evaluation.report.values import with_kind
 __all__ = ["append_section", "card_section", "leaderboard", "replace_between_markers"]
 
 PROMPT_SETS = ("training captions", "held-out combinations")
-COLUMNS = ("r1_hard", "attributes", "kid", "precision", "recall", "copies", "megabytes")
 
 
 def _cell(text):
@@ -49,8 +50,8 @@ def _with_attribute_mean(report):
 
     It is known where an entry has all of those metrics that any entry has on the set.
     """
-    keys = [k for k, metric in report["metrics"].items() if metric.get("group") == "attributes"]
-    if not keys or "attributes" in report["metrics"]:
+    keys = [k for k, metric in report["metrics"].items() if metric.get("group") == ATTRIBUTES]
+    if not keys or ATTRIBUTES in report["metrics"]:
         return report
     entries = [{**entry, "scores": dict(entry.get("scores") or {})} for entry in report["entries"]]
     for name in report["prompt_sets"]:
@@ -58,9 +59,9 @@ def _with_attribute_mean(report):
         for entry in entries:
             found = [score(entry, name, k) for k in known]
             mean = sum(f["value"] for f in found) / len(found) if found and all(found) else None
-            entry["scores"][name] = {**(entry["scores"].get(name) or {}), "attributes": {"value": mean}}
-    metric = {**report["metrics"][keys[0]], "name": "attributes"}
-    return {**report, "entries": entries, "metrics": {**report["metrics"], "attributes": metric}}
+            entry["scores"][name] = {**(entry["scores"].get(name) or {}), ATTRIBUTES: {"value": mean}}
+    metric = {**report["metrics"][keys[0]], "name": ATTRIBUTES}
+    return {**report, "entries": entries, "metrics": {**report["metrics"], ATTRIBUTES: metric}}
 
 
 def _column(report, key, prompt_set, interval=False):
@@ -81,6 +82,10 @@ def _column(report, key, prompt_set, interval=False):
     return (header, texts) if set(texts.values()) - {ABSENT} else None
 
 
+def _columns():
+    return [*(key for key, _ in leaderboard_columns()), "megabytes"]
+
+
 def _in_brackets(metric, found):
     text = interval_text(metric, found)
     return f" ({text})" if text else ""
@@ -94,9 +99,9 @@ def leaderboard(report, prompt_sets=None, metrics=None):
         prompt_sets: names of the sets on which the main metric is given, with its 95 % interval; default:
             those of `PROMPT_SETS` that the report has, or else its first two.
         metrics: the columns after it: metrics' keys, "attributes" (the mean of that group) and "megabytes";
-            default `COLUMNS`, with coverage where there is no precision. A column is of the first of
-            `prompt_sets`, or of its own where it is a pair (key, set). Columns of which nothing is known are
-            left out.
+            default those of the registry, with coverage where there is no precision. A column is of the first
+            of `prompt_sets`, or of its own where it is a pair (key, set). Columns of which nothing is known
+            are left out.
 
     Returns:
         string, Markdown, without a line break at its end.
@@ -108,7 +113,7 @@ def leaderboard(report, prompt_sets=None, metrics=None):
     if prompt_sets is None:
         prompt_sets = [s for s in PROMPT_SETS if s in known] or list(known)[:2]
     if metrics is None:
-        metrics = ["coverage" if c == "precision" and c not in report["metrics"] else c for c in COLUMNS]
+        metrics = ["coverage" if c == "precision" and c not in report["metrics"] else c for c in _columns()]
     asked = [c if isinstance(c, tuple | list) else (c, None) for c in metrics]
     named = list(dict.fromkeys([*prompt_sets, *(s for _, s in asked if s)]))
     if not prompt_sets or not report["metrics"] or set(named) - set(known):

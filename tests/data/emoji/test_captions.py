@@ -7,8 +7,8 @@ import pytest
 from keras_t2i.data.emoji.captions import compose_captions
 from keras_t2i.data.emoji.captions import with_article
 from keras_t2i.data.emoji.names import attributes_of
-from keras_t2i.data.emoji.names import concept_of
-from keras_t2i.data.emoji.openmoji import svg_files
+from keras_t2i.data.emoji.names import name_of
+from keras_t2i.data.emoji.openmoji_drawings import svg_files
 from keras_t2i.data.emoji.splits import held_out_kind
 from keras_t2i.data.emoji.splits import in_validation
 
@@ -26,14 +26,14 @@ from keras_t2i.data.emoji.splits import in_validation
     ],
 )
 def test_plain_caption(code_point, plain):
-    concept = concept_of(code_point)
-    assert compose_captions(concept, "openmoji")[0] == plain
-    assert compose_captions(concept, "black line")[0] == f"{plain}, black line"
-    assert compose_captions(concept, "noto", name_style=True)[0] == f"{plain}, noto"
+    name = name_of(code_point)
+    assert compose_captions(name, "openmoji")[0] == plain
+    assert compose_captions(name, "black line")[0] == f"{plain}, black line"
+    assert compose_captions(name, "noto", name_style=True)[0] == f"{plain}, noto"
 
 
-def test_unnamed_code_points_have_no_concept():
-    assert concept_of("E000") is None
+def test_unnamed_code_points_have_no_name():
+    assert name_of("E000") is None
 
 
 @pytest.mark.parametrize(
@@ -56,11 +56,11 @@ def test_articles(label, expected):
     assert with_article(label) == expected
 
 
-def test_phrasings_of_judges():
-    """Where there are more phrasings than one picture may have, each tone gets others."""
+def test_captions_of_judges():
+    """Where there are more captions than one picture may have, each tone gets others."""
     captions = set()
     for tone in ("1F3FB", "1F3FC", "1F3FD", "1F3FE", "1F3FF"):
-        captions.update(compose_captions(concept_of(f"1F468-{tone}-200D-2696"), "openmoji"))
+        captions.update(compose_captions(name_of(f"1F468-{tone}-200D-2696"), "openmoji"))
     text = "\n".join(captions)
     for expected in (
         "a light skin tone man judge",
@@ -75,17 +75,17 @@ def test_phrasings_of_judges():
 
 
 def test_tags_are_added():
-    captions = compose_captions(concept_of("1F34E"), "noto", name_style=True, tags=("apple", "fruit"))
+    captions = compose_captions(name_of("1F34E"), "noto", name_style=True, tags=("apple", "fruit"))
     assert "red apple, fruit, noto" in captions and captions[0] == "red apple, noto"
     assert all("noto" in caption for caption in captions)
-    drawn = compose_captions(concept_of("1F34E"), "black line", tags=("fruit",))
+    drawn = compose_captions(name_of("1F34E"), "black line", tags=("fruit",))
     assert "red apple, fruit, black line" in drawn
 
 
-def test_every_emoji_has_enough_distinct_phrasings():
+def test_every_emoji_has_enough_distinct_captions():
     for code_point in svg_files():
         for style in ("openmoji", "black line"):
-            captions = compose_captions(concept_of(code_point), style)
+            captions = compose_captions(name_of(code_point), style)
             assert 6 <= len(captions) <= 12, captions
             assert len(set(captions)) == len(captions)
             assert all("’" not in caption and ":" not in caption for caption in captions)
@@ -95,14 +95,14 @@ def test_every_emoji_has_enough_distinct_phrasings():
 
 
 def test_no_plain_caption_stands_for_two_emoji():
-    plain = [compose_captions(concept_of(code_point), "openmoji")[0].lower() for code_point in svg_files()]
+    plain = [compose_captions(name_of(code_point), "openmoji")[0].lower() for code_point in svg_files()]
     assert len(set(plain)) == len(plain)
 
 
 def test_every_held_out_word_is_seen_in_training():
     trained, held_out = set(), {}
     for code_point in svg_files():
-        captions = " ".join(compose_captions(concept_of(code_point), "openmoji")).lower()
+        captions = " ".join(compose_captions(name_of(code_point), "openmoji")).lower()
         words = re.findall(r"[^\s,-]+", captions)
         if held_out_kind(code_point):
             held_out.update(dict.fromkeys(words, code_point))
@@ -113,7 +113,7 @@ def test_every_held_out_word_is_seen_in_training():
 
 def test_attributes():
     def attributes(code_point):
-        return attributes_of(concept_of(code_point), "openmoji")
+        return attributes_of(name_of(code_point), "openmoji")
 
     judge = attributes("1F468-1F3FB-200D-2696")
     assert judge == {"base": "judge", "style": "openmoji", "gender": "man", "tone": "light skin tone"}

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keras_t2i.data.emoji import designs as emoji_designs
+from keras_t2i.data.emoji import design_drawings
+from keras_t2i.data.emoji import packages as npm
 from keras_t2i.data.emoji.designs import load_emoji
 from keras_t2i.data.emoji.designs import prepare_emoji
 from keras_t2i.data.emoji.splits import STYLE_FAMILIES
@@ -26,22 +27,22 @@ def write(path, content):
 @pytest.fixture
 def packages(tmp_path):
     """A cache folder with every package installed: a few pictures each."""
-    folder = emoji_designs.packages_folder(tmp_path)
-    for design in (*emoji_designs.DESIGNS.values(), emoji_designs.WORDS):
-        write(emoji_designs.package_folder(folder, design) / "package.json", {"version": design.version})
+    folder = npm.packages_folder(tmp_path)
+    for design in (*npm.DESIGNS.values(), npm.WORDS):
+        write(npm.package_folder(folder, design) / "package.json", {"version": design.version})
     for design in ("noto", "twemoji", "fluent flat"):
-        package = emoji_designs.package_folder(folder, emoji_designs.DESIGNS[design])
+        package = npm.package_folder(folder, npm.DESIGNS[design])
         icons = {"apple": {"body": LEFT_HALF}, "left-light": {"body": LEFT_HALF}, "copy": {"body": LEFT_HALF}}
         icons["blank"] = {"body": ""}
         aliases = {"right-light": {"parent": "left-light", "hFlip": True}}
         write(package / "icons.json", {"icons": icons, "aliases": aliases, "width": 16, "height": 16})
         chars = {"1f34e": "apple", "1f448-1f3fb": "left-light", "a9-fe0f": "copy", "1f34f": "blank"}
         write(package / "chars.json", {**chars, "e000": "apple"})
-    assets = emoji_designs.package_folder(folder, emoji_designs.DESIGNS["fluent 3d"]) / "assets"
+    assets = npm.package_folder(folder, npm.DESIGNS["fluent 3d"]) / "assets"
     assets.mkdir()
     for name in ("1f34e", "a9", "00a9"):
         Image.new("RGBA", (20, 20), (0, 0, 255, 255)).save(assets / f"{name}.webp", lossless=True)
-    words = emoji_designs.package_folder(folder, emoji_designs.WORDS)
+    words = npm.package_folder(folder, npm.WORDS)
     apple = {"label": "red apple", "hexcode": "1F34E", "tags": ["apple", "fruit"], "group": 4, "subgroup": 42}
     write(words / "en" / "data.json", [apple])
     write(words / "meta" / "groups.json", {"groups": {"4": "food-drink"}, "subgroups": {"42": "food-fruit"}})
@@ -49,8 +50,8 @@ def packages(tmp_path):
 
 
 def test_iconify_drawings(packages):
-    package = emoji_designs.package_folder(packages, emoji_designs.DESIGNS["fluent flat"])
-    found = {d.code_point: d.draw(16) for d in emoji_designs.iconify_drawings(package, "fluent flat")}
+    package = npm.package_folder(packages, npm.DESIGNS["fluent flat"])
+    found = {d.code_point: d.draw(16) for d in design_drawings.iconify_drawings(package, "fluent flat")}
     assert set(found) == {"1F34E", "1F448-1F3FB", "1F449-1F3FB", "00A9", "1F34F", "E000"}
     assert found["1F34E"][8, 4].tolist() == [255, 0, 0] and found["1F34E"][8, 12].tolist() == [255] * 3
     # The hand that points right is that which points left, mirrored.
@@ -58,16 +59,16 @@ def test_iconify_drawings(packages):
 
 
 def test_padded_and_unpadded_files_count_once(packages):
-    package = emoji_designs.package_folder(packages, emoji_designs.DESIGNS["fluent 3d"])
-    found = list(emoji_designs.webp_drawings(package, "fluent 3d"))
+    package = npm.package_folder(packages, npm.DESIGNS["fluent 3d"])
+    found = list(design_drawings.webp_drawings(package, "fluent 3d"))
     assert [drawing.code_point for drawing in found] == ["00A9", "1F34E"]
     assert found[0].draw(8).shape == (8, 8, 3)
 
 
 def test_prepare_and_load(packages, tmp_path, monkeypatch):
     only = {"1F34E", "00A9", "1F34F"}
-    small = [drawing for drawing in emoji_designs.openmoji_drawings() if drawing.code_point in only]
-    monkeypatch.setattr(emoji_designs, "openmoji_drawings", lambda: small)
+    small = [drawing for drawing in design_drawings.openmoji_drawings() if drawing.code_point in only]
+    monkeypatch.setattr(design_drawings, "openmoji_drawings", lambda: small)
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: pytest.fail("everything is installed already"))
     prepare_emoji(size=8, data_dir=tmp_path)
     sets = {split: load_emoji(split, size=8, data_dir=tmp_path) for split in ("train", "validation", "test")}
@@ -111,16 +112,16 @@ def test_clear_errors(tmp_path, monkeypatch):
         prepare_emoji(size=8, data_dir=tmp_path, designs=["noto"])
 
 
-def test_a_concept_is_held_out_in_one_family_of_designs():
-    concepts = [f"{0x1F300 + i:04X}" for i in range(600)]
+def test_an_emoji_is_held_out_in_one_family_of_designs():
+    emoji = [f"{0x1F300 + i:04X}" for i in range(600)]
     held = {}
-    for concept in concepts:
-        styles = {style for style in STYLE_FAMILIES if held_out_kind(concept, style) == "style"}
+    for code_point in emoji:
+        styles = {style for style in STYLE_FAMILIES if held_out_kind(code_point, style) == "style"}
         families = {STYLE_FAMILIES[style] for style in styles}
         assert len(families) <= 1
         assert styles == {style for style, family in STYLE_FAMILIES.items() if family in families}
         if styles:
-            held[concept] = families.pop()
-            assert not in_validation(concept)  # its words are seen in training, in other designs
+            held[code_point] = families.pop()
+            assert not in_validation(code_point)  # its words are seen in training, in other designs
     assert 40 < len(held) < 80
     assert set(held.values()) == set(STYLE_FAMILIES.values())

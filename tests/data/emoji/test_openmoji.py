@@ -6,13 +6,13 @@ import sys
 import numpy as np
 import pytest
 
-from keras_t2i.data.emoji.openmoji import drawing
 from keras_t2i.data.emoji.openmoji import load_openmoji
-from keras_t2i.data.emoji.openmoji import svg_files
-from keras_t2i.data.emoji.rasterise import decode_on_white
-from keras_t2i.data.emoji.rasterise import encode_png
-from keras_t2i.data.emoji.rasterise import is_blank
-from keras_t2i.data.emoji.rasterise import rasterise_svg
+from keras_t2i.data.emoji.openmoji_drawings import drawing
+from keras_t2i.data.emoji.openmoji_drawings import svg_files
+from keras_t2i.data.emoji.rasterize import decode_on_white
+from keras_t2i.data.emoji.rasterize import encode_png
+from keras_t2i.data.emoji.rasterize import is_blank
+from keras_t2i.data.emoji.rasterize import rasterize_svg
 
 LIMIT = 60
 RED_DISC = (
@@ -41,7 +41,7 @@ def test_pictures_and_captions(sets):
     assert np.median(train.pictures) == 255
     assert "CC BY-SA" in train.source
     i = train.names.index(next(name for name in train.names if name.endswith("openmoji")))
-    expected = rasterise_svg(drawing(train.names[i].split()[0], "openmoji"), 16)
+    expected = rasterize_svg(drawing(train.names[i].split()[0], "openmoji"), 16)
     np.testing.assert_array_equal(train.pictures[i], expected)
 
 
@@ -92,7 +92,7 @@ def test_bad_arguments(tmp_path):
 
 
 def test_line_drawings_leave_colour_out():
-    apple = rasterise_svg(drawing("1F34E", "black line"), 64)
+    apple = rasterize_svg(drawing("1F34E", "black line"), 64)
     assert (apple == apple[..., :1]).all() and not is_blank(apple)
     judge, flag, blue_heart = "1F468-1F3FB-200D-2696", "1F1EB-1F1F7", "1F499"
     for code_point in (judge, flag, blue_heart):
@@ -101,15 +101,15 @@ def test_line_drawings_leave_colour_out():
 
 
 def test_rasterise_on_white():
-    picture = rasterise_svg(RED_DISC, 16)
+    picture = rasterize_svg(RED_DISC, 16)
     assert picture.shape == (16, 16, 3) and picture.dtype == np.uint8
     assert picture[8, 8].tolist() == [255, 0, 0] and picture[0, 0].tolist() == [255, 255, 255]
     # Area of the disc: pi/16 of the square.
     np.testing.assert_allclose((255 - picture[..., 1]).mean() / 255, np.pi / 16, rtol=0.03)
     wide = RED_DISC.replace("0 0 8 8", "0 0 16 8")
     tall = RED_DISC.replace("0 0 8 8", "0 0 8 16")
-    assert (rasterise_svg(tall, 16)[:8, 4:12] == rasterise_svg(RED_DISC, 8)).all()
-    assert (rasterise_svg(wide, 16)[4:12, :8] == rasterise_svg(RED_DISC, 8)).all()
+    assert (rasterize_svg(tall, 16)[:8, 4:12] == rasterize_svg(RED_DISC, 8)).all()
+    assert (rasterize_svg(wide, 16)[4:12, :8] == rasterize_svg(RED_DISC, 8)).all()
     np.testing.assert_array_equal(decode_on_white(encode_png(picture)), picture)
 
 

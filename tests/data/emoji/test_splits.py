@@ -5,11 +5,11 @@ import pytest
 from keras_t2i.data.emoji import splits
 
 
-def test_normalise_joins_spellings():
-    assert splits.normalise("1f468-1f3fb-200d-2696-fe0f") == "1F468-1F3FB-200D-2696"
-    assert splits.normalise("a9") == splits.normalise("00A9-FE0F") == "00A9"
+def test_normalize_code_point_joins_spellings():
+    assert splits.normalize_code_point("1f468-1f3fb-200d-2696-fe0f") == "1F468-1F3FB-200D-2696"
+    assert splits.normalize_code_point("a9") == splits.normalize_code_point("00A9-FE0F") == "00A9"
     with pytest.raises(ValueError):
-        splits.normalise("red-apple")
+        splits.normalize_code_point("red-apple")
 
 
 def test_family_joins_genders_and_tones():
@@ -17,7 +17,7 @@ def test_family_joins_genders_and_tones():
     assert len({splits.family(code_point) for code_point in judges}) == 1
     assert splits.family("1F6B6-1F3FB-200D-2640") == splits.family("1F6B6") == "1F6B6"
     assert splits.toneless("1F469-1F3FF-200D-2696") == "1F469-200D-2696"
-    assert splits.toneless("1F3FB") == "1F3FB"  # a swatch is a concept of its own
+    assert splits.toneless("1F3FB") == "1F3FB"  # a swatch is an emoji of its own
 
 
 @pytest.mark.parametrize(
@@ -53,9 +53,9 @@ def test_one_tone_of_a_family_is_held_out_for_every_gender():
 
 
 def test_identical_pictures_never_straddle_splits():
-    concepts = [f"{0x1F300 + i:04X}" for i in range(300)]
-    # Each concept in two styles; every third picture looks like its neighbour.
-    code_points = [concept for concept in concepts for _ in range(2)]
+    emoji = [f"{0x1F300 + i:04X}" for i in range(300)]
+    # Each emoji in two styles; every third picture looks like its neighbour.
+    code_points = [code_point for code_point in emoji for _ in range(2)]
     fingerprints = [i if i % 3 else i - 1 for i in range(len(code_points))]
     kinds = ["colour" if i == 100 else "" for i in range(len(code_points))]
     assigned = splits.assign_splits(code_points, kinds, fingerprints)
@@ -63,7 +63,7 @@ def test_identical_pictures_never_straddle_splits():
     for split, kind, group in assigned:
         assert where.setdefault(group, (split, kind)) == (split, kind)
     assert {split for split, _, _ in assigned} == set(splits.SPLITS)
-    # Both styles of a concept go together, except where one is held out.
+    # Both styles of an emoji go together, except where one is held out.
     for (first, *_), (second, *_) in zip(assigned[::2], assigned[1::2], strict=True):
         assert first == second or "test" in (first, second)
 

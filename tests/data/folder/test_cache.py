@@ -24,8 +24,8 @@ def make_distinct(folder, n):
 
 def count_decoding(monkeypatch):
     calls = []
-    read = captioned_folder.read_pictures
-    monkeypatch.setattr(captioned_folder, "read_pictures", lambda *a: calls.append(a) or read(*a))
+    read = captioned_folder.read_square_pictures
+    monkeypatch.setattr(captioned_folder, "read_square_pictures", lambda *a: calls.append(a) or read(*a))
     return calls
 
 

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from keras_t2i.data.folder.image_files import keep_rows
-from keras_t2i.data.folder.image_files import read_picture
+from keras_t2i.data.folder.image_files import read_square_picture
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
 
@@ -22,7 +22,7 @@ def test_formats_and_modes(tmp_path):
     def check(name, picture, left, right, tolerance=0, **options):
         picture.save(tmp_path / name, **options)
         # From 8 x 4 the square in the middle is cut: half of it left, half of it right.
-        pixels = read_picture(tmp_path / name, 4)
+        pixels = read_square_picture(tmp_path / name, 4)
         assert pixels.dtype == "uint8"
         assert pixels.shape == (4, 4, 3)
         expected = np.broadcast_to(np.array([left, left, right, right]), (4, 4, 3))
@@ -64,7 +64,7 @@ def raw_png(width, height, bits, rows):
 def test_16_bit_colour(tmp_path):
     row = b"\0" + struct.pack(">6H", *[257 * value for value in (255, 128, 0)] * 2)
     (tmp_path / "a.png").write_bytes(raw_png(2, 2, 16, row * 2))
-    assert (read_picture(tmp_path / "a.png", 2) == (255, 128, 0)).all()
+    assert (read_square_picture(tmp_path / "a.png", 2) == (255, 128, 0)).all()
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -85,14 +85,14 @@ def test_exif_rotation(tmp_path, orientation):
     exif[0x0112] = orientation
     picture = Image.fromarray(np.ascontiguousarray(turned[orientation]).repeat(16, 0).repeat(16, 1))
     picture.save(tmp_path / "a.jpg", exif=exif, quality=100, subsampling=0)
-    pixels = read_picture(tmp_path / "a.jpg", 32)[8::16, 8::16]
+    pixels = read_square_picture(tmp_path / "a.jpg", 32)[8::16, 8::16]
     np.testing.assert_allclose(pixels, corners, atol=3)
 
 
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF")
 def test_broken_exif_does_not_cost_the_picture(tmp_path):
     Image.new("RGB", (8, 8)).save(tmp_path / "a.jpg", exif=b"Exif\x00\x00MM\x00*\x00\x00\x00\x08\xff\xff\xff")
-    assert read_picture(tmp_path / "a.jpg", 4).shape == (4, 4, 3)
+    assert read_square_picture(tmp_path / "a.jpg", 4).shape == (4, 4, 3)
 
 
 @pytest.mark.parametrize("size", [(512, 512), (64, 64), (512, 640), (3, 3), (1, 500)])
@@ -102,7 +102,7 @@ def test_fitting_is_antialiased_and_keeps_the_middle(tmp_path, size, suffix):
     stripes = np.zeros((size[1], size[0], 3), dtype="uint8")
     stripes[:, ::2] = 255
     Image.fromarray(stripes).save(tmp_path / f"a.{suffix}", **({"quality": 95} if suffix == "jpg" else {}))
-    pixels = read_picture(tmp_path / f"a.{suffix}", 16)
+    pixels = read_square_picture(tmp_path / f"a.{suffix}", 16)
     assert pixels.shape == (16, 16, 3)
     if min(size) >= 64:
         assert abs(pixels[:, 2:-2].astype(int) - 127).max() < 20

@@ -1,13 +1,14 @@
 import numpy as np
 import pytest
-from coloured_shapes import coloured_shapes
+from colored_shapes import colored_shapes
 
 from keras_t2i.data import CaptionedImages
 from keras_t2i.evaluation.metrics.alignment import Trials
 from keras_t2i.evaluation.metrics.alignment import clip_score
 from keras_t2i.evaluation.metrics.alignment import r_precision
+from keras_t2i.evaluation.metrics.estimate import Estimate
+from keras_t2i.evaluation.metrics.estimate import mean_estimate
 from keras_t2i.evaluation.metrics.retrieval import Recall
-from keras_t2i.evaluation.metrics.retrieval import cell
 
 
 def unit(*shape, seed=0):
@@ -17,12 +18,12 @@ def unit(*shape, seed=0):
 
 @pytest.fixture(scope="module")
 def trials():
-    train, held_out = coloured_shapes()
+    train, held_out = colored_shapes()
     return Trials.of(held_out, held_out.joined(train), candidates=20)
 
 
 def test_trials_hold_what_they_say(trials):
-    train, held_out = coloured_shapes()
+    train, held_out = colored_shapes()
     pool = held_out.joined(train)
     assert len(trials) == 36 and trials.captions[3] == held_out.captions[3][0]
     for i, (own, easy, hard) in enumerate(zip(trials.positions, trials.random, trials.hard, strict=True)):
@@ -35,23 +36,23 @@ def test_trials_hold_what_they_say(trials):
 
 
 def test_prompts_without_near_distractors_have_no_hard_trial():
-    train, _ = coloured_shapes()
+    train, _ = colored_shapes()
     lone = CaptionedImages(train.pictures[:1], [["a lone fox"]], ["fox"], np.array([999]), [{"base": "fox"}])
     pool = lone.joined(train)
     trials = Trials.of(pool.take([0, 1]), pool)
     assert len(trials.hard[0]) == 0 and len(trials.hard[1]) == 99
     codes = unit(len(pool), 64)
     # The second prompt is drawn well in the first round alone, the fox never.
-    cells = r_precision(codes[1] * [[-1], [1], [-1], [-1]], codes, trials, repeats=2)
-    assert cells["r1_random"]["value"] == 0.25 and cells["r1_random"]["n"] == 4
-    assert cells["r1_hard"]["value"] == 0.5 and cells["r1_hard"]["n"] == 2
-    cells = r_precision(unit(1, 8), unit(len(pool), 8), Trials.of(pool.take([0]), pool))
-    assert cells["r5_hard"] == {"value": None, "n": 0}
+    estimates = r_precision(codes[1] * [[-1], [1], [-1], [-1]], codes, trials, seeds_per_prompt=2)
+    assert estimates["r1_random"].value == 0.25 and estimates["r1_random"].n == 4
+    assert estimates["r1_hard"].value == 0.5 and estimates["r1_hard"].n == 2
+    estimates = r_precision(unit(1, 8), unit(len(pool), 8), Trials.of(pool.take([0]), pool))
+    assert estimates["r5_hard"] == Estimate(None)
 
 
 def test_trials_refuse_pictures_that_the_pool_lacks():
-    train, held_out = coloured_shapes()
-    with pytest.raises(ValueError, match="36 of the pictures asked for"):
+    train, held_out = colored_shapes()
+    with pytest.raises(ValueError, match="36 of the pictures are not in the pool"):
         Trials.of(held_out, train)
     with pytest.raises(ValueError, match="no prompt"):
         Trials.of(train.take([]), train)
@@ -60,14 +61,14 @@ def test_trials_refuse_pictures_that_the_pool_lacks():
 def test_a_judge_that_knows_everything_and_one_whose_captions_are_shuffled(trials):
     codes = unit(len(trials.pool_captions), 64)
     seen = codes[trials.positions]
-    assert all(c["value"] == c["low"] == 1 for c in r_precision(seen, codes, trials).values())
+    assert all(c.value == c.low == 1 for c in r_precision(seen, codes, trials).values())
 
     # Each drawing is of some other prompt: what is left is chance, 1 and 5 in 20.
     rounds = [np.random.default_rng(s).permutation(len(codes))[: len(seen)] for s in range(100)]
-    cells = r_precision(np.concatenate([codes[r] for r in rounds]), codes, trials, repeats=100)
+    estimates = r_precision(np.concatenate([codes[r] for r in rounds]), codes, trials, seeds_per_prompt=100)
     for name, chance in (("r1_random", 1 / 20), ("r5_random", 5 / 20)):
-        assert abs(cells[name]["value"] - chance) < 4 * (chance * (1 - chance) / 3600) ** 0.5
-        assert cells[name]["low"] < cells[name]["value"] < cells[name]["high"]
+        assert abs(estimates[name].value - chance) < 4 * (chance * (1 - chance) / 3600) ** 0.5
+        assert estimates[name].low < estimates[name].value < estimates[name].high
 
 
 def test_the_picture_searches_among_captions():
@@ -75,28 +76,34 @@ def test_the_picture_searches_among_captions():
     trials = Trials.of(three, three)
     text = np.array([[0.8, 0.7, 0, 0], [0, 0.6, 0, 0.8], [0, 0, 1, 0]])
     # Among pictures, caption b finds its own; but picture b is nearer to caption a.
-    cells = r_precision(np.eye(4)[:3], text, trials)
-    assert cells["r1_random"]["value"] == pytest.approx(2 / 3) and cells["r5_random"]["value"] == 1
-    assert r_precision(np.eye(4)[:3], np.ones((3, 4)), trials)["r1_random"]["value"] == 0  # all tie
+    estimates = r_precision(np.eye(4)[:3], text, trials)
+    assert estimates["r1_random"].value == pytest.approx(2 / 3) and estimates["r5_random"].value == 1
+    assert r_precision(np.eye(4)[:3], np.ones((3, 4)), trials)["r1_random"].value == 0  # all tie
+
+
+def test_an_estimate_as_reports_hold_it():
+    assert Estimate(None).as_dict() == {"value": None, "n": 0}
+    assert Estimate(0.5, n=3).as_dict() == {"value": 0.5, "n": 3}
+    full = {"value": 0.5, "low": 0.0, "high": 1.0, "n": 4, "chance": 0.25}
+    assert Estimate(0.5, 0.0, 1.0, 4, 0.25).as_dict() == full
 
 
 def test_seeds_of_a_prompt_are_drawn_together(trials):
     codes = unit(len(trials.pool_captions), 64)
     seen = codes[trials.positions]
     # One right and one wrong drawing of each: over prompts, there is no chance in it.
-    found = r_precision(np.concatenate([seen, -seen]), codes, trials, repeats=2)["r1_random"]
-    assert found == {"value": 0.5, "low": 0.5, "high": 0.5, "n": 72}
+    found = r_precision(np.concatenate([seen, -seen]), codes, trials, seeds_per_prompt=2)["r1_random"]
+    assert found == Estimate(0.5, 0.5, 0.5, 72)
     # Half of the prompts right in both rounds: as uncertain as 36 coins, not as 72.
     seen[::2] *= -1
-    found = r_precision(np.concatenate([seen, seen]), codes, trials, repeats=2)["r1_random"]
-    assert found["value"] == 0.5 and found["high"] - found["low"] == pytest.approx(3.92 * 0.5 / 6, rel=0.1)
+    found = r_precision(np.concatenate([seen, seen]), codes, trials, seeds_per_prompt=2)["r1_random"]
+    assert found.value == 0.5 and found.high - found.low == pytest.approx(3.92 * 0.5 / 6, rel=0.1)
 
 
-def test_a_cell_is_recall_with_its_interval():
+def test_an_estimate_is_recall_with_its_interval():
     ranks = np.random.default_rng(0).integers(0, 3, 200)
-    low, high = Recall(0, 0, 0, 0, ranks).interval(repeats=4)
-    expected = {"value": (ranks == 0).mean(), "low": low, "high": high, "n": 200}
-    assert cell(ranks == 0, repeats=4) == expected
+    low, high = Recall(0, 0, 0, 0, ranks).interval(seeds_per_prompt=4)
+    assert mean_estimate(ranks == 0, seeds_per_prompt=4) == Estimate((ranks == 0).mean(), low, high, 200)
 
 
 def test_clip_score_in_closed_form():
@@ -114,8 +121,8 @@ def test_bad_codes_are_refused(trials, bad):
 
 
 def test_wrong_numbers_of_codes_are_refused(trials):
-    with pytest.raises(ValueError, match="2 whole rounds of 36"):
-        r_precision(unit(36, 4), unit(180, 4), trials, repeats=2)
+    with pytest.raises(ValueError, match="2 for each of 36"):
+        r_precision(unit(36, 4), unit(180, 4), trials, seeds_per_prompt=2)
     with pytest.raises(ValueError, match="180 captions"):
         r_precision(unit(36, 4), unit(36, 4), trials)
     with pytest.raises(ValueError, match="differs"):

@@ -3,7 +3,6 @@ import pytest
 
 from keras_t2i.data import CaptionedImages
 from keras_t2i.evaluation.metrics.attributes import Questions
-from keras_t2i.evaluation.metrics.attributes import attribute_accuracy
 
 TONES = ("light skin tone", "medium-light skin tone", "dark skin tone")
 
@@ -43,6 +42,12 @@ def pool():
             ("infra-red lamp", 15, known(colour="red")),  # no word of its own
         ]
     )
+
+
+def attribute_accuracy(image_codes, asked, judge, seeds_per_prompt, pool):
+    questions = Questions.about(asked, pool)
+    text_codes = judge.encode_text(questions.captions) if questions.captions else np.zeros((0, 1))
+    return questions.accuracy(image_codes, text_codes, seeds_per_prompt)
 
 
 def options(asked, pool):
@@ -109,10 +114,10 @@ class Words:
         return codes / np.maximum(np.linalg.norm(codes, axis=1, keepdims=True), 1e-12)
 
 
-def accuracy(judge, drawn, asked, pool, repeats=1):
+def accuracy(judge, drawn, asked, pool, seeds_per_prompt=1):
     return {
-        k: c["value"]
-        for k, c in attribute_accuracy(judge.encode_text(drawn), asked, judge, repeats, pool).items()
+        k: c.value
+        for k, c in attribute_accuracy(judge.encode_text(drawn), asked, judge, seeds_per_prompt, pool).items()
     }
 
 
@@ -126,26 +131,26 @@ def test_right_wrong_and_blind(pool):
     assert accuracy(Words({"light", "medium-light", "dark"}), true, asked, pool)["tone"] == 0
 
 
-def test_seeds_come_in_whole_rounds(pool):
+def test_drawings_come_seed_after_seed(pool):
     asked = pool.take([0, 3])
     true = [c[0] for c in asked.captions]
     wrong = ["judge, dark skin tone", "man, dark skin tone, bald"]
     judge = Words()
     found = attribute_accuracy(judge.encode_text([true[0], wrong[1], *true]), asked, judge, 2, pool)
-    assert (found["tone"]["value"], found["tone"]["n"]) == (1, 4)
-    assert (found["hair"]["value"], found["hair"]["n"]) == (0.5, 2)
-    assert found["tone"]["chance"] == pytest.approx(1 / 3) and found["hair"]["chance"] == 1 / 2
+    assert (found["tone"].value, found["tone"].n) == (1, 4)
+    assert (found["hair"].value, found["hair"].n) == (0.5, 2)
+    assert found["tone"].chance == pytest.approx(1 / 3) and found["hair"].chance == 1 / 2
 
 
 def test_drawings_that_show_nothing_score_chance(pool):
     questions = Questions.about(pool, pool)
     rng = np.random.default_rng(0)
     texts = rng.standard_normal((len(questions.captions), 40))
-    found = questions.accuracy(rng.standard_normal((300 * len(pool), 40)), texts, repeats=300)
-    for cell in found.values():
-        assert abs(cell["value"] - cell["chance"]) < 5 * (0.25 / cell["n"]) ** 0.5
-        assert cell["n"] >= 600
-    assert found["tone"]["chance"] == pytest.approx(1 / 3)
+    found = questions.accuracy(rng.standard_normal((300 * len(pool), 40)), texts, seeds_per_prompt=300)
+    for estimate in found.values():
+        assert abs(estimate.value - estimate.chance) < 5 * (0.25 / estimate.n) ** 0.5
+        assert estimate.n >= 600
+    assert found["tone"].chance == pytest.approx(1 / 3)
 
 
 def test_nothing_known_asks_nothing():
@@ -156,8 +161,8 @@ def test_nothing_known_asks_nothing():
 def test_wrong_numbers_are_refused(pool):
     questions = Questions.about(pool, pool)
     texts = np.ones((len(questions.captions), 3))
-    with pytest.raises(ValueError, match="2 rounds of 17"):
-        questions.accuracy(np.ones((17, 3)), texts, repeats=2)
+    with pytest.raises(ValueError, match="17 prompts by 2 seeds"):
+        questions.accuracy(np.ones((17, 3)), texts, seeds_per_prompt=2)
     with pytest.raises(ValueError, match="captions"):
         questions.accuracy(np.ones((17, 3)), texts[1:])
     with pytest.raises(ValueError, match="finite"):

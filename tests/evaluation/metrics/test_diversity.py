@@ -10,8 +10,8 @@ def rounds(*of_prompt):
     return np.stack(of_prompt, axis=1).reshape(-1, of_prompt[0].shape[-1])
 
 
-def values(features, repeats):
-    return [c["value"] for c in diversity(features, repeats).values()]
+def values(features, seeds_per_prompt):
+    return [c.value for c in diversity(features, seeds_per_prompt).values()]
 
 
 def test_equal_and_orthogonal_drawings():
@@ -43,22 +43,22 @@ def test_vendi_score_lies_between_its_bounds_and_ignores_order():
 def test_prompts_are_told_apart_and_drawn_for_the_interval():
     same, apart = np.tile(np.eye(4)[3], (3, 1)), np.eye(4)[:3]
     found = diversity(rounds(same, apart), 3)
-    assert found["distance"]["value"] == pytest.approx(0.5) and found["vendi"]["value"] == pytest.approx(2)
-    assert found["distance"]["n"] == 2
-    assert found["distance"]["low"] == pytest.approx(0) and found["distance"]["high"] == pytest.approx(1)
+    assert found["distance"].value == pytest.approx(0.5) and found["vendi"].value == pytest.approx(2)
+    assert found["distance"].n == 2
+    assert found["distance"].low == pytest.approx(0) and found["distance"].high == pytest.approx(1)
 
 
 @pytest.mark.parametrize(
-    ("features", "repeats", "message"),
+    ("features", "seeds_per_prompt", "message"),
     [
         (np.ones((4, 2)), 1, "at least 2"),
-        (np.ones((5, 2)), 2, "whole rounds"),
-        (np.ones((0, 2)), 2, "whole rounds"),
-        (np.ones(4), 2, "whole rounds"),
+        (np.ones((5, 2)), 2, "of each prompt"),
+        (np.ones((0, 2)), 2, "of each prompt"),
+        (np.ones(4), 2, "of each prompt"),
         (np.array([[1.0, 0], [0, 0]]), 2, "zero"),
         (np.array([[1.0, 0], [np.inf, 0]]), 2, "finite"),
     ],
 )
-def test_bad_features_are_refused(features, repeats, message):
+def test_bad_features_are_refused(features, seeds_per_prompt, message):
     with pytest.raises(ValueError, match=message):
-        diversity(features, repeats)
+        diversity(features, seeds_per_prompt)

@@ -6,8 +6,8 @@ from keras_t2i.evaluation.metrics.mode_coverage import thumbnails
 
 RANDOM = np.random.default_rng(0)
 # Eight kinds of pictures, each a plain colour of its own with a little noise; twelve of each.
-COLOURS = RANDOM.integers(0, 256, (8, 1, 1, 3)).repeat(12, axis=0)
-REAL, LIKE = (np.clip(COLOURS + RANDOM.normal(0, 20, (96, 16, 16, 3)), 0, 255).astype("uint8") for _ in "ab")
+COLORS = RANDOM.integers(0, 256, (8, 1, 1, 3)).repeat(12, axis=0)
+REAL, LIKE = (np.clip(COLORS + RANDOM.normal(0, 20, (96, 16, 16, 3)), 0, 255).astype("uint8") for _ in "ab")
 
 
 def test_thumbnails_are_means_of_blocks():

@@ -38,7 +38,7 @@ def test_ranks_are_counted_and_ties_count_half():
 def test_a_model_that_sees_nothing_is_not_first():
     same = np.ones((30, 2)) / 2**0.5
     distractors = [np.delete(np.arange(30), i) for i in range(30)]
-    result = retrieval.summarise(retrieval.ranks(same, same, np.arange(30), distractors), distractors)
+    result = retrieval.summarize(retrieval.ranks(same, same, np.arange(30), distractors), distractors)
     assert (result.at_1, result.at_5, result.candidates, result.trials) == (0, 0, 30, 30)
 
 
@@ -46,7 +46,7 @@ def test_chance_is_found_by_chance():
     rng = np.random.default_rng(0)
     texts, images = rng.standard_normal((2, 2000, 8))
     distractors = [np.delete(np.arange(10), i % 10) for i in range(2000)]
-    result = retrieval.summarise(
+    result = retrieval.summarize(
         retrieval.ranks(texts, images, np.arange(2000) % 10, distractors), distractors
     )
     assert result.at_1 == pytest.approx(0.1, abs=0.03)
@@ -59,9 +59,9 @@ def test_chance_is_found_by_chance():
 
 def test_trials_without_distractors_are_left_out():
     distractors = [np.array([1, 2]), np.zeros(0, "int64"), np.array([0])]
-    result = retrieval.summarise(np.array([0.0, 0.0, 1.0]), distractors)
+    result = retrieval.summarize(np.array([0.0, 0.0, 1.0]), distractors)
     assert (result.trials, result.at_1, result.candidates) == (2, 0.5, 2.5)
-    nothing = retrieval.summarise(np.zeros(1), distractors[1:2])
+    nothing = retrieval.summarize(np.zeros(1), distractors[1:2])
     assert nothing.trials == 0 and np.isnan([nothing.at_1, *nothing.interval()]).all()
 
 

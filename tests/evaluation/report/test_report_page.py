@@ -70,7 +70,6 @@ def test_all_text_is_escaped():
         entry["grid"] = {k + evil: v for k, v in entry.get("grid", {}).items()}
         for curve in entry["curves"].values():
             curve["set"], curve["values"] = evil, [f"{v}{evil}" for v in curve["values"]]
-    report["colour_histogram"] = {evil: {evil: evil}, f"{evil}2": {evil: {evil: 0.5}}}
     report["versions"] = {evil: evil}
     report["metrics"][evil] = {"name": "new", "group": evil}
     report["entries"][0]["kind"] = f'"{evil}'
@@ -148,7 +147,8 @@ def test_facts_are_told():
         "2.0 M3.50.012",
         "distance 0.12, held-out combinations, seed 1000",
         "python benchmarks/evaluate.py worse better",
-        "0.31",
+        "The prompts, from left to right",
+        "red apple; green apple.",
     ):
         assert text in tags.text
     assert "smoke run" not in tags.text

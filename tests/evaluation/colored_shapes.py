@@ -44,7 +44,7 @@ def draw(shape, place, tone, size=32):
 
 
 @functools.cache
-def coloured_shapes():
+def colored_shapes():
     """`(train, held_out)`, `CaptionedImages` of 144 and 36 pictures; a fifth has a tone held out."""
     rows = []
     for number, (shape, place) in enumerate(itertools.product(SHAPES, PLACES)):

@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 
-from keras_t2i.evaluation.judges.colour_histogram import ColourHistogramEncoder
-from keras_t2i.evaluation.judges.colour_histogram import colour_histogram
+from keras_t2i.evaluation.judges.color_histogram import ColorHistogramEncoder
+from keras_t2i.evaluation.judges.color_histogram import color_histogram
 from keras_t2i.models.text.preprocessor import TextToImagePreprocessor
 from keras_t2i.models.text.tokenizer import CaptionTokenizer
 
-COLOURS = {"red": (230, 20, 20), "green": (20, 160, 60), "blue": (20, 60, 220), "yellow": (250, 220, 40)}
+COLORS = {"red": (230, 20, 20), "green": (20, 160, 60), "blue": (20, 60, 220), "yellow": (250, 220, 40)}
 
 
 def flat(*colours):
@@ -20,12 +20,12 @@ def test_histograms_in_closed_form():
     expected[0, [0, 63]] = 0.5  # black is first, white last
     expected[1, 16 * 1 + 4 * 2] = 1
     expected[2, [1, 2]] = 0.8, 0.2  # 102 is a fifth of the way from 85 to 170
-    np.testing.assert_allclose(colour_histogram(pictures), expected, atol=1e-6)
+    np.testing.assert_allclose(color_histogram(pictures), expected, atol=1e-6)
 
 
 def test_histograms_sum_to_one_and_keep_the_mean_colour():
     pictures = np.random.default_rng(0).integers(0, 256, (5, 8, 8, 3), dtype="uint8")
-    found = colour_histogram(pictures)
+    found = color_histogram(pictures)
     np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-6)
     # The mean place in each channel is the mean colour.
     levels = found.reshape(-1, 4, 4, 4)
@@ -39,7 +39,7 @@ def learned():
     rng = np.random.default_rng(0)
     pictures, captions = [], []
     for shape in ("left", "right"):
-        for name, colour in COLOURS.items():
+        for name, colour in COLORS.items():
             for _ in range(10):
                 picture = np.full((8, 8, 3), 255)
                 half = slice(0, 4) if shape == "left" else slice(4, 8)
@@ -48,12 +48,12 @@ def learned():
                 captions.append(f"{name} {shape}")
     preprocessor = TextToImagePreprocessor(CaptionTokenizer.learn(captions, 400), sequence_length=8)
     pictures = np.array(pictures, "uint8")
-    return ColourHistogramEncoder.fit(pictures, captions, preprocessor), pictures, captions
+    return ColorHistogramEncoder.fit(pictures, captions, preprocessor), pictures, captions
 
 
 def test_it_tells_colours_and_nothing_else(learned):
     encoder, pictures, captions = learned
-    options = [f"{colour} {side}" for side in ("left", "right") for colour in COLOURS]
+    options = [f"{colour} {side}" for side in ("left", "right") for colour in COLORS]
     image_codes, text_codes = encoder.encode_image(pictures), encoder.encode_text(options)
     assert image_codes.dtype == text_codes.dtype == "float32" and encoder.name
     np.testing.assert_allclose(np.linalg.norm(image_codes, axis=1), 1, atol=1e-5)
@@ -76,10 +76,10 @@ def test_a_rare_colour_does_not_blow_up(learned):
 )
 def test_bad_pictures_are_refused(bad):
     with pytest.raises(ValueError, match="uint8"):
-        colour_histogram(bad)
+        color_histogram(bad)
 
 
 def test_a_caption_for_each_picture(learned):
     encoder, pictures, captions = learned
     with pytest.raises(ValueError, match="one caption for each"):
-        ColourHistogramEncoder.fit(pictures, captions[:-1], encoder.preprocessor)
+        ColorHistogramEncoder.fit(pictures, captions[:-1], encoder.preprocessor)

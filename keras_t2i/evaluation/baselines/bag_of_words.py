@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from keras_t2i.evaluation.judges.ridge import ridge_regression
+from keras_t2i.evaluation.baselines.ridge import ridge_regression
 
 
 class BagOfWords:

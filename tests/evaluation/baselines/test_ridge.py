@@ -1,7 +1,7 @@
 import numpy as np
 from sklearn.linear_model import Ridge
 
-from keras_t2i.evaluation.judges.ridge import ridge_regression
+from keras_t2i.evaluation.baselines.ridge import ridge_regression
 
 
 def test_against_another_library():

@@ -1,7 +1,7 @@
 import numpy as np
 from sklearn.linear_model import Ridge
 
-from keras_t2i.evaluation.judges.bag_of_words import BagOfWords
+from keras_t2i.evaluation.baselines.bag_of_words import BagOfWords
 
 
 def test_equals_ridge_regression_on_counts():

@@ -4,11 +4,13 @@ from tiny_diffusion import tiny_unclip_generator
 from tiny_diffusion import tiny_unet
 
 from keras_t2i.diffusion import from_config
-from keras_t2i.models import DiffusionGenerator
+from keras_t2i.models import DiffusionStage
 from keras_t2i.models import Generator
 from keras_t2i.models import Prior
-from keras_t2i.models import UnCLIPBackbone
-from keras_t2i.models import UnCLIPGenerator
+from keras_t2i.models import PriorStage
+from keras_t2i.models import TextToImageBackbone
+from keras_t2i.models.stages.sampling import Draw
+from keras_t2i.models.stages.sampling import noise_of
 from keras_t2i.utils.embeddings import l2_normalize
 from keras_t2i.utils.embeddings import slerp
 from keras_t2i.utils.images import to_float
@@ -35,8 +37,8 @@ class Normal:
     is 0. Words count for nothing.
     """
 
-    def __init__(self, backbone):
-        self.process, self.calls = from_config(backbone.process), []
+    def __init__(self, stage):
+        self.process, self.calls = from_config(stage.process), []
         self.matrix = np.random.default_rng(9).standard_normal((32, 192)) * 0.2
 
     def mean(self, codes):
@@ -55,8 +57,8 @@ class Normal:
 
 @pytest.fixture
 def exact(generator, monkeypatch):
-    unet = Normal(generator.backbone)
-    monkeypatch.setattr(generator.backbone.unet, "predict_on_batch", unet.predict_on_batch)
+    unet = Normal(generator.base)
+    monkeypatch.setattr(generator.base.unet, "predict_on_batch", unet.predict_on_batch)
     return unet
 
 
@@ -94,7 +96,7 @@ def test_concepts_are_drawn(generator, exact):
     drawn = generator.decode(codes, noise=noise, guidance_scale=2)
     assert np.abs(drawn.astype(int) - to_uint8(np.clip(2 * exact.mean(codes), -1, 1))).max() <= 1
     seeded = generator.decode(codes, seed=5, num_steps=30, sampler="heun", guidance_scale=1)
-    noise = np.stack([generator._noise(5, 0), generator._noise(6, 0)])
+    noise = noise_of([Draw(5), Draw(6)], (8, 8, 3))
     assert np.abs(seeded.astype(int) - to_uint8(exact.mean(codes) + SPREAD * noise)).max() <= 2
 
 
@@ -102,7 +104,7 @@ def test_variations_share_the_concept(generator, exact):
     found = generator.variations(picture(0), n=5, seed=3, num_steps=30, sampler="heun", guidance_scale=1)
     mean = exact.mean(generator.encode_image(picture(0)[None]))
     for i in range(5):
-        expected = to_uint8(mean[0] + SPREAD * generator._noise(3 + i, 0))
+        expected = to_uint8(mean[0] + SPREAD * noise_of([Draw(3 + i)], (8, 8, 3))[0])
         assert np.abs(found[i].astype(int) - expected).max() <= 2
     again = generator.variations(picture(0), n=2, seed=4, num_steps=30, sampler="heun", guidance_scale=1)
     assert np.abs(again.astype(int) - found[1:3]).max() <= 1
@@ -111,7 +113,7 @@ def test_variations_share_the_concept(generator, exact):
 
 @pytest.mark.parametrize("process", ["rectified_flow", "cosine"])
 def test_inversion_finds_the_noise_and_the_picture_again(generator, exact, process, monkeypatch):
-    monkeypatch.setattr(generator.backbone, "process", from_config(process).get_config())
+    monkeypatch.setattr(generator.base, "process", from_config(process).get_config())
     exact.process = from_config(process)
     pictures = np.stack([picture(0), picture(1), picture(2)])
     codes = generator.encode_image(pictures)
@@ -155,7 +157,7 @@ def test_text_diff_turns_the_concept(generator, exact):
 def test_words_become_an_image_concept_by_the_prior(generator, exact):
     texts = generator.encode_text(PROMPTS)
     generator.generate(PROMPTS, seed=7, guidance_scale=1)
-    codes = generator.backbone.prior.sample(texts, seed=7)
+    codes = generator.stage("image_embedding").sample_codes(texts, seed=7)
     for call in exact.calls:
         np.testing.assert_allclose(call["image_code"][:3], codes, atol=1e-5)
         np.testing.assert_allclose(call["text_code"][:3], texts, atol=1e-5)
@@ -163,7 +165,7 @@ def test_words_become_an_image_concept_by_the_prior(generator, exact):
     assert np.abs(codes - texts).max() > 0.05
     exact.calls.clear()
     generator.generate({"prompts": PROMPTS[:2], "negative_prompts": ["a red car", ""]}, seed=7)
-    car = generator.backbone.prior.sample(generator.encode_text("a red car"), seed=7)
+    car = generator.stage("image_embedding").sample_codes(generator.encode_text("a red car"), seed=7)
     for call in exact.calls:
         assert call["image_condition_mask"].tolist() == call["condition_mask"].tolist() == [1, 1, 1, 0]
         np.testing.assert_allclose(call["image_code"][[0, 2]], [codes[0], car[0]], atol=1e-5)
@@ -176,8 +178,8 @@ def test_words_become_an_image_concept_by_the_prior(generator, exact):
 
 def test_without_a_prior_and_without_words(monkeypatch):
     generator = tiny_unclip_generator(prior=False, with_text=False)
-    exact = Normal(generator.backbone)
-    monkeypatch.setattr(generator.backbone.unet, "predict_on_batch", exact.predict_on_batch)
+    exact = Normal(generator.base)
+    monkeypatch.setattr(generator.base.unet, "predict_on_batch", exact.predict_on_batch)
     generator.generate(PROMPTS[:2], seed=0, guidance_scale=2)
     texts = generator.encode_text(PROMPTS[:2])
     for call in exact.calls:
@@ -207,27 +209,27 @@ def test_inpainting_and_pictures_to_start_from(generator):
 def test_presets(generator, tmp_path):
     generator.save_to_preset(tmp_path / "preset")
     expected = generator.generate(PROMPTS[0], seed=0)
-    for cls in (Generator, DiffusionGenerator, UnCLIPGenerator):
-        opened = cls.from_preset(tmp_path / "preset")
-        assert type(opened) is UnCLIPGenerator
-        assert opened.backbone.get_config() == generator.backbone.get_config()
-        assert len(opened.backbone.weights) == len(generator.backbone.weights)
-        assert np.abs(opened.generate(PROMPTS[0], seed=0).astype(int) - expected).max() <= 1
-    prior = opened.backbone.prior.get_weights()
-    for mine, its in zip(generator.backbone.prior.get_weights(), prior, strict=True):
+    opened = Generator.from_preset(tmp_path / "preset")
+    assert opened.backbone.get_config() == generator.backbone.get_config()
+    assert len(opened.backbone.weights) == len(generator.backbone.weights)
+    assert np.abs(opened.generate(PROMPTS[0], seed=0).astype(int) - expected).max() <= 1
+    of = "image_embedding"
+    prior = opened.stage(of).get_weights()
+    for mine, its in zip(generator.stage(of).get_weights(), prior, strict=True):
         np.testing.assert_array_equal(mine, its)
-    assert UnCLIPBackbone.from_preset(tmp_path / "preset", num_steps=9, with_text=False).num_steps == 9
+    generator.base.save_to_preset(tmp_path / "stage")
+    assert DiffusionStage.from_preset(tmp_path / "stage", num_steps=9, with_text=False).num_steps == 9
     with pytest.raises(TypeError, match="has no option 'num_stesp'"):
-        UnCLIPBackbone.from_preset(tmp_path / "preset", num_stesp=9)
+        DiffusionStage.from_preset(tmp_path / "stage", num_stesp=9)
 
 
 def test_wrong_arguments_are_named(generator):
-    dual_encoder = generator.backbone.dual_encoder
-    with pytest.raises(ValueError, match="must draw from image concepts: image_code=True"):
-        UnCLIPBackbone(dual_encoder, tiny_unet())
+    text, prior = generator.stage("text"), generator.stage("image_embedding")
+    with pytest.raises(ValueError, match="a prior makes image concepts, and this U-Net does not draw"):
+        TextToImageBackbone([text, prior, DiffusionStage(tiny_unet())])
     with pytest.raises(ValueError, match="prior's concepts have 16 numbers, the dual encoder's 32"):
-        small = Prior(16, width=8, blocks=1, condition_dim=8)
-        UnCLIPBackbone(dual_encoder, tiny_unet(image_code=True), prior=small)
+        small = PriorStage(Prior(16, width=8, blocks=1, condition_dim=8))
+        TextToImageBackbone([text, small, generator.base])
     codes = generator.encode_text(PROMPTS)
     with pytest.raises(ValueError, match=r"concepts must be finite \(n, 32\)"):
         generator.decode(codes[:, :5])

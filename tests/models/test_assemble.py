@@ -8,10 +8,10 @@ from tiny_diffusion import tiny_unclip_generator
 
 from keras_t2i.models import CNNTextEncoder
 from keras_t2i.models import ConceptDecoder
-from keras_t2i.models import DiffusionGenerator
+from keras_t2i.models import DiffusionStage
 from keras_t2i.models import Generator
+from keras_t2i.models import OnePassStage
 from keras_t2i.models import Prior
-from keras_t2i.models import UnCLIPGenerator
 from keras_t2i.presets.saving import save_preset
 
 PROMPT = "a red apple"
@@ -38,14 +38,15 @@ def test_stages_out_of_presets(unclip, tmp_path):
     """Decoder, prior and text encoder saved apart: together they draw what they did, and are a preset."""
     alone = tiny_unclip_generator(prior=False)
     alone.save_to_preset(tmp_path / "decoder")
-    unclip.backbone.prior.save_to_preset(tmp_path / "prior")
+    unclip.stage("image_embedding").prior.save_to_preset(tmp_path / "prior")
+    unclip.stage("image_embedding").save_to_preset(tmp_path / "prior_stage")
     save_preset(unclip.backbone.dual_encoder, tmp_path / "text", preprocessor=unclip.preprocessor)
-    stages = {"decoder": tmp_path / "decoder", "prior": str(tmp_path / "prior")}
     expected = unclip.generate(PROMPT, seed=0)
     assert (alone.generate(PROMPT, seed=0) != expected).any()
-    for text in (None, tmp_path / "text"):
-        generator = Generator.from_stages(text_encoder=text, **stages)
-        assert type(generator) is UnCLIPGenerator
+    for text, prior in ((None, str(tmp_path / "prior")), (tmp_path / "text", tmp_path / "prior_stage")):
+        generator = Generator.from_stages(decoder=tmp_path / "decoder", text_encoder=text, prior=prior)
+        kinds = [stage.produces for stage in generator.stages]
+        assert kinds == ["text", "image_embedding", "image"]
         nearly(generator.generate(PROMPT, seed=0), expected)
     generator.save_to_preset(tmp_path / "whole")
     nearly(Generator.from_preset(tmp_path / "whole").generate(PROMPT, seed=0), expected)
@@ -53,8 +54,7 @@ def test_stages_out_of_presets(unclip, tmp_path):
 
 def test_one_stage_is_swapped(unclip):
     swapped = Generator.from_stages(decoder=unclip, prior=tiny_prior())
-    assert swapped.backbone.unet is unclip.backbone.unet
-    assert swapped.backbone.get_config()["num_steps"] == unclip.backbone.num_steps
+    assert swapped.base is unclip.base
     assert (swapped.generate(PROMPT, seed=0) != unclip.generate(PROMPT, seed=0)).any()
     nearly(
         Generator.from_stages(decoder=swapped, prior=unclip).generate(PROMPT, seed=0),
@@ -69,12 +69,12 @@ def test_one_stage_is_swapped(unclip):
 
 def test_decoders_without_a_prior():
     generator, diffusion = tiny_generator(), tiny_diffusion_generator()
-    again = Generator.from_stages(decoder=generator.backbone.decoder, text_encoder=generator)
-    assert type(again) is Generator
+    again = Generator.from_stages(decoder=generator.base.decoder, text_encoder=generator)
+    assert type(again.base) is OnePassStage
     nearly(again.generate(PROMPT, seed=0), generator.generate(PROMPT, seed=0))
-    assert Generator.from_stages(decoder=generator).backbone.noise_scale == generator.backbone.noise_scale
+    assert Generator.from_stages(decoder=generator).base.noise_scale == generator.base.noise_scale
     again = Generator.from_stages(decoder=diffusion)
-    assert type(again) is DiffusionGenerator
+    assert type(again.base) is DiffusionStage
     nearly(again.generate(PROMPT, seed=0), diffusion.generate(PROMPT, seed=0))
     for decoder in (generator, diffusion):
         with pytest.raises(ValueError, match="a prior makes image concepts, and this"):

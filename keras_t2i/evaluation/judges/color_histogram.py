@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from keras_t2i.evaluation.judges.bag_of_words import BagOfWords
+from keras_t2i.evaluation.baselines.bag_of_words import BagOfWords
 from keras_t2i.utils.images import to_float
 
 LEVELS = 4  # of red, green and blue: 64 bins, those of black and of white among them
 
 
-class ColourHistogramEncoder:
+class ColorHistogramEncoder:
     """Encodes pictures by a soft colour histogram, captions by a guess at it from their word pieces.
 
     What it finds out about drawings, an evaluator's score may owe to colour. Print it beside that.
@@ -40,7 +40,7 @@ class ColourHistogramEncoder:
             raise ValueError(
                 f"Give one caption for each picture, got {len(pictures)} pictures, {len(captions)}"
             )
-        roots = np.sqrt(colour_histogram(pictures))
+        roots = np.sqrt(color_histogram(pictures))
         # A colour that occurs in few pictures must not outweigh all others.
         mean, deviation = roots.mean(axis=0), np.maximum(roots.std(axis=0), 0.01)
         token_ids = preprocessor.generate_preprocess(captions)
@@ -50,7 +50,7 @@ class ColourHistogramEncoder:
 
     def encode_image(self, pictures):
         """uint8 `(n, s, s, 3)` to float32 `(n, 64)` of length 1."""
-        codes = (np.sqrt(colour_histogram(pictures)) - self.mean) / self.deviation
+        codes = (np.sqrt(color_histogram(pictures)) - self.mean) / self.deviation
         return (codes / np.maximum(np.linalg.norm(codes, axis=1, keepdims=True), 1e-12)).astype("float32")
 
     def encode_text(self, captions):
@@ -58,7 +58,7 @@ class ColourHistogramEncoder:
         return self.words(self.preprocessor.generate_preprocess(captions))
 
 
-def colour_histogram(pictures):
+def color_histogram(pictures):
     """Shares of the 4 x 4 x 4 colours whose red, green and blue are 0, 85, 170 or 255.
 
     A pixel between them counts for its eight neighbours, by trilinear weights, so that a small change of

@@ -9,11 +9,15 @@ from tiny_diffusion import tiny_unet
 from keras_t2i.diffusion import EmpiricalDenoiser
 from keras_t2i.diffusion import Parameterization
 from keras_t2i.diffusion import from_config
-from keras_t2i.models import DiffusionBackbone
-from keras_t2i.models import DiffusionGenerator
+from keras_t2i.models import DiffusionStage
 from keras_t2i.models import Generator
-from keras_t2i.models.diffusion_backbone import sampler_names
-from keras_t2i.models.guided_denoiser import GuidedDenoiser
+from keras_t2i.models import LatentDecoder
+from keras_t2i.models import TextStage
+from keras_t2i.models import TextToImageBackbone
+from keras_t2i.models.editing import encode_start
+from keras_t2i.models.stages.diffusion import sampler_names
+from keras_t2i.models.stages.sampling import Draw
+from keras_t2i.models.stages.sampling import noise_of
 from keras_t2i.utils.batching import predict_in_batches
 from keras_t2i.utils.gif import save_frames
 from keras_t2i.utils.images import make_grid
@@ -40,34 +44,36 @@ class Exact:
     Without the caption it knows both pictures: the exact denoiser of the two.
     """
 
-    def __init__(self, backbone, pictures, codes):
-        self.backbone, self.process = backbone, from_config(backbone.process)
+    def __init__(self, stage, pictures, codes):
+        self.stage, self.process = stage, from_config(stage.process)
         self.images, self.codes, self.calls = to_float(pictures), codes, []
 
     def predict_on_batch(self, inputs):
         t = float(self.process.time_of_log_snr(np.float64(inputs["log_snr"][0])))
-        x = inputs["images"] / np.float32(self.process.c_in(t, self.backbone.data_std))
+        x = inputs["images"] / np.float32(self.process.c_in(t, self.stage.data_std))
         self.calls.append(inputs["condition_mask"].tolist())
         which = (inputs["text_code"] @ self.codes.T).argmax(1)
         both = EmpiricalDenoiser(self.images, self.process)(x.astype("float64"), t)
         told = inputs["condition_mask"].reshape(-1, 1, 1, 1) > 0.5
         x0 = np.where(told, self.images[which], both)
         return (
-            Parameterization("x0", self.process).convert(x0, x, t, self.backbone.prediction).astype("float32")
+            Parameterization("x0", self.process)
+            .convert(x0, x, t, self.stage.parameterization)
+            .astype("float32")
         )
 
 
 @pytest.fixture
 def exact(generator, picture, monkeypatch):
-    """A function: the generator with an exact U-Net of two pictures, for a process and a prediction."""
+    """A function: the generator with an exact U-Net of two pictures, for a process and a parameterization."""
 
-    def make(process="rectified_flow", prediction="x0"):
-        backbone = generator.backbone
-        monkeypatch.setattr(backbone, "process", from_config(process).get_config())
-        monkeypatch.setattr(backbone, "prediction", prediction)
+    def make(process="rectified_flow", parameterization="x0"):
+        stage = generator.base
+        monkeypatch.setattr(stage, "process", from_config(process).get_config())
+        monkeypatch.setattr(stage, "parameterization", parameterization)
         pictures = np.stack([picture, 255 - picture])
-        unet = Exact(backbone, pictures, generator.encode_text(PROMPTS[:2]))
-        monkeypatch.setattr(backbone.unet, "predict_on_batch", lambda inputs: unet.predict_on_batch(inputs))
+        unet = Exact(stage, pictures, generator.encode_text(PROMPTS[:2]))
+        monkeypatch.setattr(stage.unet, "predict_on_batch", lambda inputs: unet.predict_on_batch(inputs))
         return pictures, unet
 
     return make
@@ -95,9 +101,9 @@ def test_a_picture_does_not_depend_on_its_batch(generator):
     nearly(generator.generate([PROMPTS[0]] * 2, seed=[7, 6], sampler="ddpm"), several[[2, 1]])
 
 
-@pytest.mark.parametrize("prediction", ["x0", "epsilon", "v", "flow"])
-def test_an_exact_network_draws_its_picture(generator, exact, prediction):
-    pictures, _ = exact(prediction=prediction)
+@pytest.mark.parametrize("parameterization", ["x0", "epsilon", "v", "flow"])
+def test_an_exact_network_draws_its_picture(generator, exact, parameterization):
+    pictures, _ = exact(parameterization=parameterization)
     nearly(generator.generate(PROMPTS[:2], seed=0, num_steps=4, guidance_scale=1), pictures)
 
 
@@ -117,13 +123,13 @@ def test_every_sampler(generator, exact, sampler):
 def test_what_is_nearly_white_is_shown_white(generator, exact, picture, monkeypatch):
     pictures, _ = exact()
     plain = {"seed": 0, "guidance_scale": 1}
-    monkeypatch.setattr(generator.backbone, "threshold", 0.9)
+    monkeypatch.setattr(generator.base, "threshold", 0.9)
     nearly(generator.generate(PROMPTS[:2], **plain), to_uint8(np.clip(to_float(pictures) / 0.9, -1, 1)))
     keep = np.zeros((8, 8), bool)
     keep[:, :4] = True
     drawn = generator.generate(PROMPTS[0], image=picture, mask=~keep, **plain)
     np.testing.assert_array_equal(drawn[keep], picture[keep])
-    np.testing.assert_array_equal(generator.backbone.encode(to_float(pictures)), to_float(pictures))
+    np.testing.assert_array_equal(encode_start(generator, to_float(pictures)), to_float(pictures))
 
 
 def test_guidance_of_one_is_the_caption_alone(generator, exact):
@@ -144,12 +150,16 @@ def test_no_guidance_draws_either_picture(generator, exact):
 
 
 def denoise(generator, x, t, prompts, negatives=None, **options):
-    text, against = generator._text(prompts, negatives, 4)
-    return GuidedDenoiser(generator.backbone, text, against, **options)(x, t)
+    text = generator._text(prompts, 4)
+    return generator.base._guided(text, generator._negative(prompts, negatives, 4), **options)(x, t)
+
+
+def noise(seed):
+    return noise_of([Draw(seed)], (8, 8, 3))[0]
 
 
 def test_guidance_is_the_formula(generator):
-    x = np.stack([generator._noise(seed, 0) for seed in range(3)])
+    x = np.stack([noise(seed) for seed in range(3)])
     caption, nothing = (denoise(generator, x, 0.5, PROMPTS, scale=s) for s in (1, 0))
     assert np.abs(caption - nothing).max() > 0.01
     inside = (np.abs(caption) < 0.99) & (np.abs(nothing) < 0.99)  # the rest was clipped before
@@ -164,7 +174,7 @@ def test_guidance_is_the_formula(generator):
 
 
 def test_a_negative_prompt_takes_the_place_of_nothing(generator):
-    x = np.stack([generator._noise(seed, 0) for seed in range(3)])
+    x = np.stack([noise(seed) for seed in range(3)])
     away = ["a red car", "", "a green apple"]
     found = denoise(generator, x, 0.5, PROMPTS, away, scale=0)
     nothing = denoise(generator, x, 0.5, PROMPTS, scale=0)
@@ -184,16 +194,15 @@ def test_a_negative_prompt_takes_the_place_of_nothing(generator):
 
 def test_autoguidance_goes_away_from_the_guide():
     generator = tiny_diffusion_generator(guide=True)
-    x = np.stack([generator._noise(seed, 0) for seed in range(2)])
+    x = np.stack([noise(seed) for seed in range(2)])
     weak = denoise(generator, x, 0.3, PROMPTS[:2], scale=0)
-    text, _ = generator._text(PROMPTS[:2], None, 4)
+    text = generator._text(PROMPTS[:2], 4)["text"]
     inputs = {
         "images": x * np.float32(from_config("rectified_flow").c_in(0.3, 0.5)),
         "log_snr": np.full(2, 2 * np.log(7 / 3), "float32"),
-        "condition_mask": np.ones(2, "float32"),
         **text,
     }
-    expected = np.clip(np.asarray(generator.backbone.guide.predict_on_batch(inputs)), -1, 1)
+    expected = np.clip(np.asarray(generator.base.guide.predict_on_batch(inputs)), -1, 1)
     np.testing.assert_allclose(weak, expected, atol=1e-5)
     strong = denoise(generator, x, 0.3, PROMPTS[:2], scale=1)
     assert np.abs(weak - strong).max() > 0.01
@@ -203,10 +212,9 @@ def test_autoguidance_goes_away_from_the_guide():
 
 
 def test_rescale_takes_contrast_back(generator):
-    x = np.stack([generator._noise(seed, 0) for seed in range(3)])
-    text, against = generator._text(PROMPTS, None, 4)
+    x = np.stack([noise(seed) for seed in range(3)])
     contrast = {
-        (scale, share): GuidedDenoiser(generator.backbone, text, against, scale, rescaled=share)(x, 0.5).std()
+        (scale, share): denoise(generator, x, 0.5, PROMPTS, scale=scale, rescale=share).std()
         for scale, share in ((1.0, 0.0), (8.0, 0.0), (8.0, 1.0))
     }
     assert contrast[8.0, 1.0] < contrast[8.0, 0.0]
@@ -246,7 +254,7 @@ def test_the_network_sees_the_known_pixels_at_every_noise_level(generator, pictu
     generator.generate(
         "a car", seed=1, image=picture, mask=mask, num_steps=5, sampler="ddim", guidance_scale=1
     )
-    noise = generator._noise(1, 0)
+    noise = noise_of([Draw(1)], (8, 8, 3))[0]
     assert [round(t, 6) for t, _ in seen] == [1, 0.8, 0.6, 0.4, 0.2]
     for t, x in seen:
         np.testing.assert_allclose(x[0][:4], ((1 - t) * to_float(picture) + t * noise)[:4], atol=1e-5)
@@ -254,8 +262,8 @@ def test_the_network_sees_the_known_pixels_at_every_noise_level(generator, pictu
 
 def test_strength(generator, picture, monkeypatch):
     # A network that says nothing about the flow: noise stays as it is.
-    monkeypatch.setattr(generator.backbone, "prediction", "flow")
-    unet = generator.backbone.unet
+    monkeypatch.setattr(generator.base, "parameterization", "flow")
+    unet = generator.base.unet
     weights = unet.get_weights()
     unet.set_weights([np.zeros_like(w) for w in weights])
     try:
@@ -264,7 +272,7 @@ def test_strength(generator, picture, monkeypatch):
     finally:
         unet.set_weights(weights)
     nearly(near, picture)
-    expected = 0.5 * to_float(picture) + 0.5 * generator._noise(0, 0)
+    expected = 0.5 * to_float(picture) + 0.5 * noise(0)
     nearly(far, to_uint8(expected))
     several = np.stack([picture, 255 - picture])
     assert generator.generate(PROMPTS[0], num_images=2, seed=0, image=several).shape == (2, 8, 8, 3)
@@ -346,13 +354,13 @@ def test_best_of_keeps_what_rank_puts_first(generator):
 def test_nothing_compiles_anew(generator, monkeypatch):
     """Steps, samplers and guidance may change: a network is traced once for a size of batch."""
     generator.generate("a car", seed=0, guidance_scale=(2, -2, 1))  # looks with and without guidance
-    head, traced = generator.backbone.unet.get_layer("head"), []
+    head, traced = generator.base.unet.get_layer("head"), []
     call = head.call
     monkeypatch.setattr(head, "call", lambda *args, **kwargs: traced.append(1) or call(*args, **kwargs))
     for options in ({"num_steps": 7}, {"sampler": "heun"}, {"guidance_scale": 5}, {"guidance_scale": 1}):
         generator.generate("a car", seed=0, **options)
     assert traced == []
-    generator.backbone.unet.predict_function = None
+    generator.base.unet.predict_function = None
     generator.generate("a car", seed=0)
     assert traced  # that is how compiling would have shown
 
@@ -367,38 +375,28 @@ def test_latents(picture):
     drawn = generator.generate(PROMPTS, seed=0, image=picture, mask=mask)
     for one in drawn:
         np.testing.assert_array_equal(one[~mask], picture[~mask])
-    codes = generator.backbone.encode(to_float(picture[None]))
-    expected = predict_in_batches(generator.backbone.autoencoder, to_float(picture[None]), 1)
-    np.testing.assert_allclose(generator.backbone.decode(codes), expected, atol=1e-5)
+    latents = encode_start(generator, to_float(picture[None]))
+    decoder = generator.stage("image")
+    expected = predict_in_batches(decoder.autoencoder, to_float(picture[None]), 1)
+    found = decoder.sample({"latent": latents}, seed=0)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("latent, guide", [(False, False), (True, True)])
 def test_presets(latent, guide, tmp_path, picture):
-    options = {"process": {"name": "edm", "sigma_max": 20.0}, "prediction": "v", "sampler": "heun"}
+    options = {"process": {"name": "edm", "sigma_max": 20.0}, "parameterization": "v", "sampler": "heun"}
     generator = tiny_diffusion_generator(guide, latent, data_std=0.7, guidance_scale=1.5, **options)
     expected = generator.generate("a red apple", seed=0)
     generator.save_to_preset(tmp_path / "preset")
-    for cls in (Generator, DiffusionGenerator):
-        opened = cls.from_preset(tmp_path / "preset")
-        assert type(opened) is DiffusionGenerator
-        assert opened.backbone.get_config() == generator.backbone.get_config()
-        assert opened.backbone.count_params() == generator.backbone.count_params()
-        nearly(opened.generate("a red apple", seed=0), expected)
-    assert opened.backbone.process == {"name": "edm", "sigma_max": 20.0} and opened.backbone.num_steps == 3
+    opened = Generator.from_preset(tmp_path / "preset")
+    assert type(opened) is Generator
+    assert opened.backbone.get_config() == generator.backbone.get_config()
+    assert opened.backbone.count_params() == generator.backbone.count_params()
+    nearly(opened.generate("a red apple", seed=0), expected)
+    assert opened.base.process == {"name": "edm", "sigma_max": 20.0} and opened.base.num_steps == 3
     tiny = tiny_unet().count_params()
-    assert (opened.backbone.guide is not None) == guide and opened.backbone.count_params() > tiny
-    assert (opened.backbone.autoencoder is not None) == latent
-
-
-def test_the_one_step_generator_does_not_open_as_this_one(tmp_path):
-    from tiny import tiny_generator
-
-    tiny_generator().save_to_preset(tmp_path / "preset")
-    assert type(Generator.from_preset(tmp_path / "preset")) is Generator
-    with pytest.raises(ValueError, match="holds a GeneratorBackbone; DiffusionGenerator needs a Diffusion"):
-        DiffusionGenerator.from_preset(tmp_path / "preset")
-    assert {"generator_openmoji_32", "diffusion_emoji_32"} <= set(Generator.presets)
-    assert set(DiffusionGenerator.presets) == {"diffusion_emoji_32", "unclip_emoji_32"}
+    assert (opened.base.guide is not None) == guide and opened.backbone.count_params() > tiny
+    assert (opened.stage("latent") is not None) == latent
 
 
 @pytest.mark.parametrize(
@@ -456,39 +454,40 @@ def test_what_it_is_not(generator):
     with pytest.raises(NotImplementedError, match="draws from words"):
         generator.decode(np.zeros((1, 32)))
     assert generator.support_negative_prompts
-    assert set(DiffusionGenerator.sweeps) == {"num_steps", "guidance_scale"}
+    assert set(generator.sweeps) == {"num_steps", "guidance_scale"}
 
 
 def test_parts_that_do_not_fit(generator):
-    dual_encoder, unet = generator.backbone.dual_encoder, generator.backbone.unet
+    text, unet = generator.stage("text"), generator.base.unet
     cases = [
         (
             {"unet": tiny_unet(code_dim=16)},
             "have \\(32, 8\\) numbers, those that the U-Net takes \\(16, 8\\)",
         ),
         ({"unet": tiny_unet(channels=2)}, "2 channels needs an autoencoder"),
-        ({"unet": tiny_unet(12)}, "12 pixels cannot be shrunk to the 8"),
-        ({"unet": tiny_unet(image_code=True)}, "from words alone"),
+        ({"unet": tiny_unet(12)}, "12 pixels cannot be downsampled to the 8"),
+        ({"unet": tiny_unet(concat_channels=3)}, "concat_channels=0"),
         ({"unet": unet, "guide": tiny_unet(16)}, "must take the same inputs"),
         ({"unet": unet, "sampler": "ddim_inversion"}, "no sampler 'ddim_inversion'"),
-        ({"unet": unet, "prediction": "truth"}, "no parameterization 'truth'"),
+        ({"unet": unet, "parameterization": "truth"}, "no parameterization 'truth'"),
         ({"unet": unet, "process": "indi"}, "in which 'indi' does not end"),
         ({"unet": unet, "threshold": 0.0}, "threshold must be in \\(0, 1\\], got 0.0"),
         ({"unet": unet, "process": {"name": "edm", "colour": 1}}, "colour"),
     ]
     for options, message in cases:
         with pytest.raises(ValueError, match=message):
-            DiffusionBackbone(dual_encoder, **options)
-    latent = tiny_diffusion_generator(latent=True).backbone
+            TextToImageBackbone([text, DiffusionStage(**options)])
+    decoder = tiny_diffusion_generator(latent=True).stage("image")
     with pytest.raises(ValueError, match="works on 192 numbers, the autoencoder's codes have 32"):
-        DiffusionBackbone(dual_encoder, unet, autoencoder=latent.autoencoder)
+        TextToImageBackbone([text, DiffusionStage(unet, latent=True), LatentDecoder(decoder.autoencoder)])
+    with pytest.raises(ValueError, match="LatentDecoder needs latent, which no stage produces"):
+        TextToImageBackbone([text, decoder])
 
 
 def test_larger_pictures_are_ranked_by_their_means(generator):
     twice = filled(tiny_unet(16))
-    large = DiffusionGenerator(
-        DiffusionBackbone(generator.backbone.dual_encoder, twice), generator.preprocessor
-    )
+    stages = [TextStage(generator.backbone.dual_encoder), DiffusionStage(twice)]
+    large = Generator(TextToImageBackbone(stages), generator.preprocessor)
     pictures = np.random.default_rng(0).integers(0, 256, (2, 16, 16, 3), dtype="uint8")
     means = pictures.reshape(2, 8, 2, 8, 2, 3).mean(axis=(2, 4)) / 127.5 - 1
     codes = predict_in_batches(generator.backbone.dual_encoder.image_encoder, means.astype("float32"), 2)

@@ -9,7 +9,7 @@ from PIL import Image
 BLANK_LEVEL = 250
 
 
-def rasterise_svg(svg, size):
+def rasterize_svg(svg, size):
     """Draws an SVG into a square white picture.
 
     Args:

@@ -5,16 +5,16 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
+from keras_t2i.evaluation.metrics.estimate import mean_estimate
 from keras_t2i.evaluation.metrics.manifold import nearest
-from keras_t2i.evaluation.metrics.retrieval import cell
 from keras_t2i.utils.random_streams import random_stream
 
 SIDE, TILES = 16, 4  # pictures are compared at 16 x 16 pixels, in 4 x 4 tiles
 
 
 @dataclass
-class Verdict:
-    """What is known of n drawings.
+class Comparison:
+    """What is known of n drawings beside training.
 
     Attributes:
         copies: bool `(n,)`: nearer to training than the threshold.
@@ -36,10 +36,10 @@ class Verdict:
         Without detail, too, a picture is nearer than most: the mean picture of OpenMoji has 0.6."""
         return float(self.nearer.mean())
 
-    def cells(self, repeats=1):
-        """`copies` (the share) and `rank_statistic` as `{"value", "low", "high", "n"}`, of drawings in whole
-        rounds (seeds); 95 % bootstrap over prompts."""
-        return {"copies": cell(self.copies, repeats), "rank_statistic": cell(self.nearer, repeats)}
+    def estimates(self, seeds_per_prompt=1):
+        """dict of `Estimate`: "copies", their share, and "nearer", the rank statistic; 95 % bootstrap over
+        prompts, of which there are drawings seed after seed."""
+        return {name: mean_estimate(getattr(self, name), seeds_per_prompt) for name in ("copies", "nearer")}
 
     def worst(self, count=20):
         """Positions of the drawings nearest to training, nearest first, no two with the same nearest one."""
@@ -48,7 +48,7 @@ class Verdict:
         return order[np.sort(first)[:count]]
 
 
-class Memorisation:
+class Memorization:
     """Tells copies of training pictures from new ones.
 
     Two pictures are compared at 16 x 16 pixels: in each of 4 x 4 tiles the root mean square of the
@@ -66,8 +66,8 @@ class Memorisation:
     near-duplicates (two flags, two people whose hair differs by a pixel), and a threshold among them is a
     matter of chance.
 
-    Neither figure is a verdict by itself. Who is asked for a training picture and draws it does what was
-    asked: judge each set of prompts apart. A picture moved by a pixel is not recognised.
+    Neither figure says all by itself. Who is asked for a training picture and draws it does what was
+    asked: compare each set of prompts apart. A picture moved by a pixel is not recognised.
 
     Args:
         train_pictures: uint8 `(m, s, s, 3)`.
@@ -80,7 +80,7 @@ class Memorisation:
 
     Attributes:
         threshold: float.
-        control: `Verdict` of the half of the held-out pictures that the threshold has not seen.
+        control: `Comparison` of the half of the held-out pictures that the threshold has not seen.
 
     Raises:
         ValueError: pictures of another kind, fewer than two groups held out, more than `share` of these in
@@ -112,10 +112,10 @@ class Memorisation:
                 "copies from them. Leave out those that training has."
             )
         self._held_out = np.sort(distances)
-        self.control = self._verdict(distances[~calibrates], positions[~calibrates], self._held_out)
+        self.control = self._comparison(distances[~calibrates], positions[~calibrates], self._held_out)
 
-    def judge(self, pictures, held_out_pictures=None):
-        """`Verdict` of drawings, uint8 `(n, s, s, 3)`.
+    def compare(self, pictures, held_out_pictures=None):
+        """`Comparison` of drawings, uint8 `(n, s, s, 3)`.
 
         `held_out_pictures`: what the rank statistic compares with; default: all that were given. Give the
         real pictures of the same prompts where training has not seen them, for some sets are nearer to
@@ -124,17 +124,13 @@ class Memorisation:
         known = self._held_out
         if held_out_pictures is not None:
             known = np.sort(self._nearest(held_out_pictures)[0])
-        return self._verdict(*self._nearest(pictures), known)
+        return self._comparison(*self._nearest(pictures), known)
 
-    def worst(self, pictures, count=20):
-        """`Verdict.worst` of drawings, uint8 `(n, s, s, 3)`."""
-        return self.judge(pictures).worst(count)
-
-    def _verdict(self, distances, positions, known):
+    def _comparison(self, distances, positions, known):
         farther = len(known) - np.searchsorted(known, distances, side="right")
         as_far = np.searchsorted(known, distances, side="right") - np.searchsorted(known, distances)
         nearer = (farther + 0.5 * as_far) / len(known)
-        return Verdict(distances < self.threshold, distances, positions, nearer)
+        return Comparison(distances < self.threshold, distances, positions, nearer)
 
     def _seen(self, pictures):
         pictures = np.asarray(pictures)

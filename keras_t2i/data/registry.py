@@ -1,0 +1,82 @@
+"""The data sets that are known by name, and how any source of captioned pictures is loaded.
+
+A new data set is one file with a loader, and one line in `DATA_SETS`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from keras_t2i.data.emoji.designs import load_emoji
+from keras_t2i.data.emoji.openmoji import load_openmoji
+from keras_t2i.data.folder.captioned_folder import load_captioned_folder
+
+DEFAULT = "openmoji"
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """A data set that is known by name.
+
+    Attributes:
+        load: function `(split, size=int)` -> `CaptionedImages`; of a set that is a sample with
+            `limit=int` too, about how many pictures are made.
+        about: str, a few words for help texts: what it is, and what must be done before it loads.
+        sample: str, name of the set that stands in for this one where a few pictures are enough.
+        splits: what `load` takes as `split`.
+    """
+
+    load: Callable
+    about: str
+    sample: str = DEFAULT
+    splits: tuple[str, ...] = ("train", "validation", "test")
+
+
+DATA_SETS = {
+    "openmoji": DataSet(load_openmoji, "from installed packages"),
+    "emoji": DataSet(load_emoji, "see prepare_data.py"),
+}
+FOLDER_SPLITS = ("train", "validation")
+
+
+def describe_sources():
+    """What `load` takes, in words, for help texts."""
+    named = ", ".join(f'"{name}" ({data_set.about})' for name, data_set in DATA_SETS.items())
+    return f"{named}, or a folder of captioned pictures"
+
+
+def load(source, split, size=32):
+    """Captioned pictures of a data set that is known by name, or of a person's own folder.
+
+    Args:
+        source: a name in `DATA_SETS`: "openmoji" (default set, needs nothing but the installed packages) or
+            "emoji" (larger set, prepared by `recipes/prepare_data.py`); else a folder, as
+            `load_captioned_folder` reads it.
+        split: one of `splits_of(source)`: "train" or "validation"; the sets by name have "test" too.
+        size: int, pixels of a picture's side.
+
+    Returns:
+        `CaptionedImages`.
+
+    Raises:
+        FileNotFoundError: `source` is neither a name nor a folder.
+        ValueError: as the set's own loader says.
+    """
+    if str(source) in DATA_SETS:
+        return DATA_SETS[str(source)].load(split, size=size)
+    if not Path(source).expanduser().exists():
+        raise FileNotFoundError(f"There is no folder {source}. A source is {describe_sources()}.")
+    return load_captioned_folder(source, split, size)
+
+
+def load_sample(source, size=32, limit=48):
+    """About `limit` training pictures of a data set by name, in a moment: for smoke runs.
+
+    A set that must be prepared is stood in for by its `sample`.
+    """
+    return DATA_SETS[DATA_SETS[str(source)].sample].load("train", size=size, limit=limit)
+
+
+def splits_of(source):
+    """The splits that `load` knows of a source: a folder has no "test"."""
+    return DATA_SETS[str(source)].splits if str(source) in DATA_SETS else FOLDER_SPLITS

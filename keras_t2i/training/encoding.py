@@ -1,0 +1,79 @@
+"""What frozen encoders make of a whole data set, computed once before training. NumPy in, NumPy out."""
+
+import numpy as np
+
+from keras_t2i.models.networks.autoencoder import code_grid
+from keras_t2i.models.networks.text_encoder import token_features
+from keras_t2i.utils.batching import predict_in_batches
+from keras_t2i.utils.embeddings import l2_normalize
+from keras_t2i.utils.images import downsample
+from keras_t2i.utils.images import to_float
+
+BLOCK = 256  # pictures that are float32 at a time
+
+
+def encode_images(encoder, images, batch_size=64):
+    """Codes of all pictures.
+
+    Args:
+        encoder: Backbone of one input and an `image_size`: `ImageEncoder`, `ImageTower`.
+        images: uint8 `(n, s, s, 3)`, n at least 1, s a multiple of the encoder's `image_size`: they are
+            downsampled.
+        batch_size: int.
+
+    Returns:
+        float32 `(n, code_dim)`.
+    """
+    blocks = (to_float(images[start : start + BLOCK]) for start in range(0, len(images), BLOCK))
+    codes = [predict_in_batches(encoder, downsample(b, encoder.image_size), batch_size) for b in blocks]
+    return np.concatenate(codes)
+
+
+def encode_latents(encoder, images, batch_size=64):
+    """Codes of all pictures as grids: float32 `(n, side, side, channels)`, what latent diffusion works on.
+
+    Args: as of `encode_images`; encoder: `ImageEncoder`.
+    """
+    side, channels = code_grid(encoder.image_size, encoder.filters, encoder.code_dim)
+    return encode_images(encoder, images, batch_size).reshape(-1, side, side, channels)
+
+
+def image_embeddings(encoder, images, batch_size=256):
+    """Concepts (image embeddings) of all pictures, of length 1; else as `encode_images`."""
+    return l2_normalize(encode_images(encoder, images, batch_size))
+
+
+def text_embeddings(encoder, token_ids, batch_size=256):
+    """Concepts (text embeddings) of captions.
+
+    Args:
+        encoder: `CNNTextEncoder`, or another Backbone of token ids.
+        token_ids: int32 `(n, l)`: a `Pipeline`'s `token_table`, or what a preprocessor's
+            `generate_preprocess` makes of captions.
+        batch_size: int.
+
+    Returns:
+        float32 `(n, code_dim)` of length 1.
+    """
+    return l2_normalize(predict_in_batches(encoder, token_ids, batch_size))
+
+
+def whiten_conditions(unet, dual_encoder, token_ids, images, most=4096):
+    """Before training: show a U-Net how captions, and image concepts if it takes them, differ.
+
+    Args:
+        unet: `DiffusionUNet`, see its `whiten`.
+        dual_encoder: `DualEncoder` that makes its conditions.
+        token_ids: int32 `(m, l)`, of all training captions.
+        images: uint8 `(n, s, s, 3)`, the training pictures.
+        most: int, captions that are looked at, evenly spread over all.
+    """
+    some = np.linspace(0, len(token_ids) - 1, min(most, len(token_ids))).astype(int)
+    features = predict_in_batches(token_features(dual_encoder.text_encoder), token_ids[some], 256)
+    concepts = image_embeddings(dual_encoder.image_encoder, images, 64) if unet.image_code else None
+    unet.whiten(features["text_code"], features["text_tokens"][features["text_mask"] > 0], concepts)
+
+
+def data_std(examples):
+    """Root mean square of what is diffused, as `Denoising` wants it: arrays of any shape to a float."""
+    return float(np.sqrt(np.mean(np.square(examples))))

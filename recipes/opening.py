@@ -1,0 +1,85 @@
+"""The presets that recipes build on, and networks that go on from one."""
+
+from keras_t2i.models import DiffusionUNet
+from keras_t2i.models import DualEncoder
+from keras_t2i.models import Generator
+from keras_t2i.models import TextToImageBackbone
+from keras_t2i.models import TextToImagePreprocessor
+from keras_t2i.training import encoding
+
+SMOKE_UNET = {"filters": (8, 16), "blocks": (1, 1), "attention_size": 8, "head_dim": 8, "condition_dim": 16}
+
+
+def open_encoders(args, base=None, lesson=""):
+    """The encoders that a run builds on, and with `--start` the stage to go on from.
+
+    Args:
+        args: Namespace, with `dual_encoder` and perhaps `start`, names of presets or folders.
+        base: class of the stage of `--start` that makes pictures.
+        lesson: str, for the error: where such presets come from.
+
+    Returns:
+        `(dual_encoder, preprocessor, stage)`, the last `None` without `--start`.
+
+    Raises: ValueError where `--start` draws in another way.
+    """
+    if not getattr(args, "start", ""):
+        preprocessor = TextToImagePreprocessor.from_preset(args.dual_encoder)
+        return DualEncoder.from_preset(args.dual_encoder), preprocessor, None
+    generator = Generator.from_preset(args.start)
+    if not isinstance(generator.base, base) or generator.base.produces != "image":
+        raise ValueError(
+            f"--start {args.start} has no {base.__name__} of pictures: give a preset of {lesson}"
+        )
+    return generator.stage("text").dual_encoder, generator.preprocessor, generator.base
+
+
+def open_decoder(args):
+    """As `open_encoders`, but the third is the generator of `--decoder`, without a prior, or `None`.
+
+    Raises: ValueError where it draws no image concepts.
+    """
+    if not args.decoder:
+        return open_encoders(args)
+    generator = Generator.from_preset(args.decoder)
+    if not getattr(getattr(generator.base, "unet", None), "image_code", False):
+        raise ValueError(f"--decoder {args.decoder} draws no image concepts: see train_image_decoder.py")
+    stages = [stage for stage in generator.stages if stage.produces != "image_embedding"]
+    alone = Generator(TextToImageBackbone(stages), generator.preprocessor)
+    return generator.stage("text").dual_encoder, generator.preprocessor, alone
+
+
+def plain_concepts(dual_encoder, preprocessor, data):
+    """The concept of each picture's plain caption, float32 `(n, code_dim)` of length 1."""
+    token_ids = preprocessor.generate_preprocess(data.plain_captions)
+    return encoding.text_embeddings(dual_encoder.text_encoder, token_ids)
+
+
+def trainable_copy(network, precision):
+    """A network of the same class and weights, to be trained in this precision."""
+    copy = type(network).from_config({**network.get_config(), "dtype": precision, "trainable": True})
+    copy.set_weights(network.get_weights())
+    return copy
+
+
+def build_unet(args, dual_encoder, pipeline, start=None, **sizes):
+    """A U-Net that is conditioned on captions, and on image concepts, of these encoders.
+
+    Args:
+        args: Namespace, with `size`, `whiten`, `precision` and `smoke`.
+        dual_encoder: `DualEncoder`.
+        pipeline: `Pipeline` of the training data, whose conditions are measured (`DiffusionUNet.whiten`).
+        start: `DiffusionStage` whose weights to go on from, or `None`.
+        sizes: `image_size`, `channels`, `image_code` of `DiffusionUNet`.
+    """
+    text_encoder, sizes = dual_encoder.text_encoder, {**sizes, "dtype": args.precision}
+    if start is None:
+        sizes |= {"code_dim": text_encoder.code_dim, "token_dim": text_encoder.filters}
+        unet = DiffusionUNet.from_size(args.size, **sizes, **(SMOKE_UNET if args.smoke else {}))
+    else:
+        unet = DiffusionUNet.from_config({**start.unet.get_config(), **sizes, "trainable": True})
+    if args.whiten:
+        encoding.whiten_conditions(unet, dual_encoder, pipeline.token_table, pipeline.data.pictures)
+    if start is not None:
+        unet.load_matching_weights(start.unet)
+    return unet

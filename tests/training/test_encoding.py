@@ -1,0 +1,51 @@
+import numpy as np
+import pytest
+from tiny import tiny_dual_encoder
+from tiny_objectives import PICTURE
+from tiny_objectives import tiny_pipeline
+
+from keras_t2i.models import ImageEncoder
+from keras_t2i.training.encoding import data_std
+from keras_t2i.training.encoding import encode_images
+from keras_t2i.training.encoding import encode_latents
+from keras_t2i.training.encoding import image_embeddings
+from keras_t2i.training.encoding import text_embeddings
+from keras_t2i.utils.images import to_float
+
+PICTURES = np.random.default_rng(0).integers(0, 256, (261, 8, 8, 3), "uint8")  # more than a block
+
+
+@pytest.fixture(scope="module")
+def encoder():
+    return ImageEncoder(8, **PICTURE)
+
+
+def test_all_pictures_are_encoded_in_their_order(encoder):
+    expected = encoder.predict(to_float(PICTURES), verbose=0)
+    found = encode_images(encoder, PICTURES, batch_size=32)
+    assert found.dtype == "float32" and found.shape == (261, 32)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    larger = PICTURES[:3].repeat(2, axis=1).repeat(2, axis=2)
+    np.testing.assert_allclose(encode_images(encoder, larger), expected[:3], atol=1e-5)
+
+
+def test_latents_are_codes_as_grids(encoder):
+    latents = encode_latents(encoder, PICTURES[:5])
+    assert latents.shape == (5, 4, 4, 2)
+    np.testing.assert_array_equal(latents.reshape(5, 32), encode_images(encoder, PICTURES[:5]))
+
+
+def test_embeddings_are_those_of_the_dual_encoder():
+    towers = tiny_dual_encoder(8, blocks=0)
+    token_ids = tiny_pipeline().token_table
+    inputs = {"images": to_float(PICTURES[: len(token_ids)]), "token_ids": token_ids}
+    expected = towers.predict(inputs, verbose=0)
+    found = image_embeddings(towers.image_encoder, PICTURES[: len(token_ids)])
+    np.testing.assert_allclose(found, expected["image_codes"], atol=1e-5)
+    found = text_embeddings(towers.text_encoder, token_ids)
+    np.testing.assert_allclose(found, expected["text_codes"], atol=1e-5)
+    np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, rtol=1e-5)
+
+
+def test_data_std_is_the_root_mean_square():
+    assert data_std(np.float32([[3, -3], [4, 4]])) == pytest.approx(12.5**0.5)
