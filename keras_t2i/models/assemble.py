@@ -10,15 +10,17 @@ from keras_t2i.models.networks.decoder import ConceptDecoder
 from keras_t2i.models.networks.dual_encoder import DualEncoder
 from keras_t2i.models.networks.prior import Prior
 from keras_t2i.models.networks.text_encoder import CNNTextEncoder
+from keras_t2i.models.networks.vae import VAE
 from keras_t2i.models.stages import OnePassStage
 from keras_t2i.models.stages import PriorStage
 from keras_t2i.models.stages import Stage
 from keras_t2i.models.stages import TextStage
+from keras_t2i.models.stages import VAEStage
 from keras_t2i.models.text.preprocessor import TextToImagePreprocessor
 from keras_t2i.models.text_to_image_backbone import TextToImageBackbone
 
 # What stage a network alone is.
-STAGE_OF = {DualEncoder: TextStage, Prior: PriorStage, ConceptDecoder: OnePassStage}
+STAGE_OF = {DualEncoder: TextStage, Prior: PriorStage, ConceptDecoder: OnePassStage, VAE: VAEStage}
 
 
 def from_stages(decoder, text_encoder=None, prior=None, upsampler=None, preprocessor=None):
@@ -29,7 +31,8 @@ def from_stages(decoder, text_encoder=None, prior=None, upsampler=None, preproce
     draw sense only with the encoders that they were trained with.
 
     Args:
-        decoder: what makes the image: any generator, `DiffusionStage`, `OnePassStage` or `ConceptDecoder`.
+        decoder: what makes the image: any generator, `DiffusionStage`, `OnePassStage`, `ConceptDecoder`
+            or conditional `VAE`.
         text_encoder: `DualEncoder`; or a `CNNTextEncoder`, which then replaces that of the decoder's dual
             encoder; or `None`: the decoder's.
         prior: `Prior`, for a decoder of image concepts; or `None`: the decoder's.
