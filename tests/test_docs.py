@@ -175,6 +175,7 @@ def test_commands_have_the_options_that_pages_name(page, monkeypatch, capsys):
             try:
                 if parser is None:
                     raise ValueError(f"{script} reads no options")
+                parser.allow_abbrev = False
                 parser.parse_args(arguments)
             except (SystemExit, ValueError) as error:
                 message = capsys.readouterr().err.strip() or error
