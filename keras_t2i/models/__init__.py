@@ -25,6 +25,7 @@ from keras_t2i.models.stages import OnePassStage
 from keras_t2i.models.stages import PriorStage
 from keras_t2i.models.stages import Stage
 from keras_t2i.models.stages import TextStage
+from keras_t2i.models.stages import VAEStage
 from keras_t2i.models.text.preprocessor import TextToImagePreprocessor
 from keras_t2i.models.text.tokenizer import CaptionTokenizer
 from keras_t2i.models.text_to_image_backbone import TextToImageBackbone
@@ -57,5 +58,6 @@ __all__ = [
     "TextToImagePreprocessor",
     "UnCLIPBackbone",
     "UnCLIPGenerator",
+    "VAEStage",
     "token_features",
 ]

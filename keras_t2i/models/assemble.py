@@ -5,31 +5,33 @@ from pathlib import Path
 import keras_hub
 
 from keras_t2i.models.backbone import Backbone
-from keras_t2i.models.generator import Generator
 from keras_t2i.models.networks.decoder import ConceptDecoder
 from keras_t2i.models.networks.dual_encoder import DualEncoder
 from keras_t2i.models.networks.prior import Prior
 from keras_t2i.models.networks.text_encoder import CNNTextEncoder
+from keras_t2i.models.networks.vae import VAE
 from keras_t2i.models.stages import OnePassStage
 from keras_t2i.models.stages import PriorStage
 from keras_t2i.models.stages import Stage
 from keras_t2i.models.stages import TextStage
+from keras_t2i.models.stages import VAEStage
 from keras_t2i.models.text.preprocessor import TextToImagePreprocessor
 from keras_t2i.models.text_to_image_backbone import TextToImageBackbone
 
 # What stage a network alone is.
-STAGE_OF = {DualEncoder: TextStage, Prior: PriorStage, ConceptDecoder: OnePassStage}
+STAGE_OF = {DualEncoder: TextStage, Prior: PriorStage, ConceptDecoder: OnePassStage, VAE: VAEStage}
 
 
-def from_stages(decoder, text_encoder=None, prior=None, upsampler=None, preprocessor=None):
-    """Put a generator together out of stages that were trained apart, or swap one of its stages.
+def assemble(decoder, text_encoder=None, prior=None, upsampler=None, preprocessor=None):
+    """Stages that were trained apart as one backbone, or a generator's with one of them swapped.
 
     Each is a preset (name, folder, handle), a generator to take it from, a stage, or a network. Concepts must
     have as many numbers at each joint; that they mean the same is for you to see to: a decoder and a prior
     draw sense only with the encoders that they were trained with.
 
     Args:
-        decoder: what makes the image: any generator, `DiffusionStage`, `OnePassStage` or `ConceptDecoder`.
+        decoder: what makes the image: any generator, `DiffusionStage`, `OnePassStage`, `ConceptDecoder`
+            or conditional `VAE`.
         text_encoder: `DualEncoder`; or a `CNNTextEncoder`, which then replaces that of the decoder's dual
             encoder; or `None`: the decoder's.
         prior: `Prior`, for a decoder of image concepts; or `None`: the decoder's.
@@ -37,7 +39,7 @@ def from_stages(decoder, text_encoder=None, prior=None, upsampler=None, preproce
         preprocessor: `TextToImagePreprocessor`, where the text encoder is a network without one.
 
     Returns:
-        `Generator`.
+        `(TextToImageBackbone, TextToImagePreprocessor)`, of which a `Generator` is made.
 
     Raises: ValueError where sizes do not agree (it names both), or a stage is of another kind.
     """
@@ -57,7 +59,7 @@ def from_stages(decoder, text_encoder=None, prior=None, upsampler=None, preproce
     if "image_embedding" in stages and not getattr(stages.get("latent", stages["image"]), "unet", None):
         raise ValueError("a prior makes image concepts, and this OnePassStage does not draw from them")
     order = ("text", "image_embedding", "latent", "image")
-    return Generator(TextToImageBackbone([stages[name] for name in order if name in stages]), preprocessor)
+    return TextToImageBackbone([stages[name] for name in order if name in stages]), preprocessor
 
 
 def opened(name, source, needed, own=None):
@@ -65,7 +67,7 @@ def opened(name, source, needed, own=None):
 
     Args:
         name: `str`, of the argument, for errors.
-        source: see `from_stages`.
+        source: see `assemble`.
         needed: `str`, what one of the stages must produce.
         own: `TextStage` whose image encoder a text encoder alone is joined with.
     """

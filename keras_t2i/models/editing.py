@@ -53,6 +53,8 @@ def decode(
     options = {"num_steps": num_steps, "sampler": sampler, "guidance_scale": guidance_scale}
     settings = generator._resolve(**options)
     if not base.guided:
+        if not hasattr(base, "decoder"):
+            raise NotImplementedError(f"a {type(base).__name__} draws from words, with chance: use generate")
         return to_uint8(predict_in_batches(base.decoder, codes, batch_size))
     check_draws_embeddings(generator)
     draws = [Draw(one) for one in as_seeds(seed, len(codes))]

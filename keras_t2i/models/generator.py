@@ -5,6 +5,7 @@ import keras_hub
 import numpy as np
 
 from keras_t2i.models import editing
+from keras_t2i.models.assemble import assemble
 from keras_t2i.models.inputs import as_negative_prompts
 from keras_t2i.models.inputs import as_prompts
 from keras_t2i.models.inputs import as_seeds
@@ -115,10 +116,8 @@ class Generator(keras_hub.models.TextToImage):
 
     @classmethod
     def from_stages(cls, *, decoder, text_encoder=None, prior=None, upsampler=None, preprocessor=None):
-        """Put a generator together out of stages that were trained apart: see `models.assemble`."""
-        from keras_t2i.models.assemble import from_stages  # which makes generators
-
-        return from_stages(decoder, text_encoder, prior, upsampler, preprocessor)
+        """A generator of stages that were trained apart, or with one swapped: see `assemble.assemble`."""
+        return cls(*assemble(decoder, text_encoder, prior, upsampler, preprocessor))
 
     def save_to_preset(self, preset_dir, max_shard_size=10, *, weights_dtype="float32", card=None):
         """Save all networks and the tokenizer in a folder: see `keras_t2i.presets.saving.save_preset`."""

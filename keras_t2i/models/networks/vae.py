@@ -1,20 +1,13 @@
 """An autoencoder whose code is a distribution, so that new pictures can be drawn from it."""
 
 import keras
-import numpy as np
 from keras import layers
 from keras import ops
 
 from keras_t2i.layers import Conv2D
 from keras_t2i.layers import Whitening
-from keras_t2i.models.inputs import as_seeds
 from keras_t2i.models.networks.autoencoder import ConvAutoencoder
 from keras_t2i.models.networks.autoencoder import code_grid
-from keras_t2i.utils.batching import at_least_one
-from keras_t2i.utils.batching import predict_in_batches
-from keras_t2i.utils.embeddings import l2_normalize
-from keras_t2i.utils.images import to_uint8
-from keras_t2i.utils.random_streams import random_stream
 
 LOG_VARIANCES = (-12.0, 6.0)  # standard deviations of 1/400 to 20: further out exponentials only break
 SHRUNK = (1, 2, 4)  # latents are also drawn at these parts of their grid's side
@@ -88,54 +81,6 @@ class VAE(ConvAutoencoder):
         """Latents `(n, code_dim)` as the grids that they are: `(n, side, side, channels)`."""
         side, channels = self.latent_grid
         return ops.reshape(latents, (-1, side, side, channels))
-
-    def sample(self, wanted, seed=None, temperature=1.0, batch_size=16):
-        """Draw new pictures. A picture depends on its seed, its concept and `temperature` alone.
-
-        Args:
-            wanted: int, how many; of a conditional VAE float `(n, concept_dim)`, a concept for each, brought
-                to length 1.
-            seed: int, the first picture's; picture i has `seed + i`. Or one int per picture. `None`: new
-                ones each time.
-            temperature: float, 0 or more, factor of the prior's standard deviations.
-            batch_size: int, pictures drawn at once.
-
-        Returns:
-            uint8 `(n, s, s, 3)`, the same on every backend but for rounding.
-
-        Raises:
-            TypeError: a number or a seed is not an int.
-            ValueError: concepts of another shape or not finite, another number of seeds than pictures, a
-                number out of range.
-        """
-        if not (np.isfinite(temperature) and temperature >= 0):
-            raise ValueError(f"temperature must be 0 or more, got {temperature}")
-        mean, deviation = np.float32(0), np.float32(1)
-        if self.prior is None:
-            if np.ndim(wanted):
-                raise ValueError("This VAE is not conditional: give the number of pictures, not concepts.")
-            n = at_least_one("the number of pictures", wanted)
-        else:
-            concepts = self._concepts(wanted)
-            said = predict_in_batches(self.prior, concepts, batch_size)
-            n, mean, deviation = len(concepts), said["mean"], np.exp(said["log_variance"] / 2)
-        noise = np.stack([self._noise(one) for one in as_seeds(seed, n)])
-        latents = mean + np.float32(temperature) * deviation * noise
-        side, channels = self.latent_grid
-        grids = latents.reshape(n, side, side, channels)
-        return to_uint8(predict_in_batches(self.drawers[side], grids, batch_size))
-
-    def _concepts(self, concepts):
-        concepts = np.asarray(concepts, dtype="float32")
-        if concepts.ndim != 2 or concepts.shape[-1] != self.concept_dim or not np.isfinite(concepts).all():
-            raise ValueError(
-                f"This VAE draws for concepts: give finite (n, {self.concept_dim}), got {concepts.shape}"
-            )
-        return l2_normalize(concepts)
-
-    def _noise(self, seed):
-        numbers = self.encoder.code_dim
-        return random_stream(seed, "picture").standard_normal(numbers, dtype="float32")
 
 
 def posterior_of(encoder, channels):

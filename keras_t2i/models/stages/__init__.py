@@ -8,6 +8,7 @@ from keras_t2i.models.stages.sampling import Draw
 from keras_t2i.models.stages.sampling import StepState
 from keras_t2i.models.stages.stage import Stage
 from keras_t2i.models.stages.text import TextStage
+from keras_t2i.models.stages.vae import VAEStage
 
 __all__ = [
     "DiffusionStage",
@@ -18,4 +19,5 @@ __all__ = [
     "Stage",
     "StepState",
     "TextStage",
+    "VAEStage",
 ]

@@ -100,14 +100,7 @@ class OnePassStage(Stage):
             )
 
     def resolve(self, temperature=None, num_steps=None):
-        if num_steps not in (None, 1):
-            raise ValueError(
-                f"This generator makes a picture in one step: num_steps must be 1, got {num_steps}"
-            )
-        temperature = 1.0 if temperature is None else temperature
-        if not (math.isfinite(temperature) and temperature >= 0):
-            raise ValueError(f"temperature must be 0 or more, got {temperature}")
-        return {"temperature": temperature}
+        return check_temperature(temperature, num_steps)
 
     def sample_batch(self, conditions, draws, unconditional=None, update=None, temperature=1.0):
         """Pictures, float32 `(n, s, s, 3)`, of the texts' concepts."""
@@ -122,3 +115,13 @@ class OnePassStage(Stage):
 
     def get_config(self):
         return {**super().get_config(), "noise_scale": self.noise_scale}
+
+
+def check_temperature(temperature, num_steps):
+    """The settings of a stage that draws in one pass. Raises: ValueError."""
+    if num_steps not in (None, 1):
+        raise ValueError(f"This generator makes a picture in one step: num_steps must be 1, got {num_steps}")
+    temperature = 1.0 if temperature is None else temperature
+    if not (math.isfinite(temperature) and temperature >= 0):
+        raise ValueError(f"temperature must be 0 or more, got {temperature}")
+    return {"temperature": temperature}

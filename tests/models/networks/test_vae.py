@@ -2,11 +2,14 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
+from tiny import tiny_generator
 from tiny import tiny_vae
 from tiny_diffusion import filled
 
 from keras_t2i.models import VAE
 from keras_t2i.models import ConvAutoencoder
+from keras_t2i.models import Generator
+from keras_t2i.models import VAEStage
 from keras_t2i.models.networks.vae import LOG_VARIANCES
 from keras_t2i.utils.images import to_uint8
 from keras_t2i.utils.random_streams import random_stream
@@ -31,6 +34,10 @@ def new_vae(concept_dim=None, **options):
         part.get_layer("standardization").mean.assign(SHIFT)
         part.get_layer("standardization").scale.assign(np.full(32, SCALE))
     return network
+
+
+def draw(vae, *arguments, **options):
+    return VAEStage(vae).sample_images(*arguments, **options)
 
 
 @pytest.fixture(scope="module")
@@ -78,32 +85,32 @@ def test_samples_are_the_decoded_prior(vae, conditional):
         [random_stream(seed, "picture").standard_normal(32, dtype="float32") for seed in (5, 6, 7)]
     )
     expected = to_uint8(numpy(vae.decoder((noise - SHIFT) / SCALE)))
-    found = vae.sample(3, seed=5)
+    found = draw(vae, 3, seed=5)
     assert found.dtype == "uint8" and found.shape == (3, 8, 8, 3)
     assert np.abs(found.astype(int) - expected).max() <= 1
     said = numpy(conditional.prior(UNIT))
     latents = said["mean"] + 0.5 * np.exp(said["log_variance"] / 2) * noise
     expected = to_uint8(numpy(conditional.decoder((latents - SHIFT) / SCALE)))
-    found = conditional.sample(7 * CONCEPTS, seed=5, temperature=0.5)  # their length does not matter
+    found = draw(conditional, 7 * CONCEPTS, seed=5, temperature=0.5)  # their length does not matter
     assert np.abs(found.astype(int) - expected).max() <= 1
 
 
 def test_a_picture_depends_on_its_own_seed_and_concept_alone(vae, conditional):
-    together = conditional.sample(CONCEPTS, seed=[4, 9, 4])
-    alone = conditional.sample(CONCEPTS[1:2], seed=9)
+    together = draw(conditional, CONCEPTS, seed=[4, 9, 4])
+    alone = draw(conditional, CONCEPTS[1:2], seed=9)
     assert np.abs(together[1].astype(int) - alone[0]).max() <= 1
     assert (together[0] != together[2]).any()  # one seed, two concepts
-    same = conditional.sample(CONCEPTS[[0, 0]], seed=[1, 2])
+    same = draw(conditional, CONCEPTS[[0, 0]], seed=[1, 2])
     assert (same[0] != same[1]).any()
-    same = conditional.sample(CONCEPTS[[0, 0]], seed=[1, 2], temperature=0.0)
+    same = draw(conditional, CONCEPTS[[0, 0]], seed=[1, 2], temperature=0.0)
     np.testing.assert_array_equal(same[0], same[1])
-    assert (vae.sample(2, seed=3)[1] == vae.sample(1, seed=4)[0]).mean() > 0.99
-    assert (vae.sample(1) != vae.sample(1)).any()
+    assert (draw(vae, 2, seed=3)[1] == draw(vae, 1, seed=4)[0]).mean() > 0.99
+    assert (draw(vae, 1) != draw(vae, 1)).any()
 
 
 def test_every_backend_draws_the_same(vae, conditional):
     for found, expected in zip(
-        (vae.sample(1, seed=0), conditional.sample(CONCEPTS[:1], seed=0)), EXPECTED, strict=True
+        (draw(vae, 1, seed=0), draw(conditional, CONCEPTS[:1], seed=0)), EXPECTED, strict=True
     ):
         np.testing.assert_allclose(found[0, 3, :4, 0], expected, atol=1)
 
@@ -127,13 +134,13 @@ def test_smaller_latents_are_drawn_with_the_same_weights():
 
 def test_standardized_codes_leave_samples_as_they_are():
     network = new_vae()
-    before = network.sample(4, seed=0), numpy(network.posterior(PICTURES)), numpy(network(PICTURES))
+    before = draw(network, 4, seed=0), numpy(network.posterior(PICTURES)), numpy(network(PICTURES))
     codes = np.concatenate([numpy(network.encoder(PICTURES)), numpy(network.encoder(-PICTURES))])
     network.standardize(codes)
     again = np.concatenate([numpy(network.encoder(PICTURES)), numpy(network.encoder(-PICTURES))])
     np.testing.assert_allclose(again.mean(axis=0), 0, atol=1e-5)
     assert again.std() == pytest.approx(1, abs=1e-5)
-    after = network.sample(4, seed=0), numpy(network.posterior(PICTURES)), numpy(network(PICTURES))
+    after = draw(network, 4, seed=0), numpy(network.posterior(PICTURES)), numpy(network(PICTURES))
     keras.tree.map_structure(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-4), after, before)
 
 
@@ -146,7 +153,7 @@ def test_codes_that_are_all_the_same_cannot_be_standardized():
 def test_presets(concept_dim, tmp_path):
     network = new_vae(concept_dim)
     wanted = 2 if concept_dim is None else CONCEPTS[:2]
-    expected = network.sample(wanted, seed=0)
+    expected = draw(network, wanted, seed=0)
     network.save_to_preset(tmp_path / "preset")
     for cls in (VAE, ConvAutoencoder):  # what takes an autoencoder takes this one
         opened = cls.from_preset(tmp_path / "preset")
@@ -155,7 +162,7 @@ def test_presets(concept_dim, tmp_path):
         assert opened.count_params() == network.count_params()
         for old, new in zip(network.get_weights(), opened.get_weights(), strict=True):
             np.testing.assert_array_equal(old, new)
-        np.testing.assert_array_equal(opened.sample(wanted, seed=0), expected)
+        np.testing.assert_array_equal(draw(opened, wanted, seed=0), expected)
     assert (opened.prior is None) == (concept_dim is None)
     half = VAE.from_preset(tmp_path / "preset", dtype="bfloat16")
     assert half.encoder.compute_dtype == half.decoder.compute_dtype == "bfloat16"
@@ -180,13 +187,28 @@ def test_whitening_of_concepts():
 
 def test_wrong_arguments_are_named(vae, conditional):
     with pytest.raises(ValueError, match="not conditional: give the number of pictures"):
-        vae.sample(CONCEPTS)
+        draw(vae, CONCEPTS)
     with pytest.raises(TypeError, match="the number of pictures must be an int"):
-        vae.sample(2.5)
+        draw(vae, 2.5)
     for wrong in (3, CONCEPTS[:, :5], CONCEPTS[0], CONCEPTS * np.nan):
-        with pytest.raises(ValueError, match=r"draws for concepts: give finite \(n, 32\)"):
-            conditional.sample(wrong)
+        with pytest.raises(ValueError, match=r"concepts must be finite \(n, 32\)"):
+            draw(conditional, wrong)
     with pytest.raises(ValueError, match="2 seeds for 3 pictures"):
-        conditional.sample(CONCEPTS, seed=[1, 2])
+        draw(conditional, CONCEPTS, seed=[1, 2])
     with pytest.raises(ValueError, match="temperature must be 0 or more"):
-        vae.sample(1, temperature=-1)
+        draw(vae, 1, temperature=-1)
+
+
+def test_a_conditional_vae_is_a_generator(conditional):
+    """Its stage behind a text encoder draws what it draws of the concepts."""
+    tiny = tiny_generator()
+    generator = Generator.from_stages(decoder=conditional, text_encoder=tiny)
+    prompts = ["a red apple", "a green apple"]
+    expected = draw(conditional, generator.encode_text(prompts), seed=3, temperature=0.5)
+    found = generator.generate(prompts, seed=3, temperature=0.5)
+    assert np.abs(found.astype(int) - expected).max() <= 1
+    assert set(generator.sweeps) == {"temperature", "best_of"}
+    with pytest.raises(NotImplementedError, match="use generate"):
+        generator.decode(CONCEPTS)
+    with pytest.raises(ValueError, match="concepts have 32 numbers, the VAE's prior takes 16"):
+        Generator.from_stages(decoder=new_vae(concept_dim=16), text_encoder=tiny)
