@@ -48,6 +48,13 @@ def number(kind, least=None, above=None, most=None):
     return read
 
 
+def existing_file(text):
+    """A type for `add_argument`: the path of a file that is there."""
+    if not Path(text).is_file():
+        raise argparse.ArgumentTypeError(f"there is no file {text}")
+    return Path(text)
+
+
 def training_parser(doc, name, defaults, changes=None):
     """The options that every training recipe has.
 
