@@ -1,11 +1,18 @@
 """What every network of this package shares: opening and saving presets, and networks made of networks."""
 
+import math
+import os
+from pathlib import Path
+
 import keras
 import keras_hub
 
 from keras_t2i.presets.registry import check_options
 from keras_t2i.presets.registry import find_preset
 from keras_t2i.presets.saving import save_preset
+from keras_t2i.utils.files import check_room
+from keras_t2i.utils.files import weights_in_memory
+from keras_t2i.utils.files import write_bytes
 
 
 class Backbone(keras_hub.models.Backbone):
@@ -56,6 +63,20 @@ class Backbone(keras_hub.models.Backbone):
     def save_to_preset(self, preset_dir, max_shard_size=10, *, weights_dtype="float32", card=None):
         """Save config and weights in a folder: see `keras_t2i.presets.saving.save_preset`."""
         save_preset(self, preset_dir, weights_dtype, card=card, max_shard_size=max_shard_size)
+
+    def save_weights(self, filepath, overwrite=True, max_shard_size=None):
+        """As Keras' method. A single file is there whole or not at all, and a full disk raises an OSError.
+
+        For parts of a file (`max_shard_size`), which Keras writes itself, room is looked for first.
+        """
+        if max_shard_size is not None:
+            needed = sum(math.prod(v.shape) * 4 for v in self.variables)
+            check_room(Path(filepath).parent, needed)
+        is_file = isinstance(filepath, str | os.PathLike) and str(filepath).endswith(".weights.h5")
+        if is_file and overwrite and max_shard_size is None:
+            write_bytes(filepath, weights_in_memory(self))
+        else:
+            super().save_weights(filepath, overwrite, max_shard_size)
 
 
 def _serialize(part):

@@ -13,6 +13,8 @@ import keras
 import keras_hub
 from keras_hub.src.utils import preset_utils
 
+from keras_t2i.utils.files import current_set
+
 PACKAGED = Path(__file__).parent
 OPTIONS_OF_ALL = {"dtype", "name", "trainable"}
 TRUSTED_MODULES = {"keras", "keras_hub", "keras_t2i", "builtins"}
@@ -66,6 +68,7 @@ def find_preset(preset, cls, check_class=True):
         folder = Path(preset).expanduser()
         if not folder.is_dir():
             raise ValueError(_unknown(preset, cls))
+        folder = current_set(folder)
         if not (folder / preset_utils.CONFIG_FILE).is_file():
             raise ValueError(f"The folder {folder} is not a preset: it has no {preset_utils.CONFIG_FILE}.")
         preset = str(folder)

@@ -1,15 +1,39 @@
 """Writing a preset: whole or not at all, and if wished at half the size."""
 
+import io
+import json
 import os
-import shutil
+import re
 from pathlib import Path
 
 import h5py
+import keras
 import keras_hub
 import numpy as np
 from keras_hub.src.utils import preset_utils
 
+from keras_t2i.utils.files import PARTIAL
+from keras_t2i.utils.files import current_set
+from keras_t2i.utils.files import replace_set
+from keras_t2i.utils.files import staged_folder
+from keras_t2i.utils.files import write_bytes
+from keras_t2i.utils.files import write_text
+
 ZEROED_BITS = {"float16": 0, "bfloat16": 3}  # float16 has 10 bits behind the point, bfloat16 has 7
+PRESET_FILES = (
+    preset_utils.CONFIG_FILE,
+    preset_utils.TASK_CONFIG_FILE,
+    preset_utils.PREPROCESSOR_CONFIG_FILE,
+    preset_utils.TOKENIZER_CONFIG_FILE,
+    preset_utils.METADATA_FILE,
+    preset_utils.MODEL_WEIGHTS_FILE,
+    preset_utils.TASK_WEIGHTS_FILE,
+    preset_utils.SHARDED_MODEL_WEIGHTS_CONFIG_FILE,
+    f"{preset_utils.TOKENIZER_ASSET_DIR}/vocabulary.json",
+    f"{preset_utils.TOKENIZER_ASSET_DIR}/merges.txt",
+)
+SHARD = re.compile(r"model_\d+\.weights\.h5")
+OF_NOBODY = re.compile(rf"\.git\w*|README\.md|LICEN[CS]E(\.\w+)?|{PARTIAL.pattern}")  # a new repository
 
 _being_written = set()  # a task saves its backbone into the folder it is itself being written to
 
@@ -17,12 +41,18 @@ _being_written = set()  # a task saves its backbone into the folder it is itself
 def save_preset(model, folder, weights_dtype="float32", card=None, preprocessor=None, max_shard_size=10):
     """Save a Backbone or Task in KerasHub's preset format.
 
-    Everything is written to a folder beside the target and renamed at the end, so what is there is
-    a whole preset, the old or the new one. Prints nothing.
+    An earlier preset in the folder is replaced file by file; other files there, such as those of git, a
+    person's README.md (unless there is a `card`) or sources, stay. Links to the folder are followed.
+
+    At any moment, a kill leaves the old preset or the new one, whole, for `from_preset` of this package: see
+    `keras_t2i.utils.files.replace_set`. For a reader that is not of this package, such as
+    `keras_hub.models.Backbone.from_preset`, a kill in the few milliseconds in which files are put in their
+    places can leave a folder without config.json, which it refuses; never files of both. Saving again mends
+    that. Prints nothing.
 
     Args:
         model: a `Backbone` or a `Task`; a task brings its preprocessor.
-        folder: `str` or `pathlib.Path`. An earlier preset there is replaced.
+        folder: `str` or `pathlib.Path`.
         weights_dtype: `"float32"`; `"float16"` for half the size (relative precision 5e-4); `"bfloat16"` for
             two fifths (4e-3), as float16 whose last bits are zero: HDF5 has no bfloat16. A model loads in its
             own dtype either way.
@@ -31,39 +61,44 @@ def save_preset(model, folder, weights_dtype="float32", card=None, preprocessor=
         max_shard_size: GB a weights file may have.
 
     Raises:
-        FileExistsError: `folder` holds files that are not a preset's.
+        FileExistsError: `folder` holds something, and no preset of this package; files of git, a README.md
+            and a licence do not count.
+        OSError: the disk is full, or nothing can be written there.
         ValueError: a weight doesn't fit into float16, or `weights_dtype` is another one.
     """
     if weights_dtype not in ("float32", *ZEROED_BITS):
         raise ValueError(f'weights_dtype must be "float32", "float16" or "bfloat16", got {weights_dtype!r}')
-    folder = Path(folder).expanduser().absolute()
+    folder = Path(os.path.realpath(Path(folder).expanduser()))
     if folder in _being_written:
         preset_utils.get_preset_saver(str(folder)).save_backbone(model, max_shard_size=max_shard_size)
         return
-    if folder.exists() and not _may_replace(folder):
-        raise FileExistsError(f"{folder} is not empty and not a preset: choose another folder.")
-
-    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
-    _being_written.add(temporary)
-    try:
-        saver = preset_utils.get_preset_saver(str(temporary))
-        if isinstance(model, keras_hub.models.Task):
-            saver.save_task(model, max_shard_size=max_shard_size)
-        else:
-            saver.save_backbone(model, max_shard_size=max_shard_size)
-            if preprocessor is not None:
-                saver.save_preprocessor(preprocessor)
+    _check_is_ours(folder, model)
+    with staged_folder(folder) as staged:
+        _being_written.add(staged)
+        try:
+            saver = preset_utils.get_preset_saver(str(staged))
+            if isinstance(model, keras_hub.models.Task):
+                saver.save_task(model, max_shard_size=max_shard_size)
+            else:
+                saver.save_backbone(model, max_shard_size=max_shard_size)
+                if preprocessor is not None:
+                    saver.save_preprocessor(preprocessor)
+        finally:
+            _being_written.discard(staged)
         if weights_dtype != "float32":
-            for file in temporary.glob("*.weights.h5"):
+            for file in staged.glob("*.weights.h5"):
                 to_float16(file, ZEROED_BITS[weights_dtype])
         if card is not None:
-            (temporary / preset_utils.README_FILE).write_text(card, encoding="utf-8")
-        _replace(temporary, folder)
-    finally:
-        _being_written.discard(temporary)
-        shutil.rmtree(temporary, ignore_errors=True)
+            write_text(staged / preset_utils.README_FILE, card)
+        inert = {preset_utils.README_FILE, preset_utils.METADATA_FILE}
+        replace_set(folder, staged, own=preset_files, index=preset_utils.CONFIG_FILE, inert=inert)
+
+
+def preset_files(folder):
+    """The files in a preset's folder that make the preset, relative names; not its README.md."""
+    folder = Path(folder)
+    shards = [file.name for file in folder.glob("model_*.weights.h5") if SHARD.fullmatch(file.name)]
+    return [name for name in PRESET_FILES if (folder / name).is_file()] + shards
 
 
 def to_float16(file, zeroed_bits=0):
@@ -76,9 +111,8 @@ def to_float16(file, zeroed_bits=0):
     Raises:
         ValueError: a number is too large for float16 (65,504), or is not finite; names where.
     """
-    file = Path(file)
-    temporary = file.with_name(file.name + ".partial")
-    with h5py.File(file) as source, h5py.File(temporary, "w", libver="latest") as target:
+    file, memory = Path(file), io.BytesIO()
+    with h5py.File(file) as source, h5py.File(memory, "w", libver="latest") as target:
         target.attrs.update(source.attrs)
 
         def copy(name, item):
@@ -100,7 +134,7 @@ def to_float16(file, zeroed_bits=0):
             copied.attrs.update(item.attrs)
 
         source.visititems(copy)
-    temporary.replace(file)
+    write_bytes(file, memory.getbuffer())
 
 
 def rounded(values, bits):
@@ -111,15 +145,28 @@ def rounded(values, bits):
     return (whole & np.uint16(0x10000 - (1 << bits))).view("float16").reshape(np.shape(values))
 
 
-def _may_replace(folder):
-    return folder.is_dir() and ((folder / preset_utils.CONFIG_FILE).is_file() or not any(folder.iterdir()))
-
-
-def _replace(temporary, folder):
+def _check_is_ours(folder, model):
+    """Raise a FileExistsError if a preset must not be put into this folder, as what is there is another's."""
     if not folder.exists():
-        temporary.replace(folder)
         return
-    old = folder.with_name(f".{folder.name}.{os.getpid()}.old")
-    folder.replace(old)
-    temporary.replace(folder)
-    shutil.rmtree(old, ignore_errors=True)
+    if not folder.is_dir():
+        raise FileExistsError(f"{folder} is a file: choose a folder for the preset.")
+    config_file = current_set(folder) / preset_utils.CONFIG_FILE
+    others = [e.name for e in folder.iterdir() if not OF_NOBODY.fullmatch(e.name)]
+    if not config_file.exists():
+        if others:
+            raise FileExistsError(
+                f"{folder} is not empty and not a preset (there is {min(others)}): choose another folder."
+            )
+        return
+    try:
+        config = json.loads(config_file.read_text(encoding="utf-8"))
+        name = config["registered_name"]
+    except (ValueError, KeyError, TypeError):
+        name = None
+    mine = keras.saving.get_registered_name(type(getattr(model, "backbone", model)))
+    if not (isinstance(name, str) and name.startswith("keras_t2i>")) and name != mine:
+        raise FileExistsError(
+            f"{folder} is not empty and not a preset of keras_t2i ({preset_utils.CONFIG_FILE} is another's, "
+            "or damaged): choose another folder."
+        )

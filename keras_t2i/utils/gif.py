@@ -1,11 +1,11 @@
 """A picture that evolves, as a file: a GIF that moves, or a strip of pictures side by side."""
 
-import os
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from keras_t2i.utils.files import atomic_file
 from keras_t2i.utils.images import make_grid
 from keras_t2i.utils.images import save_png
 
@@ -38,13 +38,8 @@ def save_frames(frames, file, scale=8, milliseconds=100, hold=1500):
     palette = Image.fromarray(together).quantize(256, dither=Image.Dither.NONE)
     images = [Image.fromarray(one).quantize(palette=palette, dither=Image.Dither.NONE) for one in large]
     durations = [milliseconds] * (len(images) - 1) + [hold]
-    file.parent.mkdir(parents=True, exist_ok=True)
-    temporary = file.with_name(f".{os.getpid()}.partial.gif")
-    try:
+    with atomic_file(file) as opened:
         images[0].save(
-            temporary, format="GIF", save_all=True, append_images=images[1:], duration=durations, loop=0
+            opened, format="GIF", save_all=True, append_images=images[1:], duration=durations, loop=0
         )
-        temporary.replace(file)
-    finally:
-        temporary.unlink(missing_ok=True)
     return file

@@ -1,12 +1,13 @@
 """Pictures as arrays: between numbers for people and numbers for networks, side by side, into files."""
 
 import math
-import os
 from pathlib import Path
 
 import numpy as np
 from keras import ops
 from PIL import Image
+
+from keras_t2i.utils.files import atomic_file
 
 
 def to_float(pictures):
@@ -80,11 +81,6 @@ def save_png(picture, file):
         raise ValueError(f"The name of the picture must end in .png, got {file.name!r}")
     if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[-1] != 3:
         raise ValueError(f"picture must be uint8 (h, w, 3), got {picture.dtype} {picture.shape}")
-    file.parent.mkdir(parents=True, exist_ok=True)
-    temporary = file.with_name(f".{os.getpid()}.partial.png")
-    try:
-        Image.fromarray(picture).save(temporary, format="PNG")
-        temporary.replace(file)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with atomic_file(file) as opened:
+        Image.fromarray(picture).save(opened, format="PNG")
     return file

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_t2i.utils.files import atomic_file
+
 
 def cache_dir():
     """The folder of all caches: `KERAS_T2I_CACHE`, or `~/.cache/keras_t2i`, or else a temporary one."""
@@ -50,19 +52,12 @@ def load_cached(path, key):
 def save_cached(path, key, pictures, facts):
     """Writes an array and facts (JSON) to `path`, whole or not at all; warns if it cannot be done."""
     facts = np.frombuffer(json.dumps({"key": key, "facts": facts}).encode(), dtype="uint8")
-    temporary = None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".tmp", delete=False) as file:
-            temporary = Path(file.name)
+        with atomic_file(path) as file:
             np.savez(file, pictures=pictures, facts=facts)
-        temporary.replace(path)
     except OSError as error:
         warnings.warn(
             f"No cache was written, so the next start takes as long as this one: {error}. "
             "KERAS_T2I_CACHE names another folder for it.",
             stacklevel=2,
         )
-    finally:
-        if temporary:
-            temporary.unlink(missing_ok=True)

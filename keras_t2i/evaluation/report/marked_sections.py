@@ -1,10 +1,8 @@
 """Puts generated text between two markers of a Markdown file, and touches nothing else there."""
 
-import contextlib
-import os
-import shutil
-import tempfile
 from pathlib import Path
+
+from keras_t2i.utils.files import write_text
 
 
 def _markers(marker):
@@ -27,7 +25,7 @@ def replace_between_markers(path, marker, text):
             f"{path} must have each of these lines once, in this order; add them where the text belongs:\n"
             f"{begin}\n{end}"
         )
-    _write(path, old[: old.index(begin)] + _section(marker, text, old) + old[old.index(end) + len(end) :])
+    write_text(path, old[: old.index(begin)] + _section(marker, text, old) + old[old.index(end) + len(end) :])
 
 
 def append_section(path, marker, text):
@@ -43,7 +41,7 @@ def append_section(path, marker, text):
     else:
         line = "\r\n" if "\r\n" in old else "\n"
         body = old.rstrip()
-        _write(path, f"{body}{2 * line if body else ''}{_section(marker, text, old)}{line}")
+        write_text(path, f"{body}{2 * line if body else ''}{_section(marker, text, old)}{line}")
 
 
 def _section(marker, text, old):
@@ -53,15 +51,3 @@ def _section(marker, text, old):
     # Markdown takes a table for one only where a blank line stands before it.
     section = "\n".join([begin, "", *text.strip().splitlines(), "", end])
     return section.replace("\n", "\r\n") if "\r\n" in old else section
-
-
-def _write(path, text):
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(text.encode("utf-8"))
-        shutil.copymode(path, name)
-        Path(name).replace(path)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            Path(name).unlink()

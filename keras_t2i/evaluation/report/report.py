@@ -23,7 +23,6 @@ applies when they are shown. Whatever is unknown is null or left out. A PNG is a
 import json
 import math
 import numbers
-import shutil
 from pathlib import Path
 from pathlib import PurePosixPath
 
@@ -33,6 +32,9 @@ from PIL import Image
 from keras_t2i.evaluation.report.page import page
 from keras_t2i.evaluation.report.values import pictures_of
 from keras_t2i.evaluation.report.values import value_text
+from keras_t2i.utils.files import move_file
+from keras_t2i.utils.files import staged_folder
+from keras_t2i.utils.files import write_text
 from keras_t2i.utils.images import save_png
 
 VERSION = 1
@@ -169,19 +171,12 @@ def write_report(report, pictures, folder):
     missing = [path for path in pictures_of(report) if path not in shown]
     if missing:
         raise ValueError(f"The report names {len(missing)} pictures that are not given: {missing[:3]}")
-    folder.mkdir(parents=True, exist_ok=True)
-    staging = folder / ".report.partial"
-    shutil.rmtree(staging, ignore_errors=True)  # of a run that was killed
-    staging.mkdir()
-    try:
+    with staged_folder(folder) as staging:
         for path, picture in pictures.items():
             save_png(picture, staging / path)
         text = json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-        (staging / "report.json").write_text(text, encoding="utf-8")
-        (staging / "report.html").write_text(page(report, shown), encoding="utf-8")
+        write_text(staging / "report.json", text)
+        write_text(staging / "report.html", page(report, shown))
         for path in (*pictures, "report.json", "report.html"):
-            (folder / path).parent.mkdir(parents=True, exist_ok=True)
-            (staging / path).replace(folder / path)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
+            move_file(staging / path, folder / path)
     return folder / "report.html"

@@ -63,10 +63,11 @@ def test_a_full_disk_leaves_the_old_report(tmp_path, monkeypatch, broken, error)
 
 
 def test_what_a_kill_left_is_cleared(tmp_path):
-    (tmp_path / ".report.partial" / "grids").mkdir(parents=True)
-    (tmp_path / ".report.partial" / "grids" / "half.png").write_bytes(b"half")
+    left = tmp_path / ".keras_t2i-0123456789ab.partial"
+    (left / "grids").mkdir(parents=True)
+    (left / "grids" / "half.png").write_bytes(b"half")
     write_report(*example(), tmp_path)
-    assert not (tmp_path / ".report.partial").exists()
+    assert not left.exists()
 
 
 def test_files_are_renamed_not_written_over(tmp_path):
