@@ -1,7 +1,9 @@
 """Batches of captioned pictures as a pure function of (seed, step)."""
 
 import functools
+import hashlib
 import itertools
+import json
 import math
 import warnings
 
@@ -61,7 +63,7 @@ class Pipeline(keras.utils.PyDataset):
         training=True,
     ):
         super().__init__()
-        self.data = data
+        self.data, self.preprocessor = data, preprocessor
         self.batch_size = int(batch_size)
         self.seed = seed
         self.augmentations = tuple(augmentations)
@@ -170,6 +172,32 @@ class Pipeline(keras.utils.PyDataset):
                 phrasings = phrasings + (draws * self.phrasing_counts[indices]).astype("int64")
             batch |= {name: rows[phrasings] for name, rows in tables.items()}
         return batch
+
+    def fingerprint(self):
+        """Digests of the pictures, captions and word pieces: what a resumed run must find the same.
+
+        Of `image_features` and `caption_features` the names and shapes count: networks computed them, and not
+        to the last bit the same at each start.
+
+        Returns:
+            dict of strings.
+        """
+        features = {**self.image_features, **self.caption_features}
+        shapes = sorted((name, rows.shape) for name, rows in features.items())
+        parts = {
+            "pictures": [self.data.pictures, self.groups, *self.larger],
+            "captions": [json.dumps(self.data.captions).encode()],
+            "features": [json.dumps(shapes).encode()],
+            "word pieces": [] if self.token_table is None else [self.token_table],
+        }
+        digests = {}
+        for name, values in parts.items():
+            digest = hashlib.blake2b(digest_size=16)
+            for value in values:
+                digest.update(str(np.shape(value)).encode())
+                digest.update(value if isinstance(value, bytes) else np.ascontiguousarray(value).data)
+            digests[name] = digest.hexdigest()
+        return digests
 
     def start_at(self, epoch):
         """Makes `self[i]` the batch of step `epoch * len(self) + i`."""

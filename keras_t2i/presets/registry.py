@@ -5,7 +5,9 @@ register a preset.
 """
 
 import difflib
+import hashlib
 import inspect
+import itertools
 import json
 from pathlib import Path
 
@@ -13,6 +15,7 @@ import keras
 import keras_hub
 from keras_hub.src.utils import preset_utils
 
+from keras_t2i.presets.saving import PRESET_FILES
 from keras_t2i.utils.files import current_set
 
 PACKAGED = Path(__file__).parent
@@ -93,6 +96,32 @@ def find_preset(preset, cls, check_class=True):
         held = config.get("class_name", "another kind of model")
         raise ValueError(f"The preset {preset} holds a {held}; {cls.__name__} needs a {wanted[0].__name__}.")
     return preset
+
+
+def preset_fingerprint(preset):
+    """A digest of the files of a preset: another one once it is trained anew or changed.
+
+    Args:
+        preset: a registered name, a folder, or a `scheme://` handle, of any class.
+
+    Returns:
+        str of hexadecimal digits. The card and the date of saving do not count.
+    """
+    if preset in preset_utils.BUILTIN_PRESETS or "://" in str(preset):
+        preset = str(preset)
+    else:
+        preset = str(current_set(Path(preset).expanduser()))
+    names = [name for name in PRESET_FILES if name != preset_utils.METADATA_FILE]
+    names = [name for name in names if preset_utils.check_file_exists(preset, name)]
+    if preset_utils.SHARDED_MODEL_WEIGHTS_CONFIG_FILE in names:
+        index = preset_utils.load_json(preset, preset_utils.SHARDED_MODEL_WEIGHTS_CONFIG_FILE)
+        parts = [[part] if isinstance(part, str) else part for part in index["weight_map"].values()]
+        names += sorted(set(itertools.chain(*parts)))
+    whole = hashlib.sha256()
+    for name in names:
+        with Path(preset_utils.get_file(preset, name)).open("rb") as file:
+            whole.update(f"{name} {hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
+    return whole.hexdigest()
 
 
 def load_part(cls, preset, options):

@@ -7,17 +7,20 @@ proportion to how long training has lasted. Its width is the standard deviation 
 """
 
 import re
+import time
 import warnings
+import zipfile
 from pathlib import Path
 
 import keras
 import numpy as np
 from keras import ops
 
-from keras_t2i.training.callbacks import write_atomically
 from keras_t2i.training.objective import Objective
 from keras_t2i.training.objective import copy
 from keras_t2i.training.objective import freeze
+from keras_t2i.utils.files import atomic_file
+from keras_t2i.utils.files import remove_file
 
 WIDEST = 12**-0.5  # of the plain mean of all steps, whose exponent is 0
 
@@ -78,19 +81,24 @@ class SaveSnapshots(keras.callbacks.Callback):
     def __init__(self, folder, every=1, epochs=None):
         super().__init__()
         self.folder, self.every, self.epochs = Path(folder), every, epochs
+        self.run = ""
+
+    def on_train_begin(self, logs=None):
+        """A new run begins without averages of another; a resumed one without those after its state."""
+        self.run = begin_snapshots(self.folder, int(self.model.steps))
 
     def on_epoch_end(self, epoch, logs=None):
         if (epoch + 1) % self.every and epoch + 1 != self.epochs:
             return
         try:
             for width, average in zip(self.model.widths, self.model.averages, strict=True):
-                save_snapshot(self.folder, average.get_weights(), int(self.model.steps), width)
+                save_snapshot(self.folder, average.get_weights(), int(self.model.steps), width, self.run)
         except OSError as error:
             warnings.warn(f"could not save an average ({error}); training goes on", stacklevel=2)
 
 
-def save_snapshot(folder, weights, step, width):
-    """Write one average, a list of arrays; floats become float16 where they fit."""
+def save_snapshot(folder, weights, step, width, run=""):
+    """Write one average of a run, a list of arrays; floats become float16 where they fit."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     arrays = {}
@@ -99,21 +107,53 @@ def save_snapshot(folder, weights, step, width):
             half = np.asarray(weight).astype("float16")
         arrays[f"weight{i:04d}"] = half if np.isfinite(half).all() else weight
     file = folder / f"step_{step:08d}_width_{width:.3f}.npz"
-    write_atomically(file, lambda path: np.savez(path, **arrays))
+    with atomic_file(file) as opened:
+        np.savez(opened, run=np.array(run), **arrays)
+
+
+def begin_snapshots(folder, step):
+    """Remove what other runs stored, and what was stored after `step`; returns the name of the run.
+
+    Only files that `save_snapshot` named go. A run that begins, at step 0, gets a new name.
+    """
+    stored = _stored(folder)
+    run = f"{time.time_ns():020d}" if step == 0 else max((s[3] for s in stored if s[0] <= step), default="")
+    try:
+        for later, _, file, other in stored:
+            if later > step or other != run:
+                remove_file(file)
+    except OSError as error:
+        warnings.warn(f"averages of another run stay in {folder} ({error})", stacklevel=2)
+    return run or f"{time.time_ns():020d}"
 
 
 def snapshots(folder):
-    """What a folder holds: a list of (step, width, file), the earliest first.
+    """What a folder holds of the run that began last: a list of (step, width, file), the earliest first.
 
     Raises: FileNotFoundError where there is none.
     """
+    stored = _stored(folder)
+    if not stored:
+        raise FileNotFoundError(f"{folder} holds no averages: see SaveSnapshots")
+    last = max(run for *_, run in stored)
+    return [(step, width, file) for step, width, file, run in stored if run == last]
+
+
+def _stored(folder):
     found = []
     for file in sorted(Path(folder).glob("step_*_width_*.npz")):
-        step, width = re.fullmatch(r"step_(\d+)_width_([\d.]+)", file.stem).groups()
-        found.append((int(step), float(width), file))
-    if not found:
-        raise FileNotFoundError(f"{folder} holds no averages: see SaveSnapshots")
+        name = re.fullmatch(r"step_(\d+)_width_([\d.]+)", file.stem)
+        if name:
+            found.append((int(name[1]), float(name[2]), file, _run_of(file)))
     return found
+
+
+def _run_of(file):
+    try:
+        with np.load(file, allow_pickle=False) as arrays:
+            return str(arrays["run"])
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return ""  # of no run, or damaged
 
 
 def inner_products(steps, exponents, other_steps, other_exponents):
@@ -172,6 +212,7 @@ def reconstruct(folder, width, step=None):
     total = None
     for share, file in zip(coefficients(steps, widths, steps[-1], width), files, strict=True):
         with np.load(file, allow_pickle=False) as arrays:
-            parts = [share * arrays[name].astype("float64") for name in sorted(arrays.files)]
+            names = sorted(name for name in arrays.files if name != "run")
+            parts = [share * arrays[name].astype("float64") for name in names]
         total = parts if total is None else [t + p for t, p in zip(total, parts, strict=True)]
     return [weight.astype("float32") for weight in total]

@@ -8,6 +8,7 @@ import keras
 
 from keras_t2i.data import load
 from keras_t2i.data import load_openmoji
+from keras_t2i.utils.files import check_apart
 
 SMOKE_PICTURES = 48
 
@@ -62,7 +63,12 @@ def training_parser(description, name, epochs, batch_size, learning_rate):
 
 
 def prepare(args):
-    """Seed everything, shrink what `--smoke` shrinks; returns what a resumed run must have the same."""
+    """Seed everything, shrink what `--smoke` shrinks; returns what a resumed run must have the same.
+
+    Raises: ValueError where `--output` is, holds or lies in the folder of the pictures.
+    """
+    if args.data not in ("openmoji", "emoji"):  # then it is a folder
+        check_apart(args.output, args.data)
     keras.utils.set_random_seed(args.seed)
     if args.smoke:
         args.epochs, args.batch_size = 2, 8

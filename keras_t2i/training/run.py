@@ -2,7 +2,6 @@
 
 import math
 import resource
-import shutil
 import statistics
 import sys
 import time
@@ -11,10 +10,14 @@ from pathlib import Path
 import keras
 
 from keras_t2i.data.pipeline import SetPipelineEpoch
-from keras_t2i.training.callbacks import Checkpoint
+from keras_t2i.training.callbacks import Logs
 from keras_t2i.training.callbacks import PictureGrid
 from keras_t2i.training.callbacks import ProgressLine
-from keras_t2i.training.callbacks import StopOnNonFinite
+from keras_t2i.training.checkpoint import Checkpoint
+from keras_t2i.training.checkpoint import StopOnNonFinite
+from keras_t2i.training.run_folder import keep_tokenizer
+from keras_t2i.training.run_folder import open_run
+from keras_t2i.training.run_folder import resume_key
 
 PROBE_STEPS = 6
 
@@ -30,10 +33,12 @@ def train(
     settings=None,
     restart=False,
     callbacks=(),
+    presets=(),
 ):
     """Train a compiled objective, or go on where an interrupted run of the same settings stopped.
 
     Prints the cost first. Writes below `folder`: `state/` (resume), `logs/` (TensorBoard), `pictures/`.
+    All that this process writes there from now on, be it a preset, is listed in `state/written.jsonl`.
 
     Args:
         objective: compiled `Objective`.
@@ -44,25 +49,29 @@ def train(
         draw: optional function of the objective to a uint8 picture `(h, w, 3)`, for the grids.
         picture_every: int, epochs between two grids.
         settings: dict, JSON-able, that must be the same to resume.
-        restart: bool, throw an earlier run in `folder` away.
+        restart: bool, throw an earlier run in `folder` away: what it wrote, by the list that it kept, and
+            nothing else.
         callbacks: further Keras callbacks. What they add to an epoch's logs is written and returned.
+        presets: names, folders or handles of the presets that went into the objective. If their files, the
+            data or the versions of this package and Keras change, the run is not resumed.
 
     Returns:
         dict: `seconds` and `seconds_per_step` of this call, and the last epoch's metrics.
 
     Raises:
-        ValueError: `folder` holds a run of other settings.
+        ValueError: `folder` holds a run of other settings, data, presets or versions, a damaged one, or, with
+            `restart`, files that are of no run; the message says what to do.
         FloatingPointError: the loss was not a finite number; the last good weights are in place.
     """
     folder = Path(folder)
-    if restart and folder.exists():
-        shutil.rmtree(folder)
-    settings = {**(settings or {}), "backend": keras.config.backend(), "steps_per_epoch": len(pipeline)}
-    checkpoint = Checkpoint(folder / "state", settings)
+    open_run(folder, restart)
+    checkpoint = Checkpoint(folder / "state", resume_key(settings or {}, pipeline, validation, presets))
     if not objective.built:  # a saved state can only be loaded into what is built
         objective.build()
     objective.optimizer.build(objective.trainable_variables)
     done = checkpoint.restore(objective, len(pipeline))
+    if not done:
+        keep_tokenizer(folder, pipeline.preprocessor)
     if done:
         print(f"Resuming {folder} after epoch {min(done, epochs)} of {epochs}.", file=sys.stderr)
     if done >= epochs:
@@ -82,7 +91,7 @@ def train(
         callbacks=[
             SetPipelineEpoch(pipeline),
             *callbacks,
-            keras.callbacks.TensorBoard(folder / "logs", write_graph=False, update_freq="epoch"),
+            Logs(folder / "logs"),
             ProgressLine(epochs, len(pipeline), done),
             *extra,
             checkpoint,

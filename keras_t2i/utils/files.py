@@ -83,6 +83,11 @@ def write_text(path, text):
     write_bytes(path, text.encode("utf-8"))
 
 
+def remove_file(path):
+    """Remove one file, if it is there."""
+    Path(path).unlink(missing_ok=True)
+
+
 def weights_in_memory(model):
     """What `model.save_weights` writes, as a memory view of an HDF5 file's bytes.
 

@@ -9,6 +9,7 @@ from tiny_objectives import tiny_pipeline
 from keras_t2i.data import SetPipelineEpoch
 from keras_t2i.training.averages import PowerAveraged
 from keras_t2i.training.averages import SaveSnapshots
+from keras_t2i.training.averages import begin_snapshots
 from keras_t2i.training.averages import coefficients
 from keras_t2i.training.averages import exponent
 from keras_t2i.training.averages import inner_products
@@ -189,3 +190,31 @@ def test_a_full_disk_does_not_stop_the_run(trained, monkeypatch, tmp_path):
     with pytest.warns(UserWarning, match="could not save an average.*No space left"):
         saver.on_epoch_end(0)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_averages_of_another_run_are_not_mixed_in(tmp_path):
+    first = begin_snapshots(tmp_path, 0)
+    save_snapshot(tmp_path, [np.float32([7])], 100, 0.1, first)
+    (tmp_path / "step_mine_width_0.npz").write_text("mine")
+    save_snapshot(tmp_path, [np.float32([7])], 300, 0.1, begin_snapshots(tmp_path, 0) + "0")  # left in place
+    run = begin_snapshots(tmp_path, 0)
+    assert [p.name for p in tmp_path.iterdir()] == ["step_mine_width_0.npz"]
+    save_snapshot(tmp_path, [np.float32([7])], 300, 0.1, first)  # as if it could not be removed
+    for step in (100, 200):
+        save_snapshot(tmp_path, [np.float32([step])], step, 0.1, run)
+    assert [step for step, _, _ in snapshots(tmp_path)] == [100, 200]
+    assert reconstruct(tmp_path, 0.1) == [200]
+    assert begin_snapshots(tmp_path, 100) == run  # a resumed run goes on, from its state
+    assert [p.name for p in sorted(tmp_path.glob("*0.100.npz"))] == ["step_00000100_width_0.100.npz"]
+
+
+def test_a_new_run_begins_without_averages(trained, tmp_path):
+    save_snapshot(tmp_path, [np.float32([7])], 1, 0.1, "another")
+    saver = SaveSnapshots(tmp_path)
+    saver.set_model(SimpleNamespace(steps=0))
+    saver.on_train_begin()
+    assert list(tmp_path.iterdir()) == []
+    saver.set_model(trained.objective)
+    saver.on_epoch_end(0)
+    saver.on_train_begin()  # at step 12, again
+    assert [step for step, _, _ in snapshots(tmp_path)] == [12, 12]

@@ -1,28 +1,17 @@
 import shutil
 from types import SimpleNamespace
 
+import keras
 import numpy as np
 import pytest
 from PIL import Image
 
-from keras_t2i.training.callbacks import Checkpoint
+from keras_t2i.training.callbacks import Logs
 from keras_t2i.training.callbacks import Measure
 from keras_t2i.training.callbacks import PictureGrid
-from keras_t2i.training.callbacks import StopOnNonFinite
-from keras_t2i.training.callbacks import write_atomically
-
-
-def test_a_file_is_written_whole_or_not_at_all(tmp_path):
-    file = tmp_path / "state.txt"
-    write_atomically(file, lambda path: path.write_text("one"))
-
-    def fail(path):
-        path.write_text("tw")
-        raise OSError("disk gone")
-
-    with pytest.raises(OSError, match="disk gone"):
-        write_atomically(file, fail)
-    assert file.read_text() == "one" and list(tmp_path.iterdir()) == [file]
+from keras_t2i.training.checkpoint import Checkpoint
+from keras_t2i.training.checkpoint import StopOnNonFinite
+from keras_t2i.training.checkpoint import differences
 
 
 @pytest.fixture
@@ -33,7 +22,7 @@ def model():
         trainable_variables=[weight], weights=[weight], variables=[weight], stop_training=False
     )
     model.optimizer = SimpleNamespace(variables=[weight])
-    model.save_weights = lambda path: path.write_bytes(weight.tobytes())
+    model.save_weights = lambda file: file.write(weight.tobytes())
     model.set_weights = lambda values: weight.__setitem__(slice(None), values[0])
     return model
 
@@ -50,12 +39,116 @@ def test_a_state_that_is_not_finite_is_not_kept(model, tmp_path):
 
 
 def test_room_on_the_disk_is_looked_for_first(model, tmp_path, monkeypatch):
-    monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=100))
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(total=1000, free=10))
     checkpoint = Checkpoint(tmp_path)
     checkpoint.set_model(model)
     with pytest.warns(UserWarning, match="could not save the run's state.*training goes on"):
         checkpoint.on_epoch_end(0, {"loss": 1.0})
     assert not list(tmp_path.iterdir())
+
+
+def objective_with(model):
+    model.steps, model.loaded = 6, []
+    model.load_weights = lambda file: model.loaded.append(file.read_bytes())
+    return model
+
+
+@pytest.fixture
+def saved(model, tmp_path):
+    """A state of two epochs, and the states of both."""
+    checkpoint, states = Checkpoint(tmp_path, {"size": 3}), []
+    checkpoint.restore(model, 3)
+    checkpoint.set_model(model)
+    for epoch in range(2):
+        model.trainable_variables[0][0] = epoch
+        checkpoint.on_epoch_end(epoch, {"loss": 1.0})
+        states.append(checkpoint.state_file.read_bytes())
+    return checkpoint, states
+
+
+def test_a_state_whose_digest_fits_is_loaded(model, saved, tmp_path):
+    checkpoint, (first, second) = saved
+    assert Checkpoint(tmp_path, {"size": 3}).restore(objective_with(model), 3) == 2
+    assert model.loaded == [second]
+    checkpoint.state_file.write_bytes(first)  # as a kill between digest and state leaves it
+    again = Checkpoint(tmp_path, {"size": 3})
+    again.restore(model, 3)
+    assert model.loaded == [second, first]
+    again.set_model(model)
+    again.on_epoch_end(1, {"loss": 1.0})
+    Checkpoint(tmp_path, {"size": 3}).restore(model, 3)
+    checkpoint.digest_file.unlink()
+    with pytest.warns(UserWarning, match="may be damaged"):
+        Checkpoint(tmp_path, {"size": 3}).restore(model, 3)
+
+
+def test_a_flipped_bit_of_the_state_is_found(model, saved, tmp_path):
+    checkpoint, (_, content) = saved
+    for byte in range(len(content)):
+        damaged = bytearray(content)
+        damaged[byte] ^= 1
+        checkpoint.state_file.write_bytes(damaged)
+        with pytest.raises(ValueError, match=r"state\.weights\.h5 is damaged.*--restart"):
+            Checkpoint(tmp_path, {"size": 3}).restore(objective_with(model), 3)
+    assert model.loaded == []
+
+
+@pytest.mark.parametrize("text", ["", '{"size": 3', "[3]", "\0", None])
+def test_damaged_settings_are_named(model, saved, tmp_path, text):
+    file = saved[0].settings_file
+    file.unlink() if text is None else file.write_text(text)
+    with pytest.raises(ValueError, match=r"settings\.json is damaged or missing.*Delete the folder"):
+        Checkpoint(tmp_path, {"size": 3}).restore(objective_with(model), 3)
+
+
+def test_a_state_of_other_networks_is_named(model, saved, tmp_path):
+    def fails(file):
+        raise ValueError("Layer 'dense' expected 2 variables")
+
+    model.load_weights = fails
+    with pytest.raises(ValueError, match=r"does not fit the networks.*--restart"):
+        Checkpoint(tmp_path, {"size": 3}).restore(model, 3)
+
+
+def test_differences_are_named():
+    there = {"a": 1, "data": {"pictures": 32 * "0", "captions": 32 * "1"}, "keras": "3.15"}
+    here = {"a": 1, "data": {"pictures": 32 * "2", "captions": 32 * "1"}, "keras": "3.16", "b": [1]}
+    assert differences(there, here) == [
+        "b: None there, [1] here",
+        "data pictures: changed since the run began",
+        "keras: 3.15 there, 3.16 here",
+    ]
+    assert differences(there, there) == []
+
+
+@pytest.fixture
+def fit():
+    """A function that trains two numbers for three epochs, with callbacks."""
+    model = keras.Sequential([keras.layers.Input((3,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    data = np.ones((2, 3)), np.ones((2, 1))
+    options = {"validation_data": data, "verbose": 0, "epochs": 3}
+    return lambda *callbacks: model.fit(*data, callbacks=callbacks, **options)
+
+
+def test_logs_that_cannot_be_written_are_warned_about_once(fit, tmp_path):
+    (tmp_path / "logs").write_text("a file, not a folder")
+    with pytest.warns(UserWarning, match=r"could not write .*logs.*training goes on") as warned:
+        history = fit(Logs(tmp_path / "logs"))
+    assert len(history.history["val_loss"]) == 3
+    assert len([w for w in warned if "could not write" in str(w.message)]) == 1
+
+
+def test_a_full_disk_under_the_logs_does_not_stop_the_run(fit, tmp_path):
+    resource = pytest.importorskip("resource")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (150, limits[1]))
+    try:
+        with pytest.warns(UserWarning, match="training goes on"):
+            history = fit(Logs(tmp_path / "logs"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert len(history.history["loss"]) == 3
 
 
 @pytest.mark.parametrize(

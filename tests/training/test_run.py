@@ -1,3 +1,4 @@
+import errno
 import math
 import os
 import signal
@@ -13,13 +14,22 @@ from killed_run import EPOCHS
 from killed_run import STEPS
 from killed_run import objective_and_pipeline
 from PIL import Image
+from tiny_objectives import tiny_autoencoder
 from tiny_objectives import tiny_pipeline
 
+from keras_t2i.models import ConvAutoencoder
+from keras_t2i.models import TextToImagePreprocessor
+from keras_t2i.training import run_folder
 from keras_t2i.training.run import in_words
 from keras_t2i.training.run import peak_memory
 from keras_t2i.training.run import time_a_step
 from keras_t2i.training.run import train
+from keras_t2i.training.run_folder import is_run
+from keras_t2i.training.run_folder import open_run
+from keras_t2i.training.run_folder import run_tokenizer
+from keras_t2i.utils import files
 from keras_t2i.utils.images import make_grid
+from keras_t2i.utils.images import save_png
 from keras_t2i.utils.images import to_float
 from keras_t2i.utils.images import to_uint8
 
@@ -58,6 +68,9 @@ def run(tmp_path_factory):
     return Run("reconstruction", tmp_path_factory.mktemp("run"))
 
 
+STATE = {"settings.json", "state.weights.h5", "state.sha256", "written.jsonl"}
+
+
 def drawing(objective):
     pictures = tiny_pipeline().data.pictures
     return make_grid(to_uint8(objective.average.predict_on_batch(to_float(pictures))), columns=4)
@@ -81,7 +94,7 @@ def finished(run, tmp_path_factory):
 def test_a_run_leaves_logs_pictures_and_state(finished):
     folder, logs, _, drawn = finished
     assert {p.name for p in folder.iterdir()} == {"logs", "pictures", "state"}
-    assert {p.name for p in (folder / "state").iterdir()} == {"settings.json", "state.weights.h5"}
+    assert {p.name for p in (folder / "state").iterdir()} == STATE
     assert list(folder.glob("logs/train/events*")) and list(folder.glob("logs/validation/events*"))
     pictures = sorted((folder / "pictures").iterdir())
     assert [p.name for p in pictures] == ["epoch_0002.png", "epoch_0003.png"]
@@ -93,7 +106,7 @@ def test_a_run_leaves_logs_pictures_and_state(finished):
 def test_a_resumed_run_ends_where_an_uninterrupted_one_does(run, finished, tmp_path, capsys):
     train(*run.again(), 1, tmp_path)
     assert "Resuming" not in capsys.readouterr().err
-    half_written = tmp_path / "state" / ".state.weights.h5"
+    half_written = tmp_path / "state" / ".keras_t2i-0123456789ab.partial"
     half_written.write_bytes(b"a kill while writing")
     fresh, pipeline = objective_and_pipeline("reconstruction")
     train(fresh, pipeline, EPOCHS, tmp_path)
@@ -151,12 +164,115 @@ def test_other_settings_are_named(run, finished):
         train(*run.again(), EPOCHS, finished[0], settings={"colour": "blue", "size": 3})
 
 
-def test_restart_throws_the_old_run_away(run, finished, tmp_path):
-    train(*run.again(), 1, tmp_path, settings={"colour": "red"})
-    (tmp_path / "old").write_text("old")
+def test_restart_throws_the_old_run_away_and_nothing_else(run, finished, tmp_path):
+    train(*run.again(), 1, tmp_path, draw=drawing, settings={"colour": "red"})
+    save_png(np.zeros((2, 2, 3), "uint8"), tmp_path / "of the recipe.png")
+    mine = {"photo.jpg", "pictures/mine.png", "state/mine", "logs/mine", ".git/HEAD"}
+    for name in mine:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("mine")
+    drawn = tmp_path / "pictures" / "epoch_0001.png"
+    assert drawn.exists()
     train(*run.again(), EPOCHS, tmp_path, settings={"colour": "blue"}, restart=True)
-    assert not (tmp_path / "old").exists()
     assert largest_difference(state(run.objective), finished[2]) == 0
+    assert not drawn.exists() and not (tmp_path / "of the recipe.png").exists()
+    assert len(list(tmp_path.glob("logs/train/events*"))) == 1
+    assert all((tmp_path / name).read_text() == "mine" for name in mine)
+
+
+def test_restart_removes_nothing_where_there_is_no_run(run, tmp_path):
+    (tmp_path / "photo.jpg").write_text("mine")
+    (tmp_path / "config.json").write_text("{}")
+    for _ in range(2):
+        with pytest.raises(ValueError, match=r"holds no run .*config\.json.*leave --restart out"):
+            train(*run.again(), EPOCHS, tmp_path, restart=True)
+        (tmp_path / "state").mkdir(exist_ok=True)  # a folder of that name proves nothing
+    assert {p.name for p in tmp_path.iterdir()} == {"photo.jpg", "config.json", "state"}
+    for text in ('{"editor": "dark"}', "[1]", '{"backend'):
+        (tmp_path / "state" / "settings.json").write_text(text)
+        for restart in (True, False):
+            with pytest.raises(ValueError, match=r"settings\.json is damaged, or of another program"):
+                train(*run.again(), EPOCHS, tmp_path, restart=restart)
+        assert (tmp_path / "state" / "settings.json").read_text() == text
+    (tmp_path / "file").touch()
+    with pytest.raises(ValueError, match="is a file"):
+        train(*run.again(), EPOCHS, tmp_path / "file")
+
+
+def test_restart_of_a_run_without_a_list_keeps_all_but_its_state(run, tmp_path):
+    train(*run.again(), 1, tmp_path, draw=drawing)
+    (tmp_path / "state" / "written.jsonl").unlink()  # as of version 0.5
+    open_run(tmp_path, restart=True)
+    assert not is_run(tmp_path) and not (tmp_path / "state").exists()
+    assert (tmp_path / "pictures" / "epoch_0001.png").exists()
+
+
+def test_a_disk_that_is_read_only_is_named_at_once(run, tmp_path, monkeypatch):
+    def refuse(*args, **kwargs):
+        raise OSError(errno.EROFS, "Read-only file system", str(tmp_path))
+
+    monkeypatch.setattr(files, "_create", refuse)
+    with pytest.raises(OSError, match=f"Read-only file system.*{tmp_path.name}"):
+        train(*run.again(), EPOCHS, tmp_path)
+
+
+def changed_data(pipeline, what):
+    data = pipeline.data
+    if what == "pictures":
+        data.pictures[0, 0, 0, 0] ^= 1
+    else:
+        data.captions[0] = ["another caption"]
+
+
+@pytest.mark.parametrize("what", ["pictures", "captions"])
+def test_other_data_are_named(run, tmp_path, what):
+    train(*run.again(), 1, tmp_path)
+    objective, _ = run.again()
+    pipeline = objective_and_pipeline("reconstruction")[1]
+    train(objective, pipeline, 1, tmp_path)  # the same, made anew
+    changed_data(pipeline, what)
+    with pytest.raises(ValueError, match=f"training data {what}: changed since the run began.*--restart"):
+        train(objective, pipeline, EPOCHS, tmp_path)
+    train(objective, pipeline, 1, tmp_path, restart=True)
+
+
+def test_another_preset_or_version_is_named(run, tmp_path, monkeypatch):
+    preset = tmp_path / "autoencoder"
+    tiny_autoencoder().save_to_preset(preset)
+    presets = [preset, "autoencoder_openmoji_32", ""]
+    train(*run.again(), 1, tmp_path / "run", presets=presets)
+    network = ConvAutoencoder.from_preset(preset)
+    network.save_to_preset(preset, card="# Another card")
+    train(*run.again(), 1, tmp_path / "run", presets=presets)  # the same weights, at another time
+    network.weights[0].assign(network.weights[0] + 1)
+    network.save_to_preset(preset)
+    with pytest.raises(ValueError, match=rf"presets .*{preset.name}: changed since the run began.*--restart"):
+        train(*run.again(), EPOCHS, tmp_path / "run", presets=presets)
+    train(*run.again(), 1, tmp_path / "other")
+    monkeypatch.setattr(run_folder, "__version__", "99")
+    with pytest.raises(ValueError, match=r"keras_t2i: \S+ there, 99 here"):
+        train(*run.again(), EPOCHS, tmp_path / "other")
+
+
+def test_a_run_keeps_its_tokenizer(run, tmp_path):
+    objective, pipeline = run.again()
+    captions = ["a red apple", "a green apple"]
+    tokenizer = run_tokenizer(tmp_path, captions, 300)
+    pipeline.preprocessor = TextToImagePreprocessor(tokenizer, 8)
+    try:
+        train(objective, pipeline, 1, tmp_path)
+    finally:
+        pipeline.preprocessor = None
+    again = run_tokenizer(tmp_path, ["something else, something else"], 300)
+    assert again.vocabulary == tokenizer.vocabulary
+    np.testing.assert_array_equal(again("a red apple"), tokenizer("a red apple"))
+    other = run_tokenizer(tmp_path, ["something else, something else"], 300, restart=True)
+    assert other.vocabulary != tokenizer.vocabulary
+    (tmp_path / "state" / "tokenizer" / "vocabulary.json").write_text("{")
+    with pytest.raises(ValueError, match=r"tokenizer of the run.*is damaged.*--restart"):
+        run_tokenizer(tmp_path, captions, 300)
+    open_run(tmp_path, restart=True)
+    assert not (tmp_path / "state").exists()
 
 
 class Poison(keras.callbacks.Callback):
@@ -193,7 +309,7 @@ def test_a_full_disk_does_not_stop_the_run(run, finished, tmp_path, monkeypatch)
     monkeypatch.setattr(run.objective, "save_weights", full)
     with pytest.warns(UserWarning, match="could not save the run's state.*No space left"):
         train(*run.again(), EPOCHS, tmp_path)
-    assert [p.name for p in (tmp_path / "state").iterdir()] == ["settings.json"]
+    assert {p.name for p in (tmp_path / "state").iterdir()} == {"settings.json", "written.jsonl"}
     assert largest_difference(state(run.objective), finished[2]) == 0
 
 

@@ -1,0 +1,175 @@
+"""The state of a run: saving it, going on from it, and going back to it when the loss breaks."""
+
+import hashlib
+import json
+import math
+import re
+import warnings
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from keras_t2i.utils.files import digest
+from keras_t2i.utils.files import weights_in_memory
+from keras_t2i.utils.files import write_bytes
+from keras_t2i.utils.files import write_text
+
+FINGERPRINT = re.compile(r"[0-9a-f]{32,}")  # a value that says that something changed, and not what it was
+
+
+class Checkpoint(keras.callbacks.Callback):
+    """Writes the whole state of a run after every epoch: weights, averages, optimizer, dice, steps.
+
+    The file is written under another name and renamed, so a kill at any moment leaves the last whole
+    one. With a `Pipeline`, whose batches are a function of the step, a resumed run ends bit for bit
+    where an uninterrupted one ends (on a CPU).
+
+    `state.sha256` holds the digest of the state, a line, and below it that of the state before: it is written
+    first, so that a kill between the two files leaves a state whose digest is there.
+
+    Args:
+        folder: where `state.weights.h5`, `state.sha256` and `settings.json` are kept.
+        settings: dict, JSON-able: what must not change between a run and its resumption.
+    """
+
+    def __init__(self, folder, settings=None):
+        super().__init__()
+        self.folder = Path(folder)
+        self.settings = json.loads(json.dumps(settings or {}))
+        self.state_file = self.folder / "state.weights.h5"
+        self.digest_file = self.folder / "state.sha256"
+        self.settings_file = self.folder / "settings.json"
+        self.digest = None  # of the state that is there
+
+    def restore(self, objective, steps_per_epoch):
+        """Load the last state into a compiled `objective`, if there is one.
+
+        Returns:
+            The number of epochs that are done; 0 for a new run.
+
+        Raises:
+            ValueError: the saved run was made with other settings, or a file is damaged; names what, and what
+                to do.
+        """
+        if not self.state_file.exists():
+            write_text(self.settings_file, json.dumps(self.settings, indent=2))
+            return 0
+        try:
+            saved = json.loads(self.settings_file.read_text(encoding="utf-8"))
+            changed = differences(saved, self.settings)
+        except (OSError, ValueError, TypeError, AttributeError) as error:
+            raise ValueError(
+                f"{self.settings_file} is damaged or missing ({error}), so the run cannot be resumed. Delete "
+                f"the folder {self.folder} to start anew, or give another --output"
+            ) from error
+        if changed:
+            raise ValueError(
+                f"{self.folder} holds a run with other settings ({', '.join(changed)}). "
+                "Give the same settings to resume it, another --output, or --restart to throw it away"
+            )
+        self._check_digest()
+        try:
+            objective.load_weights(self.state_file)
+        except Exception as error:  # of Keras or h5py, about layers that a person has not heard of
+            sentence = f"{self.state_file} does not fit the networks. {_way_out(self.folder)}"
+            raise ValueError(sentence) from error
+        return int(objective.steps) // steps_per_epoch
+
+    def _check_digest(self):
+        with self.state_file.open("rb") as file:
+            self.digest = hashlib.file_digest(file, "sha256").hexdigest()
+        try:
+            known = self.digest_file.read_text(encoding="utf-8", errors="replace").split()
+        except FileNotFoundError:
+            warnings.warn(f"{self.digest_file} is missing: the state may be damaged", stacklevel=3)
+            return
+        if self.digest not in known:
+            raise ValueError(
+                f"{self.state_file} is damaged: it is not what the run wrote, by {self.digest_file.name}. "
+                f"{_way_out(self.folder)}"
+            )
+
+    def on_epoch_end(self, epoch, logs=None):
+        if not math.isfinite(float((logs or {}).get("loss", 0.0))) or not all_finite(self.model):
+            return  # the last good state stays; StopOnNonFinite goes back to it
+        try:
+            content = weights_in_memory(self.model)
+            new = digest(content)
+            write_text(self.digest_file, f"{new}\n{self.digest or ''}\n")
+            write_bytes(self.state_file, content)
+            self.digest = new
+        except OSError as error:
+            warnings.warn(f"could not save the run's state ({error}); training goes on", stacklevel=2)
+
+
+def differences(saved, settings, of=""):
+    """What differs between two dicts of settings: a list of phrases, in the order of names."""
+    found = []
+    for name in sorted({*saved, *settings}):
+        there, here = saved.get(name), settings.get(name)
+        if there == here:
+            continue
+        if isinstance(there, dict) or isinstance(here, dict):
+            found += differences(there or {}, here or {}, f"{of}{name} ")
+        elif all(isinstance(value, str) and FINGERPRINT.fullmatch(value) for value in (there, here)):
+            found.append(f"{of}{name}: changed since the run began")
+        else:
+            found.append(f"{of}{name}: {there} there, {here} here")
+    return found
+
+
+def _way_out(folder):
+    return f"Restore {folder} from a copy, use --restart to begin again, or give another --output"
+
+
+class StopOnNonFinite(keras.callbacks.Callback):
+    """Ends a run whose loss is no longer a number, with the last good weights in the model.
+
+    Args:
+        checkpoint: `Checkpoint`, which holds them.
+        every: int, batches between two looks (a look waits for the device).
+    """
+
+    def __init__(self, checkpoint, every=20):
+        super().__init__()
+        self.checkpoint, self.every = checkpoint, every
+
+    def on_train_begin(self, logs=None):
+        self.broken_at = None
+        self.start = [keras.ops.convert_to_numpy(v) for v in self.model.weights]
+
+    def on_train_batch_end(self, batch, logs=None):
+        if batch % self.every == 0:
+            self._look(f"batch {batch}", logs)
+
+    def on_epoch_end(self, epoch, logs=None):
+        if self.broken_at is None and not all_finite(self.model):
+            self.broken_at = "the epoch's end"
+        self._look("the epoch's end", logs)
+
+    def _look(self, where, logs):
+        # The running mean of an epoch stays broken once one loss is.
+        if self.broken_at is None and not math.isfinite(float((logs or {}).get("loss", 0.0))):
+            self.broken_at = where
+        if self.broken_at is not None:
+            self.model.stop_training = True
+
+    def on_train_end(self, logs=None):
+        if self.broken_at is None:
+            return
+        if self.checkpoint.state_file.exists():
+            self.model.load_weights(self.checkpoint.state_file)
+            good = f"those of {self.checkpoint.state_file}, step {int(self.model.steps)}"
+        else:
+            self.model.set_weights(self.start)
+            good = "those that it started with"
+        raise FloatingPointError(
+            f"the loss or a weight was not a finite number by {self.broken_at}. "
+            f"The model's weights are now {good}. "
+            "Lower the learning rate, or use float32 where you used a smaller type"
+        )
+
+
+def all_finite(model):
+    return all(np.isfinite(keras.ops.convert_to_numpy(v)).all() for v in model.trainable_variables)
