@@ -1,16 +1,26 @@
 import json
+import os
 import shutil
+import signal
 import socket
+import subprocess
+import sys
+import time
+from contextlib import suppress
 from pathlib import Path
+from random import Random
 
 import h5py
 import keras
 import keras_hub
 import numpy as np
 import pytest
+from killed_saver import kinds_in
+from killed_saver import text_encoder
 from tiny import tiny_dual_encoder
 from tiny import tiny_generator
 from tiny import tiny_preprocessor
+from tiny_objectives import tiny_autoencoder
 
 from keras_t2i.evaluation.judges import evaluator
 from keras_t2i.models.generator import Generator
@@ -20,8 +30,10 @@ from keras_t2i.models.text.preprocessor import TextToImagePreprocessor
 from keras_t2i.models.text.tokenizer import CaptionTokenizer
 from keras_t2i.models.text_to_image_backbone import TextToImageBackbone
 from keras_t2i.presets import registry
+from keras_t2i.presets.registry import preset_fingerprint
 from keras_t2i.presets.saving import save_preset
 from keras_t2i.presets.saving import to_float16
+from keras_t2i.utils.files import PENDING
 
 
 @pytest.fixture(scope="module")
@@ -262,3 +274,179 @@ def test_packaged_presets_open(no_network):
         assert file.with_name("README.md").exists()
     for name in Generator.presets:
         Generator.from_preset(name).generate("a red apple")
+
+
+PERSONS = {
+    ".git/HEAD": "ref",
+    "README.md": "# Mine",
+    "train.py": "import",
+    "assets/mine.txt": "mine",
+    "b.h5": "w",
+}
+
+
+def fill(folder, texts):
+    for name, text in texts.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+
+
+def test_files_of_others_stay(generator, copy, monkeypatch):
+    fill(copy, PERSONS)
+    monkeypatch.chdir(copy)
+    generator.backbone.save_to_preset(".")
+    assert Path.cwd() == copy and type(GeneratorBackbone.from_preset(".")) is GeneratorBackbone
+    assert all((copy / name).read_text() == text for name, text in PERSONS.items())
+    assert not (copy / "task.json").exists() and not (copy / "assets" / "tokenizer").exists()
+    generator.save_to_preset(copy, card="# New card\n")
+    assert (copy / "README.md").read_text() == "# New card\n"
+    assert sorted(p.name for p in copy.iterdir() if p.name.startswith(".")) == [".git"]
+    Generator.from_preset(copy)
+
+
+def test_a_new_repository_takes_a_preset(generator, tmp_path):
+    repository = {".git/HEAD": "ref", ".gitattributes": "x", "README.md": "# Mine", "LICENSE": "free"}
+    fill(tmp_path, repository)
+    generator.save_to_preset(tmp_path)
+    assert all((tmp_path / name).read_text() == text for name, text in repository.items())
+    Generator.from_preset(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        '{"model_type": "clip"}',
+        '{"port": 80}',
+        '{"registered_name": "keras_hub>BertBackbone"}',
+        '{"registered_name": 7}',
+        "[]",
+        "{",
+        "\0",
+        None,
+    ],
+)
+def test_a_folder_of_another_is_refused(generator, tmp_path, config, monkeypatch):
+    files = {"config.json": config or "", "model.weights.h5": "another's", "notes.txt": "mine"}
+    if config is None:
+        del files["config.json"]
+    fill(tmp_path, files)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path.parent / "link").unlink(missing_ok=True)
+    (tmp_path.parent / "link").symlink_to(tmp_path)
+    for folder in (tmp_path, ".", tmp_path.parent / "link"):
+        with pytest.raises(FileExistsError, match=f"{tmp_path.name} is not empty and not a preset"):
+            generator.save_to_preset(folder)
+    assert {p.name: p.read_text() for p in tmp_path.iterdir()} == files
+    with pytest.raises(FileExistsError, match="is a file"):
+        generator.save_to_preset(tmp_path / "notes.txt")
+
+
+def test_a_preset_of_a_persons_own_class_is_replaced(tmp_path):
+    @keras.saving.register_keras_serializable(package="mine")
+    class Own(ConvAutoencoder):
+        pass
+
+    network = Own(tiny_autoencoder().encoder, tiny_autoencoder().decoder)
+    network.save_to_preset(tmp_path)
+    network.save_to_preset(tmp_path)
+    with pytest.raises(FileExistsError, match="another's"):
+        tiny_autoencoder().save_to_preset(tmp_path)
+
+
+def test_links_are_followed(generator, saved, tmp_path):
+    shutil.copytree(saved, tmp_path / "real")
+    (tmp_path / "blob").write_bytes((saved / "model.weights.h5").read_bytes())
+    (tmp_path / "real" / "model.weights.h5").unlink()
+    (tmp_path / "real" / "model.weights.h5").symlink_to(tmp_path / "blob")  # as in the cache of a hub
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    before = (tmp_path / "blob").read_bytes()
+    generator.save_to_preset(tmp_path / "link", weights_dtype="float16")
+    assert (tmp_path / "link").is_symlink() and (tmp_path / "blob").read_bytes() == before
+    assert (tmp_path / "real" / "model.weights.h5").stat().st_size < len(before)
+    (tmp_path / "new").symlink_to(tmp_path / "not yet")
+    generator.save_to_preset(tmp_path / "new")
+    assert Generator.from_preset(tmp_path / "not yet").image_size == 8
+
+
+def test_a_full_disk_raises(tmp_path):
+    resource = pytest.importorskip("resource")
+    network = tiny_autoencoder()
+    network.save_to_preset(tmp_path / "there")
+    before = (tmp_path / "there" / "model.weights.h5").read_bytes()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) // 2, limits[1]))
+    try:
+        for folder, dtype in (("there", "float32"), ("new", "float32"), ("new", "float16")):
+            with pytest.raises(OSError, match="too large"):
+                network.save_to_preset(tmp_path / folder, weights_dtype=dtype)
+        with pytest.raises(OSError, match="too large"):
+            network.save_weights(tmp_path / "a.weights.h5")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert [p.name for p in tmp_path.iterdir()] == ["there"]
+    assert (tmp_path / "there" / "model.weights.h5").read_bytes() == before
+    ConvAutoencoder.from_preset(tmp_path / "there")
+
+
+def test_a_preset_in_parts(tmp_path):
+    network = tiny_autoencoder()
+    network.save_to_preset(tmp_path, max_shard_size=2e-6)  # 2 kB
+    assert (tmp_path / "model_00000.weights.h5").exists() and not (tmp_path / "model.weights.h5").exists()
+    first = preset_fingerprint(tmp_path)
+    opened = ConvAutoencoder.from_preset(tmp_path)
+    for old, new in zip(network.weights, opened.weights, strict=True):
+        np.testing.assert_array_equal(*map(keras.ops.convert_to_numpy, (old, new)))
+    network.save_to_preset(tmp_path)
+    assert {p.name for p in tmp_path.iterdir()} == {"config.json", "metadata.json", "model.weights.h5"}
+    assert preset_fingerprint(tmp_path) != first
+
+
+def test_fingerprints_of_presets(saved, copy):
+    assert preset_fingerprint(saved) == preset_fingerprint(str(copy))
+    edit(copy / "metadata.json", lambda content: content.update(date_saved="later"))
+    assert preset_fingerprint(saved) == preset_fingerprint(copy)
+    (copy / "assets" / "tokenizer" / "merges.txt").write_text("other")
+    assert preset_fingerprint(saved) != preset_fingerprint(copy)
+    assert (
+        len({preset_fingerprint(name) for name in ("gan_openmoji_32", "autoencoder_openmoji_32", saved)}) == 3
+    )
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+def test_a_killed_save_leaves_the_old_preset_or_the_new(tmp_path, kills=20):
+    """Kill -9 at any moment. Tests of `replace_set` kill before each single step."""
+    tests = Path(__file__).parent
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tests), str(tests.parent), *sys.path])}
+    command, folder, random = [sys.executable, tests / "killed_saver.py"], tmp_path / "preset", Random(0)
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    seen, caught = [], 0
+    with subprocess.Popen([*command, folder], env=environment, **pipes) as nursery:
+        try:
+            for _ in range(kills):
+                print(file=nursery.stdin, flush=True)
+                saver = int(nursery.stdout.readline())
+                time.sleep(random.uniform(0.02, 0.3))
+                os.kill(saver, signal.SIGKILL)
+                while not is_gone(saver):
+                    time.sleep(0.002)
+                caught += (folder / PENDING).exists()
+                found = kinds_in(folder)
+                assert found in ({0}, {1})
+                seen += found
+                with suppress(ValueError):  # a reader of another package may open none
+                    assert kinds_in(folder, by_keras_hub=True) in ({0}, {1})
+        finally:
+            nursery.kill()
+    assert {*seen} == {0, 1}
+    network, preprocessor = text_encoder(0)
+    save_preset(network, folder, preprocessor=preprocessor)
+    assert not any(p.name.startswith(".") for p in folder.rglob("*"))
+    print(f"{caught} of {kills} kills met files on their way to their places")
+
+
+def is_gone(process):
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return True
+    return False
