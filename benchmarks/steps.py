@@ -2,7 +2,7 @@
 
     python benchmarks/steps.py runs/diffusion/preset --output runs/steps
 
-Judged as by `recipes/evaluate.py`: is the caption of a drawing the nearest of 100? Heun evaluates twice a step,
+Judged as by `recipes/evaluate.py`: is the drawing's own caption the nearest of 100? Heun has two evaluations a step,
 the others once. Writes two tables, a column of pictures for each number of steps, and one for each guidance.
 """
 

@@ -295,7 +295,7 @@ def test_files_of_others_stay(generator, copy, monkeypatch):
     fill(copy, PERSONS)
     monkeypatch.chdir(copy)
     generator.backbone.save_to_preset(".")
-    assert Path.cwd() == copy and type(GeneratorBackbone.from_preset(".")) is GeneratorBackbone
+    assert Path.cwd() == copy and type(TextToImageBackbone.from_preset(".")) is TextToImageBackbone
     assert all((copy / name).read_text() == text for name, text in PERSONS.items())
     assert not (copy / "task.json").exists() and not (copy / "assets" / "tokenizer").exists()
     generator.save_to_preset(copy, card="# New card\n")
