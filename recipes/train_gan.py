@@ -54,11 +54,11 @@ def main(argv=None, **changes):
     sizes |= {"filters": (8, 8, 8), "blocks": (0, 0, 0)} if args.smoke else {}
     if start is None:
         decoder = models.ConceptDecoder(**sizes, dtype=args.precision)
-        decoder.whiten(concepts, args.noise_scale)
+        decoder.adapt(concepts, args.noise_scale)
     else:
         decoder = common.trainable_copy(start.decoder, args.precision)
     discriminator = models.Discriminator(**sizes, dtype=args.precision)
-    discriminator.whiten(concepts)
+    discriminator.adapt(concepts)
     options = {"r1_weight": args.r1, "r2_weight": args.r2, "seed": args.seed, "loss": args.loss}
     options |= common.chosen(args, "alternate", "noise_scale", "penalty", "pixel_weight", "code_weight")
     objective = ConditionalGAN(decoder, discriminator, dual_encoder, **options)

@@ -28,7 +28,7 @@ def test_the_loss_by_hand():
     """Straight path, x0, uniform times, no weight: everything anew, in NumPy."""
     prior = filled(tiny_prior())
     batch = {"text_codes": codes(40), "image_codes": codes(40, 1)}
-    prior.measure(batch["text_codes"], batch["image_codes"])
+    prior.adapt(batch["text_codes"], batch["image_codes"])
     objective = PriorDenoising(prior, averages=None)
     seen = numpy(objective(batch))
     images = batch["image_codes"].astype("float64")
@@ -53,7 +53,7 @@ def test_few_codes_are_learned_by_heart():
     keras.utils.set_random_seed(0)
     texts, images = codes(8), codes(8, 1)
     prior = tiny_prior(width=32, process="cosine")
-    prior.measure(texts, images)
+    prior.adapt(texts, images)
     pipeline = tiny_pipeline(
         batch_size=64,
         steps_per_epoch=200,
