@@ -2,6 +2,7 @@
 
 import argparse
 import math
+import re
 from pathlib import Path
 
 DUAL_ENCODER = "preset of lesson 2: name or folder"
@@ -46,6 +47,23 @@ def number(kind, least=None, above=None, most=None):
 
     read.__name__ = kind.__name__  # argparse: "invalid int value: 'x'"
     return read
+
+
+def existing_file(text):
+    """A type for `add_argument`: the path of a file that is there."""
+    if not Path(text).is_file():
+        raise argparse.ArgumentTypeError(f"there is no file {text}")
+    return Path(text)
+
+
+def free_name(prompt):
+    """A name for a picture of `prompt` that no file has: pictures/a-red-apple.png, ...-2.png, ..."""
+    slug = re.sub(r"\W+", "-", prompt.lower()).strip("-")[:40].strip("-") or "picture"
+    count, file = 1, Path("pictures", f"{slug}.png")
+    while file.exists():
+        count += 1
+        file = file.with_stem(f"{slug}-{count}")
+    return file
 
 
 def training_parser(doc, name, defaults, changes=None):

@@ -11,6 +11,8 @@ from pathlib import Path
 import keras
 import numpy as np
 from command_line import DUAL_ENCODER as DUAL_ENCODER
+from command_line import HelpFormatter as HelpFormatter
+from command_line import existing_file as existing_file
 from command_line import number as number
 from command_line import training_parser as training_parser
 from opening import build_unet as build_unet

@@ -9,10 +9,11 @@ Needs no network and no GPU.
 
 import argparse
 import os
-import re
 import sys
 import time
-from pathlib import Path
+
+from command_line import free_name
+from command_line import number
 
 OUTPUT = "pictures/<prompt>.png"
 
@@ -25,79 +26,25 @@ def parse(argv=None):
         epilog='Example: python recipes/generate.py "a red apple" --num-images 4 --seed 0',
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    parser.add_argument(
-        "prompts", nargs="+", metavar="PROMPT", help="what to show, in quotes; several make a grid"
-    )
-    parser.add_argument(
-        "--preset", default="diffusion_emoji_32", help="name of a preset, a folder, or hf://..."
-    )
-    parser.add_argument(
-        "--seed", default="random", type=seed, help="whole number; the same seed makes the same picture"
-    )
-    parser.add_argument(
-        "--num-images", default=1, type=at_least_one, metavar="N", help="pictures of each prompt"
-    )
-    parser.add_argument(
-        "--best-of", default=1, type=at_least_one, metavar="N", help="make N for each picture, keep the best"
-    )
-    parser.add_argument(
-        "--temperature",
-        default=1.0,
-        type=float,
-        metavar="T",
-        help="how far pictures of a prompt differ; 0: not at all; of a preset that takes no steps",
-    )
-    parser.add_argument(
-        "--num-steps",
-        default=None,
-        type=at_least_one,
-        metavar="N",
-        help="steps from noise to picture, of a preset that takes steps; None: the preset's",
-    )
-    parser.add_argument(
-        "--guidance-scale",
-        default=None,
-        type=float,
-        metavar="G",
-        help="how strictly such a preset follows the words, 1 or more; None: the preset's",
-    )
-    parser.add_argument(
-        "--frames",
-        default=None,
-        metavar="FILE.gif",
-        help="such a preset also shows how its first picture evolves: a moving GIF, or a strip as FILE.png",
-    )
-    parser.add_argument(
-        "--scale", default=8, type=at_least_one, help="how many times larger the PNG shows a pixel"
-    )
-    parser.add_argument(
-        "--output",
-        default=OUTPUT,
-        metavar="FILE.png",
-        help="where the picture goes; a file you name is replaced, the default gets a number instead",
-    )
+    add, count = parser.add_argument, {"type": number(int, least=1), "metavar": "N"}
+    add("prompts", nargs="+", metavar="PROMPT", help="what to show, in quotes; several make a grid")
+    add("--preset", default="diffusion_emoji_32", help="name of a preset, a folder, or hf://...")
+    add("--seed", default="random", type=seed, help="whole number; the same seed makes the same picture")
+    add("--num-images", default=1, **count, help="pictures of each prompt")
+    add("--best-of", default=1, **count, help="make N for each picture, keep the best")
+    differ = "how far pictures of a prompt differ; 0: not at all; of a preset that takes no steps"
+    add("--temperature", default=1.0, type=float, metavar="T", help=differ)
+    add("--num-steps", **count, help="steps from noise to picture; None: the preset's")
+    add("--guidance-scale", type=float, metavar="G", help="how strictly words are followed; None: as above")
+    add("--frames", metavar="FILE", help="how the first picture evolves in its steps: .gif, or .png, a strip")
+    add("--scale", default=8, **count, help="how many times larger the PNG shows a pixel")
+    replaced = "where the picture goes; a file you name is replaced, the default gets a number instead"
+    add("--output", default=OUTPUT, metavar="FILE.png", help=replaced)
     return parser, parser.parse_args(argv)
-
-
-def at_least_one(text):
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1, got {number}")
-    return number
 
 
 def seed(text):
     return None if text == "random" else int(text)
-
-
-def free_name(prompt):
-    """A name for a picture of `prompt` that no file has: pictures/a-red-apple.png, ...-2.png, ..."""
-    slug = re.sub(r"\W+", "-", prompt.lower()).strip("-")[:40].strip("-") or "picture"
-    number, file = 1, Path("pictures", f"{slug}.png")
-    while file.exists():
-        number += 1
-        file = file.with_stem(f"{slug}-{number}")
-    return file
 
 
 def main(argv=None):
@@ -111,41 +58,31 @@ def main(argv=None):
     from keras_t2i.utils.images import make_grid
     from keras_t2i.utils.images import save_png
 
+    first = int.from_bytes(os.urandom(4), "little") if options.seed is None else options.seed
+    prompts, n = options.prompts, options.num_images
     try:
         generator = Generator.from_preset(options.preset)
-        first = options.seed
-        if first is None:
-            first = int.from_bytes(os.urandom(4), "little")
-        count = len(options.prompts) * options.num_images
-        print(f"[2/3] Making {count} picture{'s' * (count > 1)}, seed {first}", flush=True)
-        settings = {
-            name: getattr(options, name)
-            for name in ("num_steps", "guidance_scale", "temperature")
-            if getattr(options, name) != parser.get_default(name)
-        }
-        if options.frames is not None and not hasattr(generator, "generate_frames"):
-            raise ValueError(f"--frames: {options.preset} makes a picture in one step")
-        pictures = generator.generate(
-            options.prompts,
-            seed=first,
-            num_images=options.num_images,
-            best_of=options.best_of,
-            progress=True,
-            **settings,
+        print(
+            f"[2/3] Making {len(prompts) * n} picture{'s' * (len(prompts) * n > 1)}, seed {first}", flush=True
         )
+        names = ("num_steps", "guidance_scale", "temperature")
+        given = {name: getattr(options, name) for name in names}
+        given = {name: value for name, value in given.items() if value != parser.get_default(name)}
+        if options.frames is not None and not generator.base.guided:
+            raise ValueError(f"--frames: {options.preset} makes a picture in one step")
+        draw = {"seed": first, "num_images": n, "best_of": options.best_of, "progress": True}
+        pictures = generator.generate(prompts, **draw, **given)
         # One row a prompt; one picture of each prompt fills a square instead.
-        columns = options.num_images if options.num_images > 1 else None
-        grid = make_grid(pictures, columns, options.scale)
-        file = free_name(options.prompts[0]) if options.output == OUTPUT else options.output
-        file = save_png(grid, file)
+        grid = make_grid(pictures, n if n > 1 else None, options.scale)
+        file = save_png(grid, free_name(prompts[0]) if options.output == OUTPUT else options.output)
         if options.frames is not None:
-            frames = generator.generate_frames(options.prompts[0], seed=first, **settings)
+            frames = generator.generate_frames(prompts[0], seed=first, **given)
             print(f"      {save_frames(frames, options.frames, options.scale)}")
     except (ValueError, TypeError, OSError, ImportError) as error:
         parser.exit(2, f"{parser.prog}: error: {' '.join(str(error).split())}\n")
     print(f"[3/3] {file} ({grid.shape[1]} x {grid.shape[0]} pixels, {time.monotonic() - start:.0f} s)")
-    if len(options.prompts) > 1 and not any(" " in prompt for prompt in options.prompts):
-        print(f"      Each word was a prompt. For one picture: {' '.join(options.prompts)!r} in quotes.")
+    if len(prompts) > 1 and not any(" " in prompt for prompt in prompts):
+        print(f"      Each word was a prompt. For one picture: {' '.join(prompts)!r} in quotes.")
     return file
 
 

@@ -8,6 +8,9 @@ import argparse
 import time
 from collections import Counter
 
+from command_line import HelpFormatter
+from command_line import number
+
 from keras_t2i.data.emoji.design_drawings import STYLE_WORDS
 from keras_t2i.data.emoji.designs import check_designs
 from keras_t2i.data.emoji.designs import load_emoji
@@ -23,26 +26,15 @@ PICTURES_A_DESIGN = {"openmoji": 5600, "noto": 3700, "twemoji": 3970, "fluent fl
 
 
 def parse_arguments(arguments=None):
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=HelpFormatter)
+    add, designs = parser.add_argument, {"choices": list(DESIGNS), "default": list(DESIGNS)}
+    add("--size", type=number(int, least=1), default=32, help="height and width of the pictures in pixels")
+    besides = f"designs besides OpenMoji, among {', '.join(map(repr, DESIGNS))}"
+    add("--designs", nargs="*", **designs, metavar="DESIGN", help=besides)
+    add(
+        "--data-dir", default=str(cache_folder()), help="folder of the prepared data sets and of the packages"
     )
-    parser.add_argument("--size", type=int, default=32, help="height and width of the pictures in pixels")
-    parser.add_argument(
-        "--designs",
-        nargs="*",
-        choices=list(DESIGNS),
-        default=list(DESIGNS),
-        metavar="DESIGN",
-        help=f"designs besides OpenMoji, among {', '.join(map(repr, DESIGNS))}",
-    )
-    parser.add_argument(
-        "--data-dir",
-        default=str(cache_folder()),
-        help="folder of the prepared data sets and of the packages",
-    )
-    parser.add_argument(
-        "--smoke", action="store_true", help="some emoji of OpenMoji alone, without a network, in seconds"
-    )
+    add("--smoke", action="store_true", help="some emoji of OpenMoji alone, without a network, in seconds")
     return parser.parse_args(arguments)
 
 

@@ -21,7 +21,7 @@ from keras_t2i.objectives.reconstruction import Reconstruction
 from keras_t2i.utils.images import to_float
 from keras_t2i.utils.images import to_uint8
 
-DEFAULTS = {"minutes": 7, "batch_size": 16, "learning_rate": 1.5e-3}
+DEFAULTS = {"minutes": 10, "batch_size": 16, "learning_rate": 1.5e-3}
 
 
 def main(argv=None, **changes):

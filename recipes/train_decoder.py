@@ -18,7 +18,7 @@ from keras_t2i.data import Pipeline
 from keras_t2i.objectives.consistency import CodeConsistency
 
 DEFAULTS = {
-    **{"minutes": 7, "batch_size": 16, "learning_rate": 1.5e-3},  # options
+    **{"minutes": 10, "batch_size": 16, "learning_rate": 1.5e-3},  # options
     "noise_scale": 0.1,  # how far chance moves a concept, whose length is 1
     "pixel_weight": 5.0,  # of the true picture's pixels, in the fixed form
 }

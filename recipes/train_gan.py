@@ -27,7 +27,7 @@ from keras_t2i.objectives.gan_losses import LOSSES
 from keras_t2i.training.callbacks import Measure
 
 DEFAULTS = {
-    **{"minutes": 13, "batch_size": 32, "learning_rate": 3e-4},  # options
+    **{"minutes": 15, "batch_size": 32, "learning_rate": 3e-4},  # options
     **{"noise_scale": 0.1, "pixel_weight": 5.0, "code_weight": 0.0},  # as in lesson 3
     "penalty": "finite_difference",  # how slopes are measured; "exact": by gradients of gradients
     "discriminator_rate": 3.0,  # its learning rate, in the generator's

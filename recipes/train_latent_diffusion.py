@@ -20,7 +20,7 @@ from keras_t2i.training.encoding import data_std
 from keras_t2i.training.encoding import encode_latents
 
 DEFAULTS = {  # as in lesson 4
-    **{"minutes": 20, "batch_size": 64, "learning_rate": 1e-3},  # options
+    **{"minutes": 30, "batch_size": 64, "learning_rate": 1e-3},  # options
     "process": "rectified_flow",
     "times": "logit_normal",
     "parameterization": "x0",

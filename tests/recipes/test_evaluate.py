@@ -1,9 +1,8 @@
 """The evaluation from end to end, on a few pictures, with judges that have learned nothing."""
 
-import importlib.util
 import json
-from pathlib import Path
 
+import evaluate
 import numpy as np
 import pytest
 from tiny import tiny_generator
@@ -15,18 +14,9 @@ from keras_t2i.evaluation.judges.evaluator import Evaluator
 from keras_t2i.evaluation.metrics.estimate import mean_estimate
 from keras_t2i.evaluation.metrics.metric import Metric
 from keras_t2i.evaluation.metrics.registry import METRICS
+from keras_t2i.evaluation.report.cards import fill_cards
 from keras_t2i.evaluation.report.report import read_report
 from keras_t2i.presets.saving import save_preset
-
-FILE = Path(__file__).parents[2] / "recipes" / "evaluate.py"
-
-
-@pytest.fixture(scope="module")
-def recipe():
-    spec = importlib.util.spec_from_file_location("evaluate_recipe", FILE)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="module")
@@ -65,20 +55,20 @@ BRIGHTNESS = Metric(
 
 
 @pytest.fixture(scope="module")
-def evaluated(recipe, judges, tmp_path_factory):
+def evaluated(judges, tmp_path_factory):
     """The folder of a smoke run over a tiny generator, and the leaderboard's file; with one more metric."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(METRICS, "brightness", BRIGHTNESS)
-        yield evaluate_tiny(recipe, judges, tmp_path_factory)
+        yield evaluate_tiny(judges, tmp_path_factory)
 
 
-def evaluate_tiny(recipe, judges, tmp_path_factory):
+def evaluate_tiny(judges, tmp_path_factory):
     folder = tmp_path_factory.mktemp("evaluation")
     tiny_generator().save_to_preset(folder / "tiny")
     board = folder / "README.md"
     board.write_text("before\n<!-- leaderboard: begin -->\nold\n<!-- leaderboard: end -->\nafter\n")
     judged = ["--judges", *judges, "--output", str(folder / "report")]
-    page = recipe.main(["--smoke", "--preset", str(folder / "tiny"), *judged, "--leaderboard", str(board)])
+    page = evaluate.main(["--smoke", "--preset", str(folder / "tiny"), *judged, "--leaderboard", str(board)])
     return folder, page, board
 
 
@@ -146,12 +136,12 @@ def test_the_leaderboard_is_replaced_and_nothing_else(evaluated):
     assert "old" not in text and "real pictures (ceiling)" in text and "smoke run" in text
 
 
-def test_a_card_is_filled(recipe, evaluated, tmp_path):
+def test_a_card_is_filled(evaluated, tmp_path):
     report = read_report(evaluated[0] / "report")
     candidate = type("Candidate", (), {"folder": tmp_path, "name": report["entries"][0]["name"]})
     (tmp_path / "README.md").write_text("# mine\n\nwords\n")
     for _ in range(2):  # the second time in place of the first
-        recipe.fill_cards(report, [candidate])
+        fill_cards(report, [candidate], tmp_path)
     text = (tmp_path / "README.md").read_text()
     assert text.startswith("# mine\n\nwords\n") and text.count("R-precision@1, hard") == 1
 
@@ -164,9 +154,9 @@ def test_a_card_is_filled(recipe, evaluated, tmp_path):
         (["--leaderboard", "no_such.md"], "no file no_such.md"),
     ],
 )
-def test_mistakes_are_said_before_any_work(recipe, capsys, arguments, message):
+def test_mistakes_are_said_before_any_work(capsys, arguments, message):
     with pytest.raises((SystemExit, ValueError)) as raised:
-        recipe.main(arguments)
+        evaluate.main(arguments)
     assert message in str(raised.value) + capsys.readouterr().err
 
 

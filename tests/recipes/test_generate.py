@@ -1,7 +1,7 @@
-import importlib.util
 import socket
 from pathlib import Path
 
+import generate as recipe
 import numpy as np
 import pytest
 from PIL import Image
@@ -9,16 +9,6 @@ from tiny import tiny_generator
 from tiny_diffusion import tiny_diffusion_generator
 
 from keras_t2i.utils.images import make_grid
-
-FILE = Path(__file__).parents[2] / "recipes" / "generate.py"
-
-
-@pytest.fixture(scope="module")
-def recipe():
-    spec = importlib.util.spec_from_file_location("generate_recipe", FILE)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +32,7 @@ def somewhere_offline(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-def test_one_picture(recipe, preset, generator, capsys):
+def test_one_picture(preset, generator, capsys):
     file = recipe.main(["A red  apple!", "--preset", preset, "--seed", "3", "--scale", "2"])
     assert file == Path.cwd() / "pictures" / "a-red-apple.png"
     assert str(file) in capsys.readouterr().out
@@ -50,12 +40,12 @@ def test_one_picture(recipe, preset, generator, capsys):
     np.testing.assert_array_equal(np.asarray(Image.open(file)), make_grid(expected[None], scale=2))
 
 
-def test_a_picture_of_the_same_name_is_kept(recipe, preset):
+def test_a_picture_of_the_same_name_is_kept(preset):
     files = [recipe.main(["a red apple", "--preset", preset]) for _ in range(3)]
     assert [file.name for file in files] == ["a-red-apple.png", "a-red-apple-2.png", "a-red-apple-3.png"]
 
 
-def test_grid_and_output(recipe, preset, generator):
+def test_grid_and_output(preset, generator):
     arguments = ["--seed", "0", "--num-images", "3", "--best-of", "2", "--temperature", "0.5", "--scale", "1"]
     file = recipe.main(["a red apple", "a car", *arguments, "--preset", preset, "--output", "new/two.PNG"])
     pictures = generator.generate(["a red apple", "a car"], seed=0, num_images=3, best_of=2, temperature=0.5)
@@ -64,7 +54,7 @@ def test_grid_and_output(recipe, preset, generator):
     assert np.asarray(Image.open(file)).shape == (8 * 8, 2 * 8 * 8 + 2, 3)
 
 
-def test_diffusion(recipe, tmp_path, capsys):
+def test_diffusion(tmp_path, capsys):
     generator = tiny_diffusion_generator()
     generator.save_to_preset(tmp_path / "diffusion")
     command = ["a red apple", "a car", "--preset", str(tmp_path / "diffusion"), "--seed", "3", "--scale", "1"]
@@ -100,7 +90,7 @@ def test_diffusion(recipe, tmp_path, capsys):
         (["a", "--frames", "a.gif"], "one step"),
     ],
 )
-def test_errors_are_one_line_and_code_2(recipe, preset, capsys, arguments, message):
+def test_errors_are_one_line_and_code_2(preset, capsys, arguments, message):
     if "--preset" not in arguments:
         arguments = [*arguments, "--preset", preset]
     with pytest.raises(SystemExit) as exit:
@@ -111,14 +101,14 @@ def test_errors_are_one_line_and_code_2(recipe, preset, capsys, arguments, messa
     assert not Path("pictures").exists()
 
 
-def test_names(recipe):
+def test_names():
     assert recipe.free_name("../../etc/passwd").name == "etc-passwd.png"
     assert recipe.free_name("日本の 猫").name == "日本の-猫.png"
     assert recipe.free_name("?!").name == "picture.png"
     assert len(recipe.free_name("猫" * 500).name.encode()) < 200
 
 
-def test_help_names_every_default(recipe, capsys):
+def test_help_names_every_default(capsys):
     with pytest.raises(SystemExit) as exit:
         recipe.main(["--help"])
     assert exit.value.code == 0

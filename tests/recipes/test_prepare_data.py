@@ -1,13 +1,10 @@
-import runpy
-from pathlib import Path
+import prepare_data
 
 from keras_t2i.data.emoji.designs import load_emoji
 
-RECIPE = runpy.run_path(str(Path(__file__).parents[2] / "recipes" / "prepare_data.py"))
-
 
 def test_smoke_prepares_a_set_that_loads(tmp_path, capsys):
-    RECIPE["main"](["--smoke", "--size", "16", "--data-dir", str(tmp_path)])
+    prepare_data.main(["--smoke", "--size", "16", "--data-dir", str(tmp_path)])
     shown = capsys.readouterr().out
     assert "black line" in shown and str(tmp_path) in shown
     pictures = load_emoji("train", 16, tmp_path, (), 40)
