@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-from keras_t2i.training.options import training_parser
 
 from keras_t2i import data
 from keras_t2i.data import registry
@@ -32,7 +31,6 @@ def test_a_data_set_is_one_line_of_the_registry(numbers):
     assert data.load("numbers", "train", 8).pictures.shape == (40, 8, 8, 3)
     assert len(registry.load_sample("numbers", 8, limit=5)) == 5
     assert '"numbers" (made up)' in registry.describe_sources()
-    assert '"numbers" (made up)' in " ".join(training_parser("", "run", 1, 1, 1.0).format_help().split())
     sets, train = load_prompt_sets("numbers", size=8, count=30)
     assert [len(s) for s in sets] == [30, 40, 40] and len(train) == 40  # of the test split, too
 
