@@ -1,4 +1,4 @@
-"""Do drawings show all that real pictures show? By a few blocks of pixels: cheap, and no judge."""
+"""Do drawings show all that real pictures show? By means of blocks: cheap while training, and no judge."""
 
 import numpy as np
 
