@@ -9,8 +9,7 @@ that the drawing be one of them, and fit its caption. What the logs show, and wh
 - A saturated discriminator: both accuracies stay at 1, "gap" grows. The penalties r1 and r2 keep its slope
   flat where pictures are. Where "val_real_accuracy" alone is low, it knows its pictures by heart.
 - Collapsed modes: "diversity_ratio" (of a batch) and "coverage" (of real pictures) fall, "seeds" (two
-  drawings of a caption) is 0. The relativistic loss compares each drawing with a real picture: what is safe
-  does not pay.
+  drawings of a caption) is 0. The relativistic loss compares each with a real picture: safety does not pay.
 - Oscillation: "gap" and the losses swing, for both chase each other. r1 and r2 damp it, and --alternate lets
   the generator answer the discriminator as it is now. "generator" may rise while drawings improve.
 - A blind discriminator: "gap" is near 0, and drawings have a grain. It must see what you see: no noise on its
