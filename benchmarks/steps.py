@@ -2,8 +2,9 @@
 
     python benchmarks/steps.py runs/diffusion/preset --output runs/steps
 
-Judged as by `recipes/evaluate.py`: is the caption the nearest of 100? Heun evaluates the net twice a step,
-the others once. Writes two tables, a column of pictures for each number of steps, and one for each guidance.
+Judged as by `recipes/evaluate.py`: is the drawing's own caption the nearest of 100? Heun has two network
+evaluations a step, the others one. Writes two tables, a column of pictures for each number of steps, and one
+for each guidance scale.
 """
 
 import argparse

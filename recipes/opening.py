@@ -66,9 +66,9 @@ def build_unet(args, dual_encoder, pipeline, start=None, **sizes):
     """A U-Net that is conditioned on captions, and on image concepts, of these encoders.
 
     Args:
-        args: Namespace, with `size`, `whiten`, `precision` and `smoke`.
+        args: Namespace, with `size`, `adapt`, `precision` and `smoke`.
         dual_encoder: `DualEncoder`.
-        pipeline: `Pipeline` of the training data, whose conditions are measured (`DiffusionUNet.whiten`).
+        pipeline: `Pipeline` of the training data, whose conditions are measured (`DiffusionUNet.adapt`).
         start: `DiffusionStage` whose weights to go on from, or `None`.
         sizes: `image_size`, `channels`, `image_code` of `DiffusionUNet`.
     """

@@ -39,7 +39,7 @@ def main(argv=None, **changes):
 
     small = {"filters": (8, 8, 8), "blocks": (0, 0, 0)} if args.smoke else {}
     decoder = models.ConceptDecoder(dual_encoder.image_size, **small, dtype=args.precision)
-    decoder.whiten(common.plain_concepts(dual_encoder, preprocessor, pictures), args.noise_scale)
+    decoder.adapt(common.plain_concepts(dual_encoder, preprocessor, pictures), args.noise_scale)
     objective = CodeConsistency(
         decoder,
         dual_encoder,

@@ -8,8 +8,8 @@ A loss on pixels asks for the mean of all pictures that a caption may mean: soft
 that the drawing be one of them, and fit its caption. What the logs show, and what cures it:
 - A saturated discriminator: both accuracies stay at 1, "gap" grows. The penalties r1 and r2 keep its slope
   flat where pictures are. Where "val_real_accuracy" alone is low, it knows its pictures by heart.
-- Collapsed modes: "variety" (of a batch) and "coverage" (of real pictures) fall, "seeds" (two drawings of a
-  caption) is 0. The relativistic loss compares each drawing with a real picture: what is safe does not pay.
+- Collapsed modes: "diversity_ratio" (of a batch) and "coverage" (of real pictures) fall, "seeds" (two
+  drawings of a caption) is 0. The relativistic loss compares each with a real picture: safety does not pay.
 - Oscillation: "gap" and the losses swing, for both chase each other. r1 and r2 damp it, and --alternate lets
   the generator answer the discriminator as it is now. "generator" may rise while drawings improve.
 - A blind discriminator: "gap" is near 0, and drawings have a grain. It must see what you see: no noise on its
@@ -53,11 +53,11 @@ def main(argv=None, **changes):
     sizes |= {"filters": (8, 8, 8), "blocks": (0, 0, 0)} if args.smoke else {}
     if start is None:
         decoder = models.ConceptDecoder(**sizes, dtype=args.precision)
-        decoder.whiten(concepts, args.noise_scale)
+        decoder.adapt(concepts, args.noise_scale)
     else:
         decoder = common.trainable_copy(start.decoder, args.precision)
     discriminator = models.Discriminator(**sizes, dtype=args.precision)
-    discriminator.whiten(concepts)
+    discriminator.adapt(concepts)
     options = {"r1_weight": args.r1, "r2_weight": args.r2, "seed": args.seed, "loss": args.loss}
     options |= common.chosen(args, "alternate", "noise_scale", "penalty", "pixel_weight", "code_weight")
     objective = ConditionalGAN(decoder, discriminator, dual_encoder, **options)
@@ -79,7 +79,7 @@ def main(argv=None, **changes):
         return mode_coverage(drawings(asked, 0), asked.pictures, drawings(asked, 1000))
 
     logs = common.train(args, objective, pipeline, validation, draw, [Measure(measure, times=20)])
-    watched = "real_accuracy", "fake_accuracy", "val_real_accuracy", "gap", "variety", "val_pixels"
+    watched = "real_accuracy", "fake_accuracy", "val_real_accuracy", "gap", "diversity_ratio", "val_pixels"
     table = common.figures(logs, *watched)
     table += [(f"thumbnails of {len(asked)} captions: {k}", v) for k, v in measure(objective).items()]
     pictures = {"drawings.png": ("picture: true over two drawings", draw(objective))}

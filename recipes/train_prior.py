@@ -53,7 +53,7 @@ def main(argv=None, **changes):
     sizes = {**common.chosen(args, "width", "blocks"), **sizes, "dtype": args.precision}
     options = common.chosen(args, "dropout", "num_steps", "guidance_scale")
     prior = models.Prior(dual_encoder.code_dim, **sizes, **options)
-    prior.measure(*pipeline.caption_features.values(), *pipeline.image_features.values())
+    prior.adapt(*pipeline.caption_features.values(), *pipeline.image_features.values())
     objective = PriorDenoising(  # add noise to an image concept, predict it, given the text's, and square
         prior, caption_dropout=args.caption_dropout, averages=PowerFunctionEMA([0.1]), seed=args.seed
     )

@@ -54,7 +54,7 @@ def main(argv=None, **changes):
     if args.conditional:
         dual_encoder, preprocessor, _ = common.open_encoders(args)
         vae = models.VAE(*parts, concept_dim=dual_encoder.code_dim)
-        vae.whiten(common.plain_concepts(dual_encoder, preprocessor, pictures))
+        vae.adapt(common.plain_concepts(dual_encoder, preprocessor, pictures))
         wanted = common.plain_concepts(dual_encoder, preprocessor, shown)
         flips = ()  # captions say "left" and "right"
     else:

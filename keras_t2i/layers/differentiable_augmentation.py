@@ -14,7 +14,7 @@ class DifferentiableAugmentation(keras.layers.Layer):
         translation: int, pixels, the furthest move in each direction.
         brightness: float, the largest shift, in units of the [-1, 1] range.
         noise: float, standard deviation of the noise.
-        seed: int, of this layer's dice.
+        seed: int, of this layer's random numbers.
 
     Call: float `(n, h, w, 3)` in [-1, 1] to float32 of the same shape.
     """
@@ -31,8 +31,9 @@ class DifferentiableAugmentation(keras.layers.Layer):
         ink = 1.0 - images
         ink = ops.einsum("nij,njwc->niwc", self._moves(n, h), ink)
         ink = ops.einsum("nij,nhjc->nhic", self._moves(n, w), ink)
-        shift = self.brightness * keras.random.uniform((n, 1, 1, 1), -1.0, 1.0, seed=self.seed_generator)
-        noise = self.noise * keras.random.normal(ops.shape(images), seed=self.seed_generator)
+        random = {"dtype": "float32", "seed": self.seed_generator}
+        shift = self.brightness * keras.random.uniform((n, 1, 1, 1), -1.0, 1.0, **random)
+        noise = self.noise * keras.random.normal(ops.shape(images), **random)
         return 1.0 - ink + shift + noise
 
     def _moves(self, n, size):

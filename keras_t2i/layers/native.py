@@ -175,7 +175,7 @@ def group_normalization_closed(x, scale, shift, groups, epsilon):
         return ops.sum(values, -1, keepdims=True) / count
 
     def spread(values):  # (n, groups, channels of a group, or 1) to one number for each channel of a picture
-        return ops.cast(ops.reshape(values * ops.ones((1, *grouped[1:])), column), x.dtype)
+        return ops.cast(ops.reshape(values * ops.ones((1, *grouped[1:]), "float32"), column), x.dtype)
 
     @ops.custom_gradient
     def normalise(x, scale, shift):

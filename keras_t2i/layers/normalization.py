@@ -46,7 +46,7 @@ class Standardization(keras.layers.Layer):
     """Shift and scale of a code, measured once after training, or with `invert` its inverse.
 
     Codes of an autoencoder have any mean and size; what is trained on them later (regression, diffusion)
-    wants zero mean and unit variance. Until `measure` is called the layer is the identity.
+    wants zero mean and unit variance. Until `adapt` is called the layer is the identity.
 
     Args:
         invert: bool, `x * scale + mean` in place of `(x - mean) / scale`.
@@ -84,7 +84,7 @@ class Whitening(keras.layers.Layer):
     Args:
         dim: int, how many directions are kept.
 
-    Call: float tensor `(n, d)`, d at least `dim`, to float32 `(n, dim)`. Until `measure` is called the
+    Call: float tensor `(n, d)`, d at least `dim`, to float32 `(n, dim)`. Until `adapt` is called the
     directions are random, for vectors of length 1.
     """
 
@@ -100,7 +100,7 @@ class Whitening(keras.layers.Layer):
         turn = keras.initializers.Orthogonal(gain=d**0.5)
         self.matrix = self.add_weight(shape=(d, self.dim), initializer=turn, trainable=False, name="matrix")
 
-    def measure(self, vectors, noise_variance):
+    def adapt(self, vectors, noise_variance):
         """Set the directions from examples.
 
         Args:

@@ -13,7 +13,7 @@ class PriorDenoising(DiffusionObjective):
     and parameterization (x0) are the network's own; the loss is the plain squared error (equation 2).
 
     Args:
-        network: `Prior`, measured (`Prior.measure`).
+        network: `Prior`, adapted (`Prior.adapt`).
         weight, times: as of `DiffusionObjective`.
         caption_dropout: float in [0, 1), how often the text is withheld in training, for guidance.
         kwargs: `averages` and `seed` of `Objective`.

@@ -19,7 +19,7 @@ FINGERPRINT = re.compile(r"[0-9a-f]{32,}")  # a value that says that something c
 
 
 class Checkpoint(keras.callbacks.Callback):
-    """Writes the whole state of a run after every epoch: weights, averages, optimizer, dice, steps.
+    """Writes the whole state of a run after every epoch: weights, averages, optimizer, random state, steps.
 
     The file is written under another name and renamed, so a kill at any moment leaves the last whole
     one. With a `Pipeline`, whose batches are a function of the step, a resumed run ends bit for bit

@@ -62,7 +62,7 @@ def whiten_conditions(unet, dual_encoder, token_ids, images, most=4096):
     """Before training: show a U-Net how captions, and image concepts if it takes them, differ.
 
     Args:
-        unet: `DiffusionUNet`, see its `whiten`.
+        unet: `DiffusionUNet`, see its `adapt`.
         dual_encoder: `DualEncoder` that makes its conditions.
         token_ids: int32 `(m, l)`, of all training captions.
         images: uint8 `(n, s, s, 3)`, the training pictures.
@@ -71,7 +71,7 @@ def whiten_conditions(unet, dual_encoder, token_ids, images, most=4096):
     some = np.linspace(0, len(token_ids) - 1, min(most, len(token_ids))).astype(int)
     features = predict_in_batches(token_features(dual_encoder.text_encoder), token_ids[some], 256)
     concepts = image_embeddings(dual_encoder.image_encoder, images, 64) if unet.image_code else None
-    unet.whiten(features["text_code"], features["text_tokens"][features["text_mask"] > 0], concepts)
+    unet.adapt(features["text_code"], features["text_tokens"][features["text_mask"] > 0], concepts)
 
 
 def data_std(examples):

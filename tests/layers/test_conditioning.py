@@ -43,7 +43,7 @@ def test_tokens_are_whitened_one_by_one():
     tokens = normal(200, 5, 6) @ np.diag([9, 3, 1, 0.3, 0.1, 0.1]).astype("float32") + 1
     layer = TokenWhitening(4)
     assert layer(keras.Input((None, 6))).shape == (None, None, 4)
-    layer.measure(tokens.reshape(-1, 6), 0)
+    layer.adapt(tokens.reshape(-1, 6), 0)
     white = ops.convert_to_numpy(layer(tokens))
     assert white.shape == (200, 5, 4)
     np.testing.assert_allclose(np.cov(white.reshape(-1, 4).T, bias=True), np.eye(4), atol=1e-3)

@@ -122,12 +122,12 @@ def test_whitening():
     layer = Whitening(4)
     unmeasured = ops.convert_to_numpy(layer(mixed))
     assert unmeasured.shape == (500, 4) and not layer.trainable_weights
-    layer.measure(mixed, noise_variance=0)
+    layer.adapt(mixed, noise_variance=0)
     white = ops.convert_to_numpy(layer(mixed))
     assert white.dtype == "float32"
     np.testing.assert_allclose(white.mean(axis=0), 0, atol=1e-4)
     np.testing.assert_allclose(np.cov(white.T, bias=True), np.eye(4), atol=1e-3)
-    layer.measure(mixed, noise_variance=1e6)  # what noise drowns stays small
+    layer.adapt(mixed, noise_variance=1e6)  # what noise drowns stays small
     assert ops.convert_to_numpy(layer(mixed)).std() < 0.1
     again = Whitening.from_config(layer.get_config())
     again.build(mixed.shape)

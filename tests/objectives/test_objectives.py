@@ -198,6 +198,29 @@ def test_asking_for_a_loss_changes_no_state(trained, name, training):
         np.testing.assert_array_equal(keras.ops.convert_to_numpy(variable), value)
 
 
+@pytest.fixture
+def floatx():
+    yield keras.config.set_floatx
+    keras.config.set_floatx("float32")
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_another_floatx_changes_no_loss(trained, name, floatx):
+    objective, batch = trained(name).objective, tiny_pipeline().batch(0)
+    random_state = [(v, keras.ops.convert_to_numpy(v)) for v in objective.random_state()]
+    losses = []
+    for dtype in ("float32", "float16", "float64"):
+        floatx(dtype)
+        for variable, value in random_state:
+            variable.assign(value)
+        for training in (True, False):
+            loss = objective.compute_loss(
+                batch, y_pred=objective(batch, training=training), training=training
+            )
+            losses.append((str(keras.ops.dtype(loss)), float(loss)))
+    assert losses[:2] == losses[2:4] == losses[4:]
+
+
 @pytest.mark.parametrize("name", ["reconstruction", "clip"])
 def test_any_objective_keeps_power_function_averages(name):
     """The plain mean of the weights that all steps saw, and a shorter average."""

@@ -6,6 +6,7 @@ from tiny_diffusion import filled
 from tiny_objectives import tiny_pipeline
 
 from keras_t2i.models import Prior
+from keras_t2i.models import PriorStage
 from keras_t2i.objectives.prior import PriorDenoising
 from keras_t2i.training.averages import PowerFunctionEMA
 from keras_t2i.utils.embeddings import l2_normalize
@@ -27,7 +28,7 @@ def test_the_loss_by_hand():
     """Straight path, x0, uniform times, no weight: everything anew, in NumPy."""
     prior = filled(tiny_prior())
     batch = {"text_codes": codes(40), "image_codes": codes(40, 1)}
-    prior.measure(batch["text_codes"], batch["image_codes"])
+    prior.adapt(batch["text_codes"], batch["image_codes"])
     objective = PriorDenoising(prior, averages=None)
     seen = numpy(objective(batch))
     images = batch["image_codes"].astype("float64")
@@ -52,7 +53,7 @@ def test_few_codes_are_learned_by_heart():
     keras.utils.set_random_seed(0)
     texts, images = codes(8), codes(8, 1)
     prior = tiny_prior(width=32, process="cosine")
-    prior.measure(texts, images)
+    prior.adapt(texts, images)
     pipeline = tiny_pipeline(
         batch_size=64,
         steps_per_epoch=200,
@@ -64,9 +65,10 @@ def test_few_codes_are_learned_by_heart():
     np.testing.assert_array_equal(batch["text_codes"], texts[pipeline.indices(3)])
     objective = PriorDenoising(prior, averages=PowerFunctionEMA((0.1,)))
     objective.compile(optimizer=keras.optimizers.Adam(1e-2))
-    before = np.sum(objective.average.sample(texts, seed=0) * images, axis=1)
+    stage = PriorStage(objective.average)
+    before = np.sum(stage.sample_codes(texts, seed=0) * images, axis=1)
     objective.fit(pipeline, verbose=0, shuffle=False)
-    after = np.sum(objective.average.sample(texts, seed=0) * images, axis=1)
+    after = np.sum(stage.sample_codes(texts, seed=0) * images, axis=1)
     assert before.mean() < 0.5 and after.min() > 0.95
 
 

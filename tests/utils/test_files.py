@@ -1,3 +1,4 @@
+import ast
 import errno
 import json
 import os
@@ -105,6 +106,19 @@ def test_weights_in_memory_are_those_of_a_file(tmp_path):
     model.load_weights(tmp_path / "a.weights.h5")
     for old, new in zip(before, (*model.weights, *model.optimizer.variables), strict=True):
         np.testing.assert_array_equal(old, keras.ops.convert_to_numpy(new))
+
+
+WRITING = {"write_text", "write_bytes", "unlink", "rmtree", "rename", "rmdir", "NamedTemporaryFile"}
+
+
+def test_no_other_module_writes_or_removes_files():
+    package, found = Path(files.__file__).parents[1], []
+    for file in package.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            called = node.func.attr if isinstance(node, ast.Call) and hasattr(node.func, "attr") else None
+            if called in WRITING and file != Path(files.__file__):
+                found.append(f"{file.relative_to(package)}:{node.lineno}: {called}")
+    assert not found
 
 
 # What killed processes leave

@@ -46,7 +46,7 @@ class EmojiDesigns(EmojiBuilder):
     @property
     def attribution(self):
         makers = [*(DESIGNS[design] for design in self.builder_config.designs), WORDS]
-        thanks = [f"{package.makers} ({package.licence})." for package in makers]
+        thanks = [f"{package.makers} ({package.license})." for package in makers]
         return " ".join([ATTRIBUTION, *thanks])
 
     @cached_property

@@ -14,7 +14,7 @@ class Design:
     package: str
     version: str
     megabytes: int
-    licence: str
+    license: str
     makers: str
 
 

@@ -18,12 +18,12 @@ def _blocks(x, y, block, progress, text):
     """
     if block < 1:
         raise ValueError(f"block must be at least 1, got {block}")
-    centre = y.mean(axis=0)  # around it the squares are small, and so is the error of their difference
-    other = y - centre
+    center = y.mean(axis=0)  # around it the squares are small, and so is the error of their difference
+    other = y - center
     squares = np.square(other).sum(axis=1)
     rounding = 4 * (x.shape[1] + 4) * np.finfo("float64").eps
     for start in tqdm(range(0, len(x), block), desc=text, disable=not progress):
-        part = x[start : start + block] - centre
+        part = x[start : start + block] - center
         own = np.square(part).sum(axis=1)[:, None]
         slack = rounding * (own + squares.max())
         lower = (-2 * part) @ other.T

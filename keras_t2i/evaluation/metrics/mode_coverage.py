@@ -1,12 +1,13 @@
-"""Do drawings show all that real pictures show? By thumbnails: cheap enough while training, and no judge."""
+"""Do drawings show all that real pictures show? By means of blocks: cheap while training, and no judge."""
 
 import numpy as np
 
 from keras_t2i.evaluation.metrics.manifold import precision_recall_density_coverage
+from keras_t2i.utils.images import downsample
 from keras_t2i.utils.images import to_float
 
 
-def thumbnails(pictures, side=8):
+def block_means(pictures, side=8):
     """Means of blocks of pixels: layout and colour, no detail.
 
     Args:
@@ -23,8 +24,7 @@ def thumbnails(pictures, side=8):
     n, size = pictures.shape[:2]
     if size % side or pictures.shape[2] != size:
         raise ValueError(f"pictures of {pictures.shape[1:3]} cannot be cut into {side}x{side} blocks")
-    blocks = to_float(pictures).reshape(n, side, size // side, side, size // side, 3)
-    return blocks.mean(axis=(2, 4)).reshape(n, -1)
+    return downsample(to_float(pictures), side).reshape(n, -1)
 
 
 def mode_coverage(drawn, real, other=None, k=5):
@@ -37,13 +37,13 @@ def mode_coverage(drawn, real, other=None, k=5):
         k: int, which neighbour: see `precision_recall_density_coverage`.
 
     Returns:
-        Dict of floats: "precision", "recall" and "coverage" of the thumbnails; with `other`, "seeds": how
+        Dict of floats: "precision", "recall" and "coverage" of the block means; with `other`, "seeds": how
         much two drawings of a caption differ, in units of how much two real pictures do, 0 where chance
         changes nothing. Only runs of the same pictures can be compared.
 
     Raises: ValueError for wrong pictures, or too few.
     """
-    found = precision_recall_density_coverage(thumbnails(drawn), thumbnails(real), k)
+    found = precision_recall_density_coverage(block_means(drawn), block_means(real), k)
     found = {name: found[name] for name in ("precision", "recall", "coverage")}
     if other is not None:
         drawn, other, real = (to_float(np.asarray(p)) for p in (drawn, other, real))

@@ -38,13 +38,13 @@ def principal_components_psnr(pictures, unseen, numbers):
     known, true = (to_float(p).reshape(len(p), -1) for p in (pictures, unseen))
     mean = known.mean(axis=0)
     # The eigenvectors of the small one of X X' and X' X, largest first.
-    centred = known - mean
-    if len(centred) < centred.shape[1]:
-        values, vectors = np.linalg.eigh(centred @ centred.T)
-        kept = np.argsort(values)[::-1][: min(numbers, len(centred) - 1)]
-        components = (centred.T @ vectors[:, kept]) / np.sqrt(np.maximum(values[kept], 1e-12))
+    centered = known - mean
+    if len(centered) < centered.shape[1]:
+        values, vectors = np.linalg.eigh(centered @ centered.T)
+        kept = np.argsort(values)[::-1][: min(numbers, len(centered) - 1)]
+        components = (centered.T @ vectors[:, kept]) / np.sqrt(np.maximum(values[kept], 1e-12))
     else:
-        values, vectors = np.linalg.eigh(centred.T @ centred)
+        values, vectors = np.linalg.eigh(centered.T @ centered)
         components = vectors[:, ::-1][:, :numbers]
     decoded = (true - mean) @ components @ components.T + mean
     return float(psnr(true.reshape(unseen.shape), decoded.reshape(unseen.shape)).mean())

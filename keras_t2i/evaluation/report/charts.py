@@ -53,7 +53,7 @@ def _positions(values, name):
 
 
 def mark(x, y, kind):
-    """An SVG mark of the series' own shape: without colour they can still be told apart."""
+    """An SVG mark of the series' own shape: without color they can still be told apart."""
     if kind % 4 == 0:
         return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.6"/>'
     corners = (
@@ -105,14 +105,14 @@ def line_chart(metric, name, series):
     logarithmic = name in LOGARITHMIC and all(isinstance(v, int | float) and v > 0 for v in values)
     label = escape(name) + (" (log 2)" if logarithmic else "")
     parts.append(f'<text x="{LEFT + wide / 2}" y="{HEIGHT - 6}" class="mid axis">{label}</text>')
-    for entry, colour, own_values, scores in series:
+    for entry, color, own_values, scores in series:
         points = [(v, s) for v, s in zip(own_values, scores, strict=True) if s is not None]
         places = [(across[v], up(s * scale), v, s) for v, s in sorted(points, key=lambda p: across[p[0]])]
         line = " ".join(f"{x:.1f},{y:.1f}" for x, y, *_ in places)
-        parts.append(f'<g class="s{colour % STYLES}"><polyline class="d{colour % 4}" points="{line}"/>')
+        parts.append(f'<g class="s{color % STYLES}"><polyline class="d{color % 4}" points="{line}"/>')
         for x, y, v, s in places:
             text = escape(f"{entry}, {name} {v}: {value_text(metric, s)}")
-            parts.append(f"<g><title>{text}</title>{mark(x, y, colour)}</g>")
+            parts.append(f"<g><title>{text}</title>{mark(x, y, color)}</g>")
         parts.append("</g>")
         said = ", ".join(f"{v}: {value_text(metric, s)}" for _, _, v, s in places)
         spoken.append(f"{entry}: {said or 'unknown'}")
@@ -123,11 +123,11 @@ def line_chart(metric, name, series):
     )
 
 
-def swatch(colour):
+def swatch(color):
     """A legend's piece of line with its mark, as `<svg>`."""
     return (
-        f'<svg class="swatch s{colour % STYLES}" viewBox="0 0 30 12" aria-hidden="true">'
-        f'<polyline class="d{colour % 4}" points="1,6 29,6"/>{mark(15, 6, colour)}</svg>'
+        f'<svg class="swatch s{color % STYLES}" viewBox="0 0 30 12" aria-hidden="true">'
+        f'<polyline class="d{color % 4}" points="1,6 29,6"/>{mark(15, 6, color)}</svg>'
     )
 
 

@@ -114,8 +114,8 @@ def leaderboard(report, prompt_sets=None, metrics=None):
         prompt_sets = [s for s in PROMPT_SETS if s in known] or list(known)[:2]
     if metrics is None:
         metrics = ["coverage" if c == "precision" and c not in report["metrics"] else c for c in _columns()]
-    asked = [c if isinstance(c, tuple | list) else (c, None) for c in metrics]
-    named = list(dict.fromkeys([*prompt_sets, *(s for _, s in asked if s)]))
+    wanted = [c if isinstance(c, tuple | list) else (c, None) for c in metrics]
+    named = list(dict.fromkeys([*prompt_sets, *(s for _, s in wanted if s)]))
     if not prompt_sets or not report["metrics"] or set(named) - set(known):
         raise ValueError(
             f"A leaderboard needs metrics and sets of prompts, some of {sorted(known)}, got {named}"
@@ -125,7 +125,7 @@ def leaderboard(report, prompt_sets=None, metrics=None):
     for prompt_set in prompt_sets:
         found = _column(report, main, prompt_set, interval=True)
         columns += [(f"{found[0]}: {prompt_set}", found[1])] if found else []
-    for key, prompt_set in asked:
+    for key, prompt_set in wanted:
         found = _column(report, key, prompt_set or first)
         if found and (key != main or prompt_set):
             others.append((f"{found[0]}: {prompt_set}" if prompt_set else found[0], found[1]))

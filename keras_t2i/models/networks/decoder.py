@@ -19,7 +19,7 @@ class ConceptDecoder(Backbone):
         filters: channels of the grids, finest (half the picture) first, down to 4x4; multiples of 8.
         blocks: residual blocks at each grid.
         code_dim: int, numbers of the concept.
-        whitened_dim: int, in how many directions concepts differ (`whiten`).
+        whitened_dim: int, in how many directions concepts differ (`adapt`).
 
     Call: float `(n, code_dim)` of length 1 to float32 `(n, image_size, image_size, 3)`, about [-1, 1].
     """
@@ -55,14 +55,14 @@ class ConceptDecoder(Backbone):
         self.code_dim = code_dim
         self.whitened_dim = whitened_dim
 
-    def whiten(self, concepts, noise_scale):
+    def adapt(self, concepts, noise_scale):
         """Before training: find the directions in which concepts differ, and bring them to one size.
 
         Args:
             concepts: float array `(n, code_dim)` of length 1, of the training captions.
             noise_scale: float, length of the noise that they will have on top.
         """
-        self.get_layer("whitening").measure(concepts, noise_scale**2 / self.code_dim)
+        self.get_layer("whitening").adapt(concepts, noise_scale**2 / self.code_dim)
 
     def get_config(self):
         return {

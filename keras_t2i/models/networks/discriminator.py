@@ -29,7 +29,7 @@ class Discriminator(Backbone):
         blocks: residual blocks after each halving.
         poolings: int, weighted sums per channel.
         code_dim: int, numbers of the concept.
-        whitened_dim: int, in how many directions concepts differ (`whiten`).
+        whitened_dim: int, in how many directions concepts differ (`adapt`).
 
     Call: `{"images": float (n, image_size, image_size, 3) in [-1, 1], "concepts": float (n, code_dim) of
     length 1}` to float32 `(n, 1)`, any real number.
@@ -81,14 +81,14 @@ class Discriminator(Backbone):
         self.code_dim = code_dim
         self.whitened_dim = whitened_dim
 
-    def whiten(self, concepts):
+    def adapt(self, concepts):
         """Before training: find the directions in which concepts differ, and bring them to one size.
 
         Args:
             concepts: float array `(n, code_dim)` of length 1, of the training captions.
         """
         # A tenth of a concept's length counts as chance, as in the decoder.
-        self.get_layer("whitening").measure(concepts, 0.1**2 / self.code_dim)
+        self.get_layer("whitening").adapt(concepts, 0.1**2 / self.code_dim)
 
     def get_config(self):
         return {

@@ -29,7 +29,7 @@ class Prior(Backbone):
         width: int, of the network; hidden layers have twice as many.
         blocks: int, residual blocks.
         condition_dim: int, width of the vector that steers the blocks.
-        whitened_dim: int, in how many directions text concepts differ (`measure`).
+        whitened_dim: int, in how many directions text concepts differ (`adapt`).
         dropout: float in [0, 1), in the blocks.
         process: a name out of `diffusion.PROCESSES`, or what a process's `get_config` gives.
         num_steps, guidance_scale: of `sample` where it is not told.
@@ -91,7 +91,7 @@ class Prior(Backbone):
         self.num_steps = at_least_one("num_steps", num_steps)
         self.guidance_scale = float(guidance_scale)
 
-    def measure(self, text_codes, image_codes, noise_scale=0.3):
+    def adapt(self, text_codes, image_codes, noise_scale=0.3):
         """Before training: find the mean and size of each number of image concepts, and the directions in
         which text concepts differ.
 
@@ -101,7 +101,7 @@ class Prior(Backbone):
         """
         text_codes, image_codes = (np.asarray(codes, "float64") for codes in (text_codes, image_codes))
         spread = np.square(text_codes - text_codes.mean(axis=0)).mean()
-        self.get_layer("text_code_whitening").measure(text_codes, noise_scale**2 * spread)
+        self.get_layer("text_code_whitening").adapt(text_codes, noise_scale**2 * spread)
         scale = image_codes.std(axis=0)
         self.standardization.mean.assign(image_codes.mean(axis=0))
         self.standardization.scale.assign(np.maximum(scale, 1e-3 * scale.mean() + 1e-9))

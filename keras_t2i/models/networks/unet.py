@@ -47,7 +47,7 @@ class DiffusionUNet(Backbone):
         condition_dim: int, width of the vector that steers the residual blocks.
         code_dim: int, numbers of the pooled text code.
         token_dim: int, numbers of each text token.
-        whitened_dim: int, in how many directions codes differ (`whiten`).
+        whitened_dim: int, in how many directions codes differ (`adapt`).
         dropout: float in [0, 1), in the residual blocks.
         image_code: bool, whether there is also an image code to draw from (DALL-E 2, arXiv 2204.06125).
         concat_channels: int, channels of a picture given beside the noisy one, for upsampling. 0: none.
@@ -168,7 +168,7 @@ class DiffusionUNet(Backbone):
         patch_size = min(max(image_size // 16, 1), 4)
         return cls(**{"image_size": image_size, "patch_size": patch_size, **SIZES[name], **overrides})
 
-    def whiten(self, text_codes, text_tokens, image_codes=None, noise_scale=0.3):
+    def adapt(self, text_codes, text_tokens, image_codes=None, noise_scale=0.3):
         """Before training: find the directions in which captions differ, and bring them to one size.
 
         Args:
@@ -185,7 +185,7 @@ class DiffusionUNet(Backbone):
         for name, vectors in measured.items():
             vectors = np.asarray(vectors, dtype="float64")
             spread = np.square(vectors - vectors.mean(axis=0)).mean()
-            self.get_layer(f"{name}_whitening").measure(vectors, noise_scale**2 * spread)
+            self.get_layer(f"{name}_whitening").adapt(vectors, noise_scale**2 * spread)
 
     def load_matching_weights(self, trained):
         """Before training: take the weights of a trained network, layer by layer, wherever one of the same

@@ -34,7 +34,7 @@ class VAE(ConvAutoencoder):
         decoder: `ImageDecoder` of the same picture and code size.
         concept_dim: int, numbers of a concept; `None`: not conditional.
         hidden_dim: int, width of the network from concept to prior.
-        whitened_dim: int, in how many directions concepts differ (`whiten`).
+        whitened_dim: int, in how many directions concepts differ (`adapt`).
 
     Call: float `(n, s, s, 3)` in [-1, 1] to float32 of the same shape, through the posterior's mean.
     Raises: ValueError where sizes do not fit.
@@ -73,9 +73,9 @@ class VAE(ConvAutoencoder):
             "whitened_dim": self.whitened_dim,
         }
 
-    def whiten(self, concepts, noise_scale=0.1):
-        """Before training, of a conditional VAE: see `ConceptDecoder.whiten`."""
-        self.prior.get_layer("whitening").measure(concepts, noise_scale**2 / self.concept_dim)
+    def adapt(self, concepts, noise_scale=0.1):
+        """Before training, of a conditional VAE: see `ConceptDecoder.adapt`."""
+        self.prior.get_layer("whitening").adapt(concepts, noise_scale**2 / self.concept_dim)
 
     def grids(self, latents):
         """Latents `(n, code_dim)` as the grids that they are: `(n, side, side, channels)`."""

@@ -91,7 +91,7 @@ def test_bad_arguments(tmp_path):
         load_openmoji("train", size=0, data_dir=tmp_path)
 
 
-def test_line_drawings_leave_colour_out():
+def test_line_drawings_leave_color_out():
     apple = rasterize_svg(drawing("1F34E", "black line"), 64)
     assert (apple == apple[..., :1]).all() and not is_blank(apple)
     judge, flag, blue_heart = "1F468-1F3FB-200D-2696", "1F1EB-1F1F7", "1F499"
@@ -100,7 +100,7 @@ def test_line_drawings_leave_colour_out():
         assert drawing(code_point, "black line") is None
 
 
-def test_rasterise_on_white():
+def test_rasterize_on_white():
     picture = rasterize_svg(RED_DISC, 16)
     assert picture.shape == (16, 16, 3) and picture.dtype == np.uint8
     assert picture[8, 8].tolist() == [255, 0, 0] and picture[0, 0].tolist() == [255, 255, 255]

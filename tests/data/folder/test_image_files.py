@@ -61,7 +61,7 @@ def raw_png(width, height, bits, rows):
     return content
 
 
-def test_16_bit_colour(tmp_path):
+def test_16_bit_color(tmp_path):
     row = b"\0" + struct.pack(">6H", *[257 * value for value in (255, 128, 0)] * 2)
     (tmp_path / "a.png").write_bytes(raw_png(2, 2, 16, row * 2))
     assert (read_square_picture(tmp_path / "a.png", 2) == (255, 128, 0)).all()

@@ -14,7 +14,7 @@ def normal(n, d, seed=0, shift=0.0, scale=1.0):
 
 
 @pytest.mark.parametrize("n, m, d, k", [(50, 70, 3, 1), (33, 128, 64, 5), (10, 9, 2, 9), (1, 40, 8, 17)])
-def test_neighbours_are_those_of_a_tree(n, m, d, k):
+def test_neighbors_are_those_of_a_tree(n, m, d, k):
     x, y = normal(n, d), normal(m, d, seed=1)
     distances, indices = NearestNeighbors(n_neighbors=k, algorithm="kd_tree").fit(y).kneighbors(x)
     for block in (7, 512):

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from keras_t2i.evaluation.metrics.mode_coverage import block_means
 from keras_t2i.evaluation.metrics.mode_coverage import mode_coverage
-from keras_t2i.evaluation.metrics.mode_coverage import thumbnails
 
 RANDOM = np.random.default_rng(0)
 # Eight kinds of pictures, each a plain colour of its own with a little noise; twelve of each.
@@ -10,10 +10,10 @@ COLORS = RANDOM.integers(0, 256, (8, 1, 1, 3)).repeat(12, axis=0)
 REAL, LIKE = (np.clip(COLORS + RANDOM.normal(0, 20, (96, 16, 16, 3)), 0, 255).astype("uint8") for _ in "ab")
 
 
-def test_thumbnails_are_means_of_blocks():
-    found = thumbnails(REAL, 4).reshape(96, 4, 4, 3)
+def test_block_means_are_means_of_blocks():
+    found = block_means(REAL, 4).reshape(96, 4, 4, 3)
     np.testing.assert_allclose(found[5, 1, 2], REAL[5, 4:8, 8:12].mean((0, 1)) / 127.5 - 1, atol=1e-5)
-    np.testing.assert_allclose(thumbnails(REAL, 16), REAL.reshape(96, -1) / 127.5 - 1, atol=1e-6)
+    np.testing.assert_allclose(block_means(REAL, 16), REAL.reshape(96, -1) / 127.5 - 1, atol=1e-6)
 
 
 def test_what_is_left_out_is_seen():
@@ -32,6 +32,6 @@ def test_seeds_are_measured_in_differences_of_real_pictures():
 
 def test_wrong_pictures_are_named():
     with pytest.raises(ValueError, match="must be uint8"):
-        thumbnails(REAL / 255)
+        block_means(REAL / 255)
     with pytest.raises(ValueError, match="cannot be cut into 5x5 blocks"):
-        thumbnails(REAL, 5)
+        block_means(REAL, 5)

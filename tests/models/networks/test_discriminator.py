@@ -88,7 +88,7 @@ def test_whitened_concepts_have_unit_variance(tmp_path):
     random = np.random.default_rng(0)
     concepts = random.standard_normal((500, 32)) * np.geomspace(1, 0.2, 32)
     concepts /= np.linalg.norm(concepts, axis=1, keepdims=True)
-    network.whiten(concepts)
+    network.adapt(concepts)
     white = ops.convert_to_numpy(network.get_layer("whitening")(concepts.astype("float32")))
     assert white.shape == (500, 12)
     np.testing.assert_allclose(np.cov(white.T), np.eye(12), atol=0.1)

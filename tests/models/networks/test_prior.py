@@ -18,7 +18,7 @@ def codes(n, seed=0, dim=6):
 def prior():
     keras.utils.set_random_seed(0)
     prior = filled(Prior(**SIZES))
-    prior.measure(codes(200), codes(300, 1) + np.array([2, 0, 0, 0, 0, 1]))
+    prior.adapt(codes(200), codes(300, 1) + np.array([2, 0, 0, 0, 0, 1]))
     return prior
 
 
@@ -46,7 +46,7 @@ def test_the_network_starts_as_zero_and_is_steered(prior):
 def test_measured_codes_have_unit_variance(prior):
     images = codes(500, 5) * np.array([1, 2, 3, 0.1, 1, 0], "float32") + 4
     own = Prior(**SIZES)
-    own.measure(codes(50), images)
+    own.adapt(codes(50), images)
     scaled = ops.convert_to_numpy(own.standardization(images))
     np.testing.assert_allclose(scaled.mean(0), 0, atol=1e-3)
     np.testing.assert_allclose(scaled.std(0), [1, 1, 1, 1, 1, 0], atol=1e-2)

@@ -183,13 +183,13 @@ def test_whitening_makes_captions_equally_different():
     scales = np.geomspace(1, 1e-3, 16)
     codes = random.standard_normal((500, 16)) * scales + 1
     tokens = random.standard_normal((900, 12)) * scales[:12]
-    network.whiten(codes, tokens, codes, noise_scale=1e-6)
+    network.adapt(codes, tokens, codes, noise_scale=1e-6)
     for name, vectors in (("text_code", codes), ("text_tokens", tokens), ("image_code", codes)):
         white = ops.convert_to_numpy(network.get_layer(f"{name}_whitening")(vectors.astype("float32")))
         np.testing.assert_allclose(np.cov(white.T, bias=True), np.eye(10), atol=0.02)
     assert not any("whitening" in v.path for v in network.trainable_variables)
     with pytest.raises(ValueError, match="image_codes must be given"):
-        network.whiten(codes, tokens)
+        network.adapt(codes, tokens)
 
 
 @pytest.mark.parametrize("size", SIZES)

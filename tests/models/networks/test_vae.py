@@ -179,7 +179,7 @@ def test_bfloat16_is_close(vae):
 
 def test_whitening_of_concepts():
     network = tiny_vae(concept_dim=32)
-    network.whiten(UNIT, noise_scale=1e-3)
+    network.adapt(UNIT, noise_scale=1e-3)
     white = numpy(network.prior.get_layer("whitening")(UNIT))
     np.testing.assert_allclose(white.mean(axis=0), 0, atol=1e-4)
     np.testing.assert_allclose(white.std(axis=0)[:2], 1, atol=1e-2)  # three concepts differ in two directions

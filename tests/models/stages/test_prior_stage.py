@@ -23,7 +23,7 @@ def codes(n, seed=0, dim=6):
 def stage():
     keras.utils.set_random_seed(0)
     prior = filled(Prior(**SIZES))
-    prior.measure(codes(200), codes(300, 1) + np.array([2, 0, 0, 0, 0, 1]))
+    prior.adapt(codes(200), codes(300, 1) + np.array([2, 0, 0, 0, 0, 1]))
     return PriorStage(prior)
 
 
