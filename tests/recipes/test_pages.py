@@ -66,7 +66,7 @@ def test_help_names_every_default(name, recipe, capsys):
         ("train_diffusion", "--prediction v", "--prediction went: it is DEFAULTS' parameterization"),
         ("train_diffusion", "--space latent", "--space went: run recipes/train_latent_diffusion.py"),
         ("train_diffusion", "--condition image_code", "run recipes/train_image_decoder.py"),
-        ("train_diffusion", "--no-whiten", "--no-whiten went: change DEFAULTS' whiten"),
+        ("train_diffusion", "--no-whiten", "--no-whiten went: change DEFAULTS' adapt"),
         ("train_diffusion", "--guide-at 0.5", "snapshots.reconstruct"),
         ("train_diffusion", "--caption-dropout 0.5", "change DEFAULTS in recipes/train_diffusion.py"),
         ("train_concepts", "--image-filters 8 16", "change DEFAULTS in recipes/train_concepts.py"),
