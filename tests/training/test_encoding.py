@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from tiny import tiny_dual_encoder
@@ -5,6 +7,7 @@ from tiny_objectives import PICTURE
 from tiny_objectives import tiny_pipeline
 
 from keras_t2i.models import ImageEncoder
+from keras_t2i.training.encoding import adapt_conditions
 from keras_t2i.training.encoding import data_std
 from keras_t2i.training.encoding import encode_images
 from keras_t2i.training.encoding import encode_latents
@@ -49,3 +52,20 @@ def test_embeddings_are_those_of_the_dual_encoder():
 
 def test_data_std_is_the_root_mean_square():
     assert data_std(np.float32([[3, -3], [4, 4]])) == pytest.approx(12.5**0.5)
+
+
+@pytest.mark.parametrize("image_code", [False, True])
+def test_a_unet_is_adapted_to_the_conditions_of_training(image_code):
+    towers, found = tiny_dual_encoder(8, blocks=0), []
+    token_ids = np.random.default_rng(0).integers(0, 8, (20, 8)).astype("int32")
+    unet = SimpleNamespace(image_code=image_code, adapt=lambda *given: found.extend(given))
+    adapt_conditions(unet, towers, token_ids, PICTURES[:6], most=10)
+    codes, tokens, concepts = found
+    some = token_ids[[0, 2, 4, 6, 8, 10, 12, 14, 16, 19]]
+    np.testing.assert_allclose(codes, text_embeddings(towers.text_encoder, some), atol=1e-5)
+    assert tokens.shape == (np.count_nonzero(some), towers.text_encoder.filters)
+    if image_code:
+        expected = image_embeddings(towers.image_encoder, PICTURES[:6])
+        np.testing.assert_allclose(concepts, expected, atol=1e-5)
+    else:
+        assert concepts is None
