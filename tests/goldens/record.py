@@ -1,7 +1,8 @@
 """What packaged presets draw and what tiny trainings end in, recorded as arrays: goldens.
 
-    python tests/goldens/record.py small          # writes what test_goldens.py compares with
-    python tests/goldens/record.py full FILE.npz  # much more, to compare two versions of the code
+    python tests/goldens/record.py small                # writes what test_goldens.py compares with
+    python tests/goldens/record.py full FILE.npz        # much more, to compare two versions of the code
+    python tests/goldens/record.py full FILE.npz frames # of that, what has this in its name
 
 A change of the code that is not to change what comes out is tested with the small set. Write it anew, on each
 backend (`KERAS_BACKEND`), only where what comes out is meant to change.
@@ -431,24 +432,29 @@ def summary(change, number):
     return change.mean(), change.ravel() @ random
 
 
-def record(size, tell=lambda *_: None):
-    """Everything: the drawn and the trained arrays, two dicts. `tell` hears what comes next."""
+def record(size, only="", tell=lambda *_: None):
+    """Everything, or what has `only` in its name: two dicts of arrays, of what is drawn and what is trained.
+
+    `tell` hears what comes next.
+    """
     pictures, trainings, opened = {}, {}, {}
     for name, kind in DRAWN[size]:
-        tell(name, kind)
-        pictures |= drawn(name, kind, size, opened)
+        if only in f"{name}/{kind}":
+            tell(name, kind)
+            pictures |= drawn(name, kind, size, opened)
     opened.clear()
     for name in TRAININGS:
-        tell("training", name)
-        trainings |= trained(name, size)
+        if only in f"training/{name}":
+            tell("training", name)
+            trainings |= trained(name, size)
     return pictures, trainings
 
 
 def main():
-    size, *file = sys.argv[1:]
-    pictures, trainings = record(size, lambda *what: print(*what, flush=True))
+    size, *more = sys.argv[1:]
+    pictures, trainings = record(size, *more[1:2], tell=lambda *what: print(*what, flush=True))
     if size == "full":
-        np.savez_compressed(file[0], **pictures, **{f"training/{k}": v for k, v in trainings.items()})
+        np.savez_compressed(more[0], **pictures, **{f"training/{k}": v for k, v in trainings.items()})
         return
     backend = keras.config.backend()
     if backend == "tensorflow":  # pictures of the other backends are compared with these
