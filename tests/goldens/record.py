@@ -421,7 +421,7 @@ def trained(name, size):
     before = {part: network.get_weights() for part, network in networks(objective).items()}
     pipeline = tiny_pipeline(steps_per_epoch=STEPS, **BESIDE.get(name, {}))
     logs = objective.fit(pipeline, verbose=0, shuffle=False).history
-    found = {f"{name}/metrics": np.array([logs[metric][0] for metric in sorted(logs)])}
+    found = {f"{name}/metrics": np.array([logs[metric][0] for metric in by_former_names(logs)])}
     for part, network in networks(objective).items():
         pairs = zip(before[part], network.get_weights(), strict=True)
         if size == "small":
@@ -430,6 +430,11 @@ def trained(name, size):
         else:
             found[f"{name}/{part}"] = np.concatenate([new.ravel() for _, new in pairs])
     return found
+
+
+def by_former_names(logs):
+    """Names of metrics, sorted as they were called when the goldens were recorded."""
+    return sorted(logs, key=lambda name: {"diversity_ratio": "variety"}.get(name, name))
 
 
 def summary(change, number):
