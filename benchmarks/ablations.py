@@ -19,7 +19,7 @@ from pathlib import Path
 RECIPES = Path(__file__).resolve().parents[1] / "recipes"
 CHOICES = {  # changes of the recipe's DEFAULTS
     "as the recipe is": {},
-    "captions not whitened": {"whiten": False},
+    "captions not whitened": {"adapt": False},
     "noise as target, unweighted, uniform times": {
         **{"parameterization": "epsilon", "weight": "none", "times": "uniform"}
     },

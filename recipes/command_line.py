@@ -9,7 +9,8 @@ DUAL_ENCODER = "preset of lesson 2: name or folder"
 FORMER = {  # options up to 0.5 that no line of DEFAULTS has the name of, and what replaces them
     "diffusion": {
         "prediction": "it is DEFAULTS' parameterization in recipes/train_diffusion.py",
-        "no-whiten": "change DEFAULTS' whiten in recipes/train_diffusion.py",
+        "whiten": "change DEFAULTS' adapt in recipes/train_diffusion.py",
+        "no-whiten": "change DEFAULTS' adapt in recipes/train_diffusion.py",
         "guide-at": "training.snapshots.reconstruct makes a guide of an earlier step: DiffusionStage(guide=)",
         "space": "run recipes/train_latent_diffusion.py",
         "autoencoder": "run recipes/train_latent_diffusion.py",

@@ -78,8 +78,8 @@ def build_unet(args, dual_encoder, pipeline, start=None, **sizes):
         unet = DiffusionUNet.from_size(args.size, **sizes, **(SMOKE_UNET if args.smoke else {}))
     else:
         unet = DiffusionUNet.from_config({**start.unet.get_config(), **sizes, "trainable": True})
-    if args.whiten:
-        encoding.whiten_conditions(unet, dual_encoder, pipeline.token_table, pipeline.data.pictures)
+    if args.adapt:
+        encoding.adapt_conditions(unet, dual_encoder, pipeline.token_table, pipeline.data.pictures)
     if start is not None:
         unet.load_matching_weights(start.unet)
     return unet

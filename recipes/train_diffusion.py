@@ -30,7 +30,7 @@ DEFAULTS = {  # as in 2020: "parameterization": "epsilon", "weight": "none", "ti
     "parameterization": "x0",  # what is predicted
     "weight": "velocity",  # how much each t counts
     "caption_dropout": 0.1,  # how often a caption is withheld
-    "whiten": True,  # measure first how captions differ
+    "adapt": True,  # measure first how captions differ
     "threshold": 0.98,  # pixels beyond it are shown as black or white
     "num_steps": 8,  # of drawings while training
 }

@@ -27,7 +27,7 @@ DEFAULTS = {
     "weight": "velocity",
     "caption_dropout": 0.5,  # how often the caption is withheld; 1: there are no captions
     "image_dropout": 0.1,  # how often the concept is, for guidance
-    "whiten": True,  # measure first how concepts and captions differ
+    "adapt": True,  # measure first how concepts and captions differ
     "threshold": 0.98,  # pixels beyond it are shown as black or white
     "num_steps": 8,  # of drawings while training
 }

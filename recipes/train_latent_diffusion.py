@@ -26,7 +26,7 @@ DEFAULTS = {  # as in lesson 4
     "parameterization": "x0",
     "weight": "velocity",
     "caption_dropout": 0.1,
-    "whiten": True,
+    "adapt": True,
     "num_steps": 8,
 }
 

@@ -58,7 +58,7 @@ def text_embeddings(encoder, token_ids, batch_size=256):
     return l2_normalize(predict_in_batches(encoder, token_ids, batch_size))
 
 
-def whiten_conditions(unet, dual_encoder, token_ids, images, most=4096):
+def adapt_conditions(unet, dual_encoder, token_ids, images, most=4096):
     """Before training: show a U-Net how captions, and image concepts if it takes them, differ.
 
     Args:

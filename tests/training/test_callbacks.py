@@ -8,6 +8,7 @@ from PIL import Image
 
 from keras_t2i.training.callbacks import Logs
 from keras_t2i.training.callbacks import Measure
+from keras_t2i.training.callbacks import Periodic
 from keras_t2i.training.callbacks import PictureGrid
 from keras_t2i.training.checkpoint import Checkpoint
 from keras_t2i.training.checkpoint import StopOnNonFinite
@@ -208,3 +209,12 @@ def test_measured_figures_join_the_logs_now_and_then(model):
     for epoch in range(5):
         measure.on_epoch_end(epoch, logs[epoch])
     assert [entry.get("sum") for entry in logs] == [None, 3.0, None, 3.0, 3.0]
+
+
+@pytest.mark.parametrize(
+    "epochs, times, due", [(3, 10, [0, 1, 2]), (25, 10, [*range(1, 24, 2), 24]), (7, 1, [6])]
+)
+def test_something_is_done_about_so_many_times_in_a_run(epochs, times, due):
+    periodic = Periodic(times=times)
+    periodic.set_params({"epochs": epochs})
+    assert [epoch for epoch in range(epochs) if periodic.is_due(epoch)] == due

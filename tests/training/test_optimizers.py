@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from keras_t2i.training.optimizers import adamw
+from keras_t2i.training.optimizers import set_steps
 
 
 def rates(optimizer, steps):
@@ -37,3 +38,15 @@ def test_a_short_run_rises_in_a_tenth_and_an_accumulated_one_longer():
 def test_wrong_numbers_are_named(arguments, message):
     with pytest.raises(ValueError, match=message):
         adamw(*arguments)
+
+
+def test_an_optimizer_of_open_length_is_set_later_and_stored():
+    optimizer, closed = adamw(0.01), adamw(0.01, steps=2000)
+    optimizer.build([keras.Variable([1.0])])
+    set_steps(optimizer, 2000)
+    set_steps(closed, 7)
+    steps = [0, 50, 100, 1050, 2000]
+    assert rates(optimizer, steps) == rates(closed, steps)
+    assert {"rise", "fall"} <= {variable.name for variable in optimizer.variables}
+    again = type(optimizer).from_config(optimizer.get_config())
+    assert rates(again, steps) == rates(optimizer, steps) and again.steps is None

@@ -1,0 +1,129 @@
+"""What recipes share: numbers are checked, mistakes are one sentence, Ctrl-C says how to go on."""
+
+import json
+import sys
+
+import common
+import numpy as np
+import pytest
+
+DEFAULTS = {"minutes": 1, "batch_size": 4, "learning_rate": 1e-3, "width": 3}
+
+
+def parser(**changes):
+    return common.training_parser("", "x", DEFAULTS, changes)
+
+
+@pytest.mark.parametrize(
+    "option, message",
+    [
+        ("--epochs 0", "argument --epochs: must be at least 1, got 0"),
+        ("--epochs -1", "argument --epochs: must be at least 1"),
+        ("--epochs 1.5", "argument --epochs: invalid int value: '1.5'"),
+        ("--minutes 0", "argument --minutes: must be above 0"),
+        ("--minutes inf", "argument --minutes: must be finite"),
+        ("--epochs 1 --minutes 1", "not allowed with argument --epochs"),
+        ("--batch-size 0", "argument --batch-size: must be at least 1"),
+        ("--learning-rate nan", "argument --learning-rate: must be finite"),
+        ("--learning-rate 0", "argument --learning-rate: must be above 0"),
+        ("--accumulate 0", "argument --accumulate: must be at least 1"),
+        ("--seed -1", "argument --seed: must be at least 0"),
+        (f"--seed {2**40}", "argument --seed: must be at most 4294967295"),
+    ],
+)
+def test_numbers_are_checked(option, message, capsys):
+    with pytest.raises(SystemExit) as left:
+        common.start(parser(), option.split())
+    assert left.value.code == 2 and message in capsys.readouterr().err
+
+
+def test_hyperparameters_join_the_options_and_must_be_the_same_to_resume():
+    args = common.start(parser(width=5, minutes=2), ["--seed", "3"])
+    assert (args.width, args.minutes, args.epochs, args.seed) == (5, 2, None, 3)
+    assert args.settings["width"] == 5 and json.dumps(args.settings)
+    assert not {"output", "restart", "minutes", "epochs"} & set(args.settings)
+    assert common.start(parser(), ["--epochs", "7"]).minutes is None
+    smoke = common.start(parser(), ["--smoke"])
+    assert (smoke.epochs, smoke.batch_size, smoke.minutes) == (2, 8, None)
+    with pytest.raises(TypeError, match="there is no depth; there are minutes, batch_size"):
+        parser(depth=2)
+
+
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        ("flags\t\t: fpu avx2 avx512f avx512_bf16\n", True),
+        ("flags\t\t: fpu amx_bf16\n", True),
+        ("flags\t\t: fpu avx2 avx512f\n", False),
+        ("model name: of another kind\n", True),
+        (None, True),
+    ],
+)
+def test_processors_with_bfloat16_are_known(tmp_path, text, expected):
+    file = tmp_path / "cpuinfo"
+    if text is not None:
+        file.write_text(text)
+    assert common.has_bfloat16(file) is expected
+
+
+@pytest.mark.parametrize("precision", ["mixed_bfloat16", "float32"])
+@pytest.mark.parametrize("has", [True, False])
+def test_slow_precision_is_said(monkeypatch, capsys, precision, has):
+    monkeypatch.setattr(common, "has_bfloat16", lambda: has)
+    common.start(parser(), ["--precision", precision])
+    assert capsys.readouterr().err.count("no bfloat16 arithmetic") == (
+        precision == "mixed_bfloat16" and not has
+    )
+
+
+def test_an_output_in_the_data_is_refused_whatever_the_flags(tmp_path):
+    (tmp_path / "a.png").touch()
+    for flags in ([], ["--restart"]):
+        for output in (tmp_path, tmp_path.parent, tmp_path / "runs" / "x"):
+            with pytest.raises(ValueError, match="beside the data"):
+                common.start(parser(), ["--data", str(tmp_path), "--output", str(output), *flags])
+    assert [p.name for p in tmp_path.iterdir()] == ["a.png"]
+    common.start(parser(), ["--output", "openmoji"])  # the set of that name is no folder
+
+
+def raises(error):
+    def main(argv):
+        raise error
+
+    return main
+
+
+def ours(argv):
+    common.start(parser(), ["--data", "pictures", "--output", "pictures/run"])
+
+
+@pytest.mark.parametrize(
+    "main, sentence",
+    [
+        (ours, "The output folder pictures/run is the data folder"),
+        (raises(FileNotFoundError(2, "No such file", "captions.csv")), "No such file: 'captions.csv'"),
+    ],
+)
+def test_a_mistake_of_a_person_is_one_sentence_and_code_2(main, sentence, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "pictures").mkdir()
+    monkeypatch.setattr(sys, "argv", ["recipes/train_x.py"])
+    with pytest.raises(SystemExit) as left:
+        common.script(main)
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert left.value.code == 2 and last.startswith("train_x.py: error: ") and sentence in last
+
+
+def test_a_mistake_of_the_program_keeps_its_traceback():
+    with pytest.raises(ValueError):
+        common.script(lambda argv: np.ones(3).reshape(2, 2))
+    with pytest.raises(ZeroDivisionError):
+        common.script(lambda argv: 1 / 0)
+
+
+@pytest.mark.parametrize("words", ["Stopped after epoch 3 of 9", ""])
+def test_ctrl_c_says_how_to_go_on(words, capsys):
+    with pytest.raises(SystemExit) as left:
+        common.script(raises(KeyboardInterrupt(words)))
+    said = capsys.readouterr().err.strip()
+    assert left.value.code == 130 and said == (words or "Stopped before training began.")
