@@ -81,7 +81,7 @@ def main(argv=None, **changes):
     logs = common.train(args, objective, pipeline, validation, draw, [Measure(measure, times=20)])
     watched = "real_accuracy", "fake_accuracy", "val_real_accuracy", "gap", "diversity_ratio", "val_pixels"
     table = common.figures(logs, *watched)
-    table += [(f"thumbnails of {len(asked)} captions: {k}", v) for k, v in measure(objective).items()]
+    table += [(f"downsampled, {len(asked)} captions: {k}", v) for k, v in measure(objective).items()]
     pictures = {"drawings.png": ("picture: true over two drawings", draw(objective))}
     common.finish(args, logs, generator, table, pictures)
 

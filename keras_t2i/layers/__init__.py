@@ -9,7 +9,7 @@ from keras_t2i.layers.conditioning import conditions
 from keras_t2i.layers.conditioning import time_condition
 from keras_t2i.layers.convolution import Conv2D
 from keras_t2i.layers.convolution import TransposedConvolution
-from keras_t2i.layers.convolution import halved
+from keras_t2i.layers.convolution import downsampled_size
 from keras_t2i.layers.convolution import normalised_convolution
 from keras_t2i.layers.convolution import residual_block
 from keras_t2i.layers.differentiable_augmentation import DifferentiableAugmentation
@@ -42,7 +42,7 @@ __all__ = [
     "code_condition",
     "condition_of",
     "conditions",
-    "halved",
+    "downsampled_size",
     "modulated_block",
     "modulated_dense_block",
     "normalised_convolution",

@@ -56,7 +56,7 @@ class TransposedConvolution(layers.Conv2DTranspose):
         return self.activation(x)
 
 
-def halved(image_size, filters):
+def downsampled_size(image_size, filters):
     """The side of the grid that is left after one halving for each of `filters`, which must come out even."""
     side, rest = divmod(image_size, 2 ** len(filters))
     if rest or side < 1:

@@ -18,7 +18,7 @@ from keras_hub.src.utils import preset_utils
 from keras_t2i.presets.saving import PRESET_FILES
 from keras_t2i.utils.files import current_set
 
-PACKAGED = Path(__file__).parent
+PACKAGED = Path(__file__).parent / "packaged"
 OPTIONS_OF_ALL = {"dtype", "name", "trainable"}
 TRUSTED_MODULES = {"keras", "keras_hub", "keras_t2i", "builtins"}
 
@@ -26,7 +26,7 @@ _packaged = set()
 
 
 def register_packaged_presets():
-    """Make each folder beside this file that holds a config.json a preset known by its name.
+    """Make each folder of `packaged` that holds a config.json a preset known by its name.
 
     To be called after the classes are registered with Keras; KerasHub's own `from_preset` knows the
     names too. Presets of classes that are not registered yet are left for a later call.

@@ -71,10 +71,10 @@ def train(
         KeyboardInterrupt: with words for the person who stopped the run: how to go on.
     """
     folder = Path(folder)
-    open_run(folder, restart)
     if epochs is None and minutes is None:
         raise ValueError("train needs the length of the run: epochs or minutes")
     key = resume_key(settings or {}, pipeline, validation, presets)
+    open_run(folder, restart, presets)  # after all that can be wrong, as it may remove an earlier run
     checkpoint, timed = Checkpoint(folder / "state", key), None
     if not objective.built:  # a saved state can only be loaded into what is built
         objective.build()

@@ -10,6 +10,7 @@ from keras_t2i.models.text.tokenizer import CaptionTokenizer
 from keras_t2i.presets.registry import preset_fingerprint
 from keras_t2i.utils.files import PARTIAL
 from keras_t2i.utils.files import Manifest
+from keras_t2i.utils.files import contains
 from keras_t2i.utils.files import move_file
 from keras_t2i.utils.files import staged_folder
 from keras_t2i.utils.files import sweep
@@ -29,16 +30,17 @@ def is_run(folder):
     return isinstance(settings, dict) and {"backend", "steps_per_epoch"} <= settings.keys()
 
 
-def open_run(folder, restart=False):
+def open_run(folder, restart=False, presets=()):
     """Make a folder ready for a run, or for going on; from now on what is written there is listed.
 
     Args:
         folder: path; made if need be. Files of others may lie in it, and stay.
         restart: remove what an earlier run wrote there, by its list, and nothing else.
+        presets: what the new run begins from, as of `train`.
 
     Raises:
         ValueError: `folder` is no folder; its settings are another's or damaged; or `restart` with files that
-            are of no run.
+            are of no run, or that are a preset which the new run begins from.
     """
     folder = Path(folder)
     if folder.exists() and not folder.is_dir():
@@ -49,6 +51,9 @@ def open_run(folder, restart=False):
             f"{folder / SETTINGS} is damaged, or of another program. Delete the folder {folder / 'state'} to "
             "begin anew, or give another --output"
         )
+    own = [p for p in presets if p and Path(p).expanduser().is_dir() and contains(folder, p)]
+    if restart and own:
+        raise ValueError(f"--restart would remove {own[0]}, which the run begins from: give another --output")
     if restart and is_run(folder):
         Manifest(folder, WRITTEN).remove(last=[STATE, "state/state.sha256", SETTINGS])
     elif restart and not all(PARTIAL.fullmatch(name) for name in there):

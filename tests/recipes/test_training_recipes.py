@@ -205,7 +205,7 @@ def test_gan_in_another_form_goes_on_from_a_decoder(run, decoder, capsys):
     changes = {"penalty": "exact", "code_weight": 0.1, "discriminator_rate": 2, "learning_rate": 1e-9}
     output = run("train_gan", "--start", str(decoder / "preset"), *options, **changes)
     check(output, "drawings.png")
-    assert re.search(r"thumbnails of \d+ captions: coverage", capsys.readouterr().out)
+    assert re.search(r"downsampled, \d+ captions: coverage", capsys.readouterr().out)
     ours, theirs = (Generator.from_preset(o / "preset") for o in (output, decoder))
     for stage in ("text", "image"):  # at such a rate nothing moves: it did start there
         pairs = zip(ours.stage(stage).get_weights(), theirs.stage(stage).get_weights(), strict=True)

@@ -207,6 +207,17 @@ def test_restart_of_a_run_without_a_list_keeps_all_but_its_state(run, tmp_path):
     assert (tmp_path / "pictures" / "epoch_0001.png").exists()
 
 
+def test_restart_does_not_remove_what_the_new_run_begins_from(run, tmp_path):
+    train(*run.again(), 1, tmp_path)
+    tiny_autoencoder().save_to_preset(tmp_path / "preset")
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(ValueError, match=r"would remove .*preset, which the run begins from"):
+        train(*run.again(), 1, tmp_path, restart=True, presets=[str(tmp_path / "preset")])
+    with pytest.raises(ValueError, match="preset"):  # nor anything, for a preset that there is not
+        train(*run.again(), 1, tmp_path, restart=True, presets=["no such preset"])
+    assert sorted(tmp_path.rglob("*")) == before
+
+
 def test_a_disk_that_is_read_only_is_named_at_once(run, tmp_path, monkeypatch):
     def refuse(*args, **kwargs):
         raise OSError(errno.EROFS, "Read-only file system", str(tmp_path))

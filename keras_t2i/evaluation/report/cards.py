@@ -5,6 +5,7 @@ from pathlib import Path
 import keras_t2i
 from keras_t2i.evaluation.report.tables import append_section
 from keras_t2i.evaluation.report.tables import card_section
+from keras_t2i.utils.files import write_text
 
 
 def fill_cards(report, candidates, root):
@@ -21,5 +22,5 @@ def fill_cards(report, candidates, root):
         if not candidate.folder.is_dir() or (packaged and Path(root) not in card.parents):
             continue
         if not card.exists():
-            card.write_text(f"# {candidate.folder.name}\n", encoding="utf-8")
+            write_text(card, f"# {candidate.folder.name}\n")
         append_section(card, "evaluation", card_section(report, candidate.name))

@@ -6,7 +6,7 @@ from keras import layers
 from keras_t2i.layers import Conv2D
 from keras_t2i.layers import Standardization
 from keras_t2i.layers import TransposedConvolution
-from keras_t2i.layers import halved
+from keras_t2i.layers import downsampled_size
 from keras_t2i.layers import normalised_convolution
 from keras_t2i.layers import residual_block
 from keras_t2i.models.backbone import Backbone
@@ -14,7 +14,7 @@ from keras_t2i.models.backbone import Backbone
 
 def code_grid(image_size, filters, code_dim):
     """Side and channels of the grid that a code is, seen as a small picture: 8 and 8 for 512 numbers."""
-    side = halved(image_size, filters)
+    side = downsampled_size(image_size, filters)
     channels, rest = divmod(code_dim, side * side)
     if rest or channels < 1:
         raise ValueError(

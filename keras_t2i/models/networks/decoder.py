@@ -3,7 +3,7 @@ from keras import layers
 
 from keras_t2i.layers import TransposedConvolution
 from keras_t2i.layers import Whitening
-from keras_t2i.layers import halved
+from keras_t2i.layers import downsampled_size
 from keras_t2i.layers import residual_block
 from keras_t2i.models.backbone import Backbone
 from keras_t2i.models.networks.autoencoder import picture_head
@@ -34,7 +34,7 @@ class ConceptDecoder(Backbone):
         dtype=None,
         **kwargs,
     ):
-        side = halved(image_size, filters)
+        side = downsampled_size(image_size, filters)
         # === Layers and functional model ===
         concepts = keras.Input((code_dim,), name="concepts")
         x = Whitening(min(whitened_dim, code_dim), dtype="float32", name="whitening")(concepts)

@@ -7,7 +7,7 @@ from keras_t2i.layers import Conv2D
 from keras_t2i.layers import GroupNormalization
 from keras_t2i.layers import SpaceToDepth
 from keras_t2i.layers import Whitening
-from keras_t2i.layers import halved
+from keras_t2i.layers import downsampled_size
 from keras_t2i.layers import residual_block
 from keras_t2i.models.backbone import Backbone
 
@@ -47,7 +47,7 @@ class Discriminator(Backbone):
         dtype=None,
         **kwargs,
     ):
-        side = halved(image_size, filters)
+        side = downsampled_size(image_size, filters)
         # === Layers and functional model ===
         images = keras.Input((image_size, image_size, 3), name="images")
         concepts = keras.Input((code_dim,), name="concepts")

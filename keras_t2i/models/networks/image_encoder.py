@@ -3,7 +3,7 @@ from keras import layers
 
 from keras_t2i.layers import Conv2D
 from keras_t2i.layers import GroupNormalization
-from keras_t2i.layers import halved
+from keras_t2i.layers import downsampled_size
 from keras_t2i.layers import residual_block
 from keras_t2i.models.backbone import Backbone
 
@@ -45,7 +45,7 @@ class ImageTower(Backbone):
                 x = residual_block(x, width, dtype=dtype, name=f"down{level}_block{i}")
         x = GroupNormalization(dtype=dtype, name="pool_norm")(x)
         x = layers.Activation("silu", dtype=dtype, name="pool_silu")(x)
-        side = halved(image_size, filters)
+        side = downsampled_size(image_size, filters)
         x = layers.DepthwiseConv2D(side, depth_multiplier=poolings, dtype=dtype, name="pool")(x)
         x = layers.Flatten(dtype=dtype, name="flatten")(x)
         codes = layers.Dense(code_dim, dtype="float32", name="head")(x)

@@ -10,7 +10,7 @@ from keras_t2i.models.networks.autoencoder import ConvAutoencoder
 from keras_t2i.models.networks.autoencoder import code_grid
 
 LOG_VARIANCES = (-12.0, 6.0)  # standard deviations of 1/400 to 20: further out exponentials only break
-SHRUNK = (1, 2, 4)  # latents are also drawn at these parts of their grid's side
+DOWNSAMPLINGS = (1, 2, 4)  # latents are also drawn at these parts of their grid's side
 
 
 @keras.saving.register_keras_serializable(package="keras_t2i")
@@ -54,7 +54,7 @@ class VAE(ConvAutoencoder):
         self.latent_grid = code_grid(encoder.image_size, encoder.filters, encoder.code_dim)
         side, channels = self.latent_grid
         self.posterior = posterior_of(encoder, channels)
-        sides = [side // part for part in SHRUNK if side % part == 0]
+        sides = [side // part for part in DOWNSAMPLINGS if side % part == 0]
         self.drawers = {side: drawer_of(decoder, side, channels) for side in sides}
         self.prior = None
         if concept_dim is not None:
