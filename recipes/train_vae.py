@@ -67,7 +67,8 @@ def main(argv=None, **changes):
 
     def draw(objective):  # true pictures over reconstructions, over samples (for the captions of the former)
         again = predict_in_batches(objective.average, to_float(shown.pictures), len(shown))
-        return common.rows(shown.pictures, to_uint8(again), objective.average.sample(wanted, seed=0))
+        sampled = models.VAEStage(objective.average).sample_images(wanted, seed=0)
+        return common.rows(shown.pictures, to_uint8(again), sampled)
 
     logs = common.train(args, objective, pipeline, validation, draw)
     best, watched = objective.average, ("kl", "reconstruction", "active", "equivariance")

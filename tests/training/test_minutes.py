@@ -68,7 +68,7 @@ def test_a_resumed_run_keeps_its_length_and_schedule_on_a_slower_machine(pipelin
     train(told, pipeline, EPOCHS, tmp_path / "told")
     assert largest_difference(state(resumed), state(told)) == 0
     # As `--epochs` has it, where they are those that the minutes became.
-    assert train(resumed, pipeline, EPOCHS, tmp_path / "whole", {"epochs": EPOCHS})["seconds"] == 0
+    assert train(resumed, pipeline, EPOCHS, tmp_path / "whole", settings={"epochs": EPOCHS})["seconds"] == 0
     with pytest.raises(ValueError, match=f"epochs: {EPOCHS} there, 5 here"):
         train(resumed, pipeline, 5, tmp_path / "whole", settings={"epochs": 5})
     with pytest.raises(ValueError, match=r"minutes: 0\.3 there, 7 here"):
