@@ -2,10 +2,10 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
+from run_state import largest_difference
+from run_state import state
 from scipy import integrate
 from scipy import stats
-from test_run import largest_difference
-from test_run import state
 from tiny import tiny_dual_encoder
 from tiny import tiny_vae
 from tiny_diffusion import filled

@@ -5,8 +5,8 @@ import json
 import keras
 import numpy as np
 import pytest
-from test_run import largest_difference
-from test_run import state
+from run_state import largest_difference
+from run_state import state
 from tiny_objectives import tiny_gan
 from tiny_objectives import tiny_objective
 from tiny_objectives import tiny_pipeline

@@ -14,6 +14,8 @@ from killed_run import EPOCHS
 from killed_run import STEPS
 from killed_run import objective_and_pipeline
 from PIL import Image
+from run_state import largest_difference
+from run_state import state
 from tiny_objectives import tiny_autoencoder
 from tiny_objectives import tiny_pipeline
 
@@ -32,18 +34,6 @@ from keras_t2i.utils.images import make_grid
 from keras_t2i.utils.images import save_png
 from keras_t2i.utils.images import to_float
 from keras_t2i.utils.images import to_uint8
-
-
-def state(objective):
-    """All that a run is: weights, averages, dice, optimizer."""
-    variables = [*objective.variables, *objective.optimizer.variables]
-    return [keras.ops.convert_to_numpy(v) for v in variables]
-
-
-def largest_difference(weights, others):
-    return max(
-        np.abs(w.astype("float64") - o.astype("float64")).max() for w, o in zip(weights, others, strict=True)
-    )
 
 
 class Run:
