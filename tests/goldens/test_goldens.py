@@ -5,8 +5,7 @@ training, in which dice are thrown, with what its own backend made. On the machi
 and torch drew pictures in which at most one value in two thousand was off, by 1 of 255; other numbers
 were off by at most 3e-6 of the largest. Another processor may round otherwise, on TensorFlow too.
 
-Without dice, a training ends alike on TensorFlow and torch. On JAX that of a text encoder does so only at
-XLA's own level of optimisation: at the one that `conftest.py` sets, the gradient of a maximum is lost.
+Without random numbers a training ends alike on all three.
 """
 
 import keras
