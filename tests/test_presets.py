@@ -15,6 +15,7 @@ import keras
 import keras_hub
 import numpy as np
 import pytest
+from full_disk import full_disk
 from killed_saver import kinds_in
 from killed_saver import text_encoder
 from tiny import tiny_dual_encoder
@@ -369,20 +370,15 @@ def test_links_are_followed(generator, saved, tmp_path):
 
 
 def test_a_full_disk_raises(tmp_path):
-    resource = pytest.importorskip("resource")
     network = tiny_autoencoder()
     network.save_to_preset(tmp_path / "there")
     before = (tmp_path / "there" / "model.weights.h5").read_bytes()
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) // 2, limits[1]))
-    try:
+    with full_disk(free=len(before) // 2):
         for folder, dtype in (("there", "float32"), ("new", "float32"), ("new", "float16")):
             with pytest.raises(OSError, match="too large"):
                 network.save_to_preset(tmp_path / folder, weights_dtype=dtype)
         with pytest.raises(OSError, match="too large"):
             network.save_weights(tmp_path / "a.weights.h5")
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert [p.name for p in tmp_path.iterdir()] == ["there"]
     assert (tmp_path / "there" / "model.weights.h5").read_bytes() == before
     ConvAutoencoder.from_preset(tmp_path / "there")

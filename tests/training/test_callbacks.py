@@ -4,6 +4,7 @@ from types import SimpleNamespace
 import keras
 import numpy as np
 import pytest
+from full_disk import full_disk
 from PIL import Image
 
 from keras_t2i.training.callbacks import Logs
@@ -141,14 +142,8 @@ def test_logs_that_cannot_be_written_are_warned_about_once(fit, tmp_path):
 
 
 def test_a_full_disk_under_the_logs_does_not_stop_the_run(fit, tmp_path):
-    resource = pytest.importorskip("resource")
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (150, limits[1]))
-    try:
-        with pytest.warns(UserWarning, match="training goes on"):
-            history = fit(Logs(tmp_path / "logs"))
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    with full_disk(free=150), pytest.warns(UserWarning, match="training goes on"):
+        history = fit(Logs(tmp_path / "logs"))
     assert len(history.history["loss"]) == 3
 
 

@@ -15,6 +15,7 @@ from types import SimpleNamespace
 import keras
 import numpy as np
 import pytest
+from full_disk import full_disk
 from killed_swap import own
 
 from keras_t2i.utils import files
@@ -77,21 +78,11 @@ def test_a_full_disk_is_named(tmp_path, monkeypatch):
     assert contents(tmp_path) == {"b": "2"}
 
 
-@pytest.fixture
-def file_limit():
-    """No file may grow beyond 20 kB: as a full disk, it is met while writing."""
-    resource = pytest.importorskip("resource")
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-
-
-def test_hdf5_on_a_full_disk_raises(tmp_path, file_limit):
+def test_hdf5_on_a_full_disk_raises(tmp_path):
     model = keras.Sequential([keras.layers.Input((100,)), keras.layers.Dense(100)])
     content = weights_in_memory(model)
     assert len(content) > 40_000
-    with pytest.raises(OSError, match="too large"):
+    with full_disk(free=20_000), pytest.raises(OSError, match="too large"):
         write_bytes(tmp_path / "a.weights.h5", content)
     assert contents(tmp_path) == {}
 

@@ -2,6 +2,7 @@ import os
 
 import numpy as np
 import pytest
+from full_disk import full_disk
 from PIL import Image
 
 from keras_t2i.data.folder import captioned_folder
@@ -71,15 +72,9 @@ def test_damaged_cache_is_rebuilt(folder, cache, monkeypatch, damage):
 
 
 def test_full_disk_costs_the_cache_alone(folder, cache):
-    resource = pytest.importorskip("resource")
     make_distinct(folder, 9)
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, limits[1]))
-    try:
-        with pytest.warns(UserWarning, match="No cache was written"):
-            data = load_captioned_folder(folder, "all", 16)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    with full_disk(free=2000), pytest.warns(UserWarning, match="No cache was written"):
+        data = load_captioned_folder(folder, "all", 16)
     assert len(data) == 9
     assert list(cache.rglob("*.*")) == []
 
