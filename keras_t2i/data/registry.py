@@ -7,9 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from keras_t2i.data.emoji.designs import emoji_drawings
 from keras_t2i.data.emoji.designs import load_emoji
 from keras_t2i.data.emoji.openmoji import load_openmoji
+from keras_t2i.data.emoji.openmoji_drawings import drawings as openmoji_drawings
 from keras_t2i.data.folder.captioned_folder import load_captioned_folder
+from keras_t2i.data.windows import RasterPicture
 
 DEFAULT = "openmoji"
 
@@ -24,19 +27,22 @@ class DataSet:
         about: str, a few words for help texts: what it is, and what must be done before it loads.
         sample: str, name of the set that stands in for this one where a few pictures are enough.
         splits: what `load` takes as `split`.
+        drawings: function to a list of `Drawing`, the pictures as they are at every size.
     """
 
     load: Callable
     about: str
+    drawings: Callable
     sample: str = DEFAULT
     splits: tuple[str, ...] = ("train", "validation", "test")
 
 
 DATA_SETS = {
-    "openmoji": DataSet(load_openmoji, "from installed packages"),
-    "emoji": DataSet(load_emoji, "see prepare_data.py"),
+    "openmoji": DataSet(load_openmoji, "from installed packages", openmoji_drawings),
+    "emoji": DataSet(load_emoji, "see prepare_data.py", emoji_drawings),
 }
 FOLDER_SPLITS = ("train", "validation")
+FOLDER_TRUTH = 256  # pixels at which a folder's pictures are held as truths
 
 
 def describe_sources():
@@ -75,6 +81,25 @@ def load_sample(source, size=32, limit=48):
     A set that must be prepared is stood in for by its `sample`.
     """
     return DATA_SETS[DATA_SETS[str(source)].sample].load("train", size=size, limit=limit)
+
+
+def load_truths(source, split, data):
+    """What windows of pictures are taken of at any size.
+
+    Args:
+        source, split: as of `load`.
+        data: `CaptionedImages` of `load` or `load_sample`, or some of them.
+
+    Returns:
+        list of `VectorPicture` or `RasterPicture`, one for each of `data`.
+    """
+    if str(source) in DATA_SETS:
+        wanted = set(data.names)
+        truths = {d.name: d.truth for d in DATA_SETS[str(source)].drawings() if d.name in wanted}
+        return [truths[name]() for name in data.names]
+    large = load_captioned_folder(source, split, FOLDER_TRUTH)
+    pictures = dict(zip(large.names, large.pictures, strict=True))
+    return [RasterPicture(pictures[name]) for name in data.names]
 
 
 def splits_of(source):

@@ -28,9 +28,10 @@ class SpaceToDepth(layers.Layer):
     def compute_output_spec(self, x):
         b = self.block_size
         n, h, w, c = x.shape
-        if h % b or w % b:
+        if any(side is not None and side % b for side in (h, w)):
             raise ValueError(f"a grid of {h}x{w} cannot be cut into blocks of {b}x{b}")
-        return keras.KerasTensor((n, h // b, w // b, b * b * c), dtype=self.compute_dtype)
+        h, w = (None if side is None else side // b for side in (h, w))
+        return keras.KerasTensor((n, h, w, b * b * c), dtype=self.compute_dtype)
 
     def get_config(self):
         return {**super().get_config(), "block_size": self.block_size}
@@ -60,7 +61,8 @@ class DepthToSpace(layers.Layer):
         n, h, w, c = x.shape
         if c % (b * b):
             raise ValueError(f"{c} channels do not fill blocks of {b}x{b} pixels")
-        return keras.KerasTensor((n, b * h, b * w, c // (b * b)), dtype=self.compute_dtype)
+        h, w = (None if side is None else side * b for side in (h, w))
+        return keras.KerasTensor((n, h, w, c // (b * b)), dtype=self.compute_dtype)
 
     def get_config(self):
         return {**super().get_config(), "block_size": self.block_size}

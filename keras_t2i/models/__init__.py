@@ -15,6 +15,7 @@ from keras_t2i.models.networks.discriminator import Discriminator
 from keras_t2i.models.networks.dual_encoder import DualEncoder
 from keras_t2i.models.networks.image_encoder import ImageTower
 from keras_t2i.models.networks.prior import Prior
+from keras_t2i.models.networks.renderer import Renderer
 from keras_t2i.models.networks.text_encoder import CNNTextEncoder
 from keras_t2i.models.networks.text_encoder import token_features
 from keras_t2i.models.networks.unet import DiffusionUNet
@@ -52,6 +53,7 @@ __all__ = [
     "OnePassStage",
     "Prior",
     "PriorStage",
+    "Renderer",
     "Stage",
     "TextStage",
     "TextToImageBackbone",

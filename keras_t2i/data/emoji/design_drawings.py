@@ -10,8 +10,10 @@ from keras_t2i.data.emoji.openmoji_drawings import drawings as openmoji_drawings
 from keras_t2i.data.emoji.packages import DESIGNS
 from keras_t2i.data.emoji.packages import WORDS
 from keras_t2i.data.emoji.packages import package_folder
+from keras_t2i.data.emoji.rasterize import VectorPicture
 from keras_t2i.data.emoji.rasterize import decode_on_white
 from keras_t2i.data.emoji.rasterize import rasterize_svg
+from keras_t2i.data.emoji.rasterize import read_raster
 from keras_t2i.data.emoji.splits import normalize_code_point
 
 STYLE_WORDS = (*STYLES, *DESIGNS)
@@ -48,7 +50,8 @@ def iconify_drawings(package, style):
             mirrored = "-".join([MIRRORED[base], *rest])
             found.setdefault(mirrored, icon_svg(icons, alias["parent"], mirror=True))
     for code_point in sorted(found):
-        yield Drawing(code_point, style, partial(rasterize_svg, found[code_point]))
+        svg = found[code_point]
+        yield Drawing(code_point, style, partial(rasterize_svg, svg), partial(VectorPicture, svg))
 
 
 def icon_svg(icons, name, mirror=False):
@@ -69,7 +72,8 @@ def webp_drawings(package, style):
     """The drawings of a folder of WebP files named by code point; padded and unpadded twins count once."""
     files = {normalize_code_point(path.stem): path for path in sorted((package / "assets").glob("*.webp"))}
     for code_point in sorted(files):
-        yield Drawing(code_point, style, partial(read_webp, files[code_point]))
+        file = files[code_point]
+        yield Drawing(code_point, style, partial(read_webp, file), partial(read_raster, file))
 
 
 def read_webp(path, size):

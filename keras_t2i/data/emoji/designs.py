@@ -69,6 +69,13 @@ def prepare_emoji(size=32, data_dir=None, designs=None, limit=0):
     return prepared(EmojiDesigns, config, folder)
 
 
+def emoji_drawings(data_dir=None, designs=None):
+    """Every `Drawing` of the designs, from the packages that `prepare_emoji` has fetched."""
+    from keras_t2i.data.emoji.design_drawings import drawings
+
+    return drawings(check_designs(designs), packages_folder(cache_folder(data_dir)))
+
+
 def check_designs(designs):
     """The designs in their usual order, without repetition; all of them if None."""
     if designs is None:

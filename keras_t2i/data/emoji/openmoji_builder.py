@@ -97,7 +97,7 @@ class EmojiBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     def _generate_examples(self, examples):
         size = self.builder_config.size
         for drawing, small, kind, group in examples:
-            name = f"{drawing.code_point} {drawing.style}"
+            name = drawing.name
             picture = small if size == FINGERPRINT_SIZE else drawing.draw(size)
             captions, attributes = self.describe(drawing, held_out=kind)
             example = {

@@ -11,6 +11,7 @@ from keras_t2i.data.emoji.captions import BLACK_LINE
 from keras_t2i.data.emoji.captions import OPENMOJI
 from keras_t2i.data.emoji.names import is_country
 from keras_t2i.data.emoji.names import name_of
+from keras_t2i.data.emoji.rasterize import VectorPicture
 from keras_t2i.data.emoji.rasterize import rasterize_svg
 from keras_t2i.data.emoji.splits import COLOR_AND_SHAPE
 from keras_t2i.data.emoji.splits import normalize_code_point
@@ -20,11 +21,18 @@ STYLES = (OPENMOJI, BLACK_LINE)
 
 
 class Drawing(NamedTuple):
-    """A picture before it has pixels: `draw(size)` gives uint8 `(size, size, 3)`."""
+    """A picture before it has pixels: `draw(size)` gives uint8 `(size, size, 3)`; `truth()`, a
+    `VectorPicture` or a `RasterPicture`, windows of it at any size."""
 
     code_point: str
     style: str
     draw: Callable
+    truth: Callable
+
+    @property
+    def name(self):
+        """str, the picture's name in a data set."""
+        return f"{self.code_point} {self.style}"
 
 
 @cache
@@ -45,7 +53,7 @@ def drawings(limit=0):
         for style in STYLES:
             svg = drawing(code_point, style)
             if svg is not None:
-                yield Drawing(code_point, style, partial(rasterize_svg, svg))
+                yield Drawing(code_point, style, partial(rasterize_svg, svg), partial(VectorPicture, svg))
 
 
 def drawing(code_point, style):

@@ -1,9 +1,13 @@
 """From vector art to pixels, on white."""
 
 import io
+import re
 
 import numpy as np
 from PIL import Image
+
+from keras_t2i.data.windows import RasterPicture
+from keras_t2i.data.windows import on_white
 
 # A channel this bright everywhere is an empty picture; antialiasing never leaves a drawn one above it.
 BLANK_LEVEL = 250
@@ -34,6 +38,44 @@ def rasterize_svg(svg, size):
     top, left = (size - height) // 2, (size - width) // 2
     square[top : top + height, left : left + width] = picture
     return square
+
+
+class VectorPicture:
+    """An SVG document, of which any window can be drawn; one that is not square is centered.
+
+    Args:
+        svg: str.
+
+    Raises: ValueError where it has no viewBox.
+    """
+
+    detail = float("inf")
+
+    def __init__(self, svg):
+        found = re.search(r'viewBox="([^"]*)"', svg)
+        numbers = [float(number) for number in re.split(r"[\s,]+", found[1].strip())] if found else []
+        if len(numbers) != 4:
+            raise ValueError("the SVG has no viewBox of four numbers")
+        left, top, width, height = numbers
+        self.side = max(width, height)
+        self.left, self.top = left - (self.side - width) / 2, top - (self.side - height) / 2
+        self.before, self.after = svg[: found.start(1)], svg[found.end(1) :]
+
+    def window(self, left, top, side, size):
+        """As of `RasterPicture.window`, with the rasterizer's antialiasing."""
+        import resvg_py
+
+        box = (self.left + left * self.side, self.top + top * self.side, side * self.side, side * self.side)
+        svg = f"{self.before}{' '.join(f'{number:.9g}' for number in box)}{self.after}"
+        options = {"width": size, "height": size, "dpi": 96, "skip_system_fonts": True}
+        with Image.open(io.BytesIO(bytes(resvg_py.svg_to_bytes(svg_string=svg, **options)))) as picture:
+            return on_white(np.asarray(picture.convert("RGBA")))
+
+
+def read_raster(path):
+    """A picture file as a `RasterPicture`, with its opacity."""
+    with Image.open(path) as picture:
+        return RasterPicture(np.asarray(picture.convert("RGBA")))
 
 
 def draw(svg, width):

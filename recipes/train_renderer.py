@@ -1,0 +1,78 @@
+"""Lesson 10: a small picture drawn at any size, with sharp edges.
+
+    python recipes/train_renderer.py                        # on OpenMoji
+    python recipes/train_renderer.py --data emoji --generator diffusion_emoji_32
+
+A network turns the small picture into two kinds of smooth fields: for each of four slots, how much a place
+belongs to it, and its color. Anywhere the picture is the mix of the colors by the softmax of the belongings,
+the steeper the larger it is drawn. Edges are level sets of smooth functions, so they stay sharp.
+
+It learns from vector art, of which the true picture is there at every size: the input is 32 pixels wide, the
+target a window of 128 x 128 pixels at 4 to 64 times its resolution. Inputs are clean, noisy and blurred, and
+some are what --generator makes of them, for that is what it will be given.
+"""
+
+import common
+import numpy as np
+
+from keras_t2i.data.registry import load_truths
+from keras_t2i.data.rendering_pipeline import RenderingPipeline
+from keras_t2i.models import Generator
+from keras_t2i.models import Renderer
+from keras_t2i.models.networks.renderer import GENERATED
+from keras_t2i.objectives.rendering import Rendering
+from keras_t2i.utils.images import to_float
+from keras_t2i.utils.images import to_uint8
+
+DEFAULTS = {"minutes": 60, "batch_size": 12, "learning_rate": 1e-3, "redrawings": ((0.3, 2), (0.55, 3))}
+
+
+def redraw(args, data, count=2000):
+    """What a generator makes of the first pictures: some noise put on, and taken off again, by strengths and
+    steps. uint8 `(count, v, s, s, 3)`."""
+    generator, data = Generator.from_preset(args.generator), data.take(range(min(count, len(data))))
+    versions = []
+    for strength, num_steps in args.redrawings:
+        options = {"image": data.pictures, "strength": strength, "num_steps": num_steps, "seed": args.seed}
+        print(f"Redrawing {len(data)} pictures, strength {strength}", flush=True)
+        versions.append(generator.generate(data.plain_captions, **options, batch_size=50, progress=True))
+    return np.stack(versions, axis=1)
+
+
+def main(argv=None, **changes):
+    parser = common.training_parser(__doc__, "renderer", DEFAULTS, changes)
+    parser.add_argument("--generator", help="a preset, some of whose redrawings are inputs; None: none")
+    args = common.start(parser, argv)
+    data, unseen = common.load_splits(args)
+    truths = [load_truths(args.data, split, d) for split, d in (("train", data), ("validation", unseen))]
+    options = {"batch_size": args.batch_size, "seed": args.seed, "target_size": 32 if args.smoke else 128}
+    redrawn = redraw(args, data) if args.generator else None
+    pipeline = RenderingPipeline(data, truths[0], redrawn, GENERATED, steps_per_epoch=100, **options)
+    validation = RenderingPipeline(unseen, truths[1], **options, training=False)
+
+    size = {"filters": (8, 16, 16), "blocks": (1, 1, 1, 1), "fine_filters": (8, 8)} if args.smoke else {}
+    renderer = Renderer(**size, dtype=args.precision)
+    objective = Rendering(renderer, seed=args.seed)  # the mean of |drawn - true|, of pixels and of edges
+    objective.compile(common.adamw(args))
+
+    shown = np.linspace(0, len(unseen) - 1, 8).astype(int)
+
+    def draw(objective, size=128):  # small, drawn, true
+        middles = (np.arange(size, dtype="float32")[None] + 0.5) * 32 / size
+        inputs = {"images": to_float(unseen.pictures[shown]), "noise_level": np.zeros(8, "float32")}
+        fields = objective.average.predict_on_batch(inputs)
+        rows = np.repeat(middles, 8, axis=0)
+        drawn = np.array(objective.average.draw(fields, rows, rows, np.full(8, size / 32, "float32")))
+        true = np.stack([truths[1][i].window(0, 0, 1, size) for i in shown])
+        small = unseen.pictures[shown].repeat(size // 32, axis=1).repeat(size // 32, axis=2)
+        return common.rows(small, to_uint8(drawn[..., :3]), to_uint8(true[..., :3]))
+
+    logs = common.train(args, objective, pipeline, validation, draw)
+    table = common.figures(logs, "val_loss", "val_psnr")
+    common.finish(
+        args, logs, objective.average, table, {"drawn.png": ("small, drawn, true", draw(objective))}
+    )
+
+
+if __name__ == "__main__":
+    common.script(main)
