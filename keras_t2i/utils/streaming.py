@@ -15,15 +15,16 @@ from keras_t2i.utils.files import atomic_file
 from keras_t2i.utils.files import check_writable
 
 BLOCK_BYTES = 2**20  # pixels compressed at once, at least a row of them
-LEVEL = 2  # of zlib: flat areas hardly get smaller beyond it, and it is what takes the time
+LEVEL = 2  # of zlib: level 6 takes two to three times as long for files a tenth to four tenths smaller
 LARGEST_SIDE = 2**31 - 1  # PNG (third edition), 4 and 11.2.1
 
 
 def check_target(path, height, width, channels=3):
     """Check, before anything is drawn, whether `write_bands` can write such a picture.
 
-    The disk must have room for half of the pixels' bytes: an estimate, for drawn pictures take a few percent
-    of them, noise takes all. A disk that fills up all the same is met while writing, and leaves nothing.
+    The disk must have room for half of the pixels' bytes: an estimate, for drawn pictures take 1 to 10 % of
+    them (`benchmarks/png_writers.py`), noise takes all. A disk that fills up all the same is met while
+    writing, and leaves nothing.
 
     Returns:
         `pathlib.Path`, absolute.
