@@ -16,6 +16,7 @@ import os
 import re
 import secrets
 import shutil
+import stat
 import time
 from pathlib import Path
 
@@ -110,6 +111,24 @@ def check_room(folder, needed):
         need, free = needed / 2**20, disk.free / 2**20
         sentence = f"the disk is full: {need:.1f} MiB are needed, {free:.1f} MiB are free"
         raise OSError(errno.ENOSPC, sentence, str(folder))
+
+
+def check_writable(path, needed):
+    """Check, before long work, whether so many bytes can be written to a path; makes nothing.
+
+    Raises:
+        OSError: the path is a folder, its folder cannot be made or written, or the disk is full.
+    """
+    path = Path(os.path.realpath(Path(path).expanduser()))
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        if stat.S_ISDIR(path.stat().st_mode):  # unlike `is_dir`, this tells of names that are too long
+            raise IsADirectoryError(errno.EISDIR, "a folder is there, no file can be written", str(path))
+    folder = next(parent for parent in path.parents if parent.exists())
+    if not folder.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, "a file is there, no folder can be made", str(folder))
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, "nothing may be written into this folder", str(folder))
+    check_room(folder, needed)
 
 
 def digest(content):

@@ -1,0 +1,30 @@
+"""How much memory is free, as far as the system tells."""
+
+import contextlib
+import os
+import re
+from pathlib import Path
+
+MEMINFO = Path("/proc/meminfo")
+CONTAINER_LIMITS = (  # of control groups, version 2 and 1
+    Path("/sys/fs/cgroup/memory.max"),
+    Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
+)
+
+
+def free_memory():
+    """int, bytes that can be had without swapping, at most what a container may have; `None`: unknown.
+
+    Where only the size of all memory is known (macOS), it is that.
+    """
+    known = []
+    with contextlib.suppress(OSError):
+        if found := re.search(r"^MemAvailable:\s+(\d+) kB", MEMINFO.read_text(), re.MULTILINE):
+            known.append(int(found[1]) * 1024)
+    if not known:
+        with contextlib.suppress(AttributeError, OSError, ValueError):  # Windows has no sysconf
+            known.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    for file in CONTAINER_LIMITS:
+        with contextlib.suppress(OSError, ValueError):  # "max": no limit
+            known.append(int(file.read_text()))
+    return min((size for size in known if size > 0), default=None)

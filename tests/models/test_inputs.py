@@ -1,0 +1,79 @@
+import numpy as np
+import pytest
+
+from keras_t2i.models import inputs
+from keras_t2i.models.inputs import as_color
+from keras_t2i.models.inputs import as_size
+from keras_t2i.models.inputs import check_memory
+
+
+def test_sizes():
+    assert as_size(1) == (1, 1) and as_size(65536) == (65536, 65536)
+    pairs = [(3, 5), [3, 5], np.array([3, 5], "uint16"), (np.int64(3), np.uint8(5))]
+    assert [as_size(pair) for pair in pairs] == [(3, 5)] * 4
+    for size in (np.int32(7), np.array(7)):
+        assert as_size(size) == (7, 7) and {type(side) for side in as_size(size)} == {int}
+
+
+@pytest.mark.parametrize(
+    "size", [True, np.True_, 32.0, "32", None, (32, True), (32, 32.0), "ab", {3, 5}, np.array([1.0, 2.0])]
+)
+def test_sizes_that_are_no_ints(size):
+    with pytest.raises(TypeError, match=r"size must be an int or a pair of ints \(height, width\), got"):
+        as_size(size)
+
+
+@pytest.mark.parametrize("size", [0, -3, 65537, 10**9, (0, 5), (5, 10**30), np.array([5, -1])])
+def test_sizes_out_of_range(size):
+    with pytest.raises(ValueError, match="size must be between 1 and 65536 pixels a side, got"):
+        as_size(size)
+
+
+@pytest.mark.parametrize("size", [(), (5,), (1, 2, 3), np.array([1, 2, 3])])
+def test_sizes_of_another_number_of_sides(size):
+    with pytest.raises(ValueError, match="a pair of ints"):
+        as_size(size)
+
+
+def test_pictures_that_fit_into_memory(monkeypatch):
+    monkeypatch.setattr(inputs, "free_memory", lambda: 3 * 2**30)
+    check_memory(2**15, 2**15, 3, 1)
+    with pytest.raises(MemoryError, match=r"2 x 32768 x 32768 x 3 bytes are 6\.0 GiB, 3\.0 GiB .*render_to"):
+        check_memory(2**15, 2**15, 3, 2)
+    monkeypatch.setattr(inputs, "free_memory", lambda: None)
+    check_memory(65536, 65536, 4, 1000)
+
+
+def test_colors():
+    assert as_color(None) is None
+    for background in ("rebeccapurple", "RebeccaPurple", "#663399", "#639", (102, 51, 153), [102, 51, 153]):
+        assert as_color(background) == (102, 51, 153)
+    assert as_color(np.array([102, 51, 153], "uint8")) == (102, 51, 153)
+    assert as_color("white") == (255, 255, 255) and as_color((0, 0, 255)) == (0, 0, 255)
+
+
+@pytest.mark.parametrize(
+    ("background", "error"),
+    [
+        ("transparent", ValueError),
+        ("#66339980", ValueError),
+        ("", ValueError),
+        ("e-mail", ValueError),
+        ("w" * 200, ValueError),
+        ("rgb(300, 0, 0)", ValueError),
+        ((1, 2), ValueError),
+        ((1, 2, 3, 4), ValueError),
+        ((), ValueError),
+        ((-1, 0, 0), ValueError),
+        ((0, 0, 256), ValueError),
+        (7, TypeError),
+        (True, TypeError),
+        ((0.5, 0.5, 0.5), TypeError),
+        ((True, 0, 0), TypeError),
+        (np.ones(3), TypeError),
+        (b"red", TypeError),
+    ],
+)
+def test_what_is_no_color(background, error):
+    with pytest.raises(error, match=r"background must be None \(transparent\), a CSS name"):
+        as_color(background)
