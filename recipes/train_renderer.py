@@ -8,7 +8,7 @@ belongs to it, and its color. Anywhere the picture is the mix of the colors by t
 the steeper the larger it is drawn. Edges are level sets of smooth functions, so they stay sharp.
 
 It learns from vector art, of which the true picture is there at every size: the input is 32 pixels wide, the
-target a window of 128 x 128 pixels at 4 to 64 times its resolution. Inputs are clean, noisy and blurred, and
+targets are windows of it at 4 to 64 times that. Inputs are clean, noisy and blurred, and
 some are what --generator makes of them, for that is what it will be given.
 """
 
@@ -44,8 +44,9 @@ def main(argv=None, **changes):
     parser.add_argument("--generator", help="a preset, some of whose redrawings are inputs; None: none")
     args = common.start(parser, argv)
     data, unseen = common.load_splits(args)
+    unseen = common.some(unseen, 96)
     truths = [load_truths(args.data, split, d) for split, d in (("train", data), ("validation", unseen))]
-    options = {"batch_size": args.batch_size, "seed": args.seed, "target_size": 32 if args.smoke else 128}
+    options = {"batch_size": args.batch_size, "seed": args.seed, "target_size": 16 if args.smoke else 64}
     redrawn = redraw(args, data) if args.generator else None
     pipeline = RenderingPipeline(data, truths[0], redrawn, GENERATED, steps_per_epoch=100, **options)
     validation = RenderingPipeline(unseen, truths[1], **options, training=False)

@@ -1,4 +1,4 @@
-"""Batches for a renderer: a small picture, and a window of the true picture at a random scale."""
+"""Batches for a renderer: small pictures, and windows of the true ones at random scales."""
 
 import hashlib
 
@@ -17,10 +17,10 @@ class RenderingPipeline(Pipeline):
 
     The input is the whole picture, or a window of it as it would be at up to 128 pixels. 35 of 100 are noisy,
     half of these blurred too, and 25 are what a generator makes of the small picture (where there are such):
-    what a renderer will be given. The target is a window of the truth. The larger the scale, the less of the
-    input it shows, and the more often an edge: the rest is flat.
+    what a renderer will be given. The targets are windows of the truth, most with an edge in them: the larger
+    the scale, the less of the input a window shows, and the rest is flat.
 
-    A share of examples, `steep`, has the softmax up to 8 times steeper than the scale asks for. Without them,
+    A share of windows, `steep`, has the softmax up to 8 times steeper than the scale asks for. Without them,
     slots that mix to one color fall apart into speckles beyond the scales of training.
 
     Args:
@@ -28,17 +28,28 @@ class RenderingPipeline(Pipeline):
         truths: n `VectorPicture` or `RasterPicture`.
         redrawn: uint8 `(m, v, s, s, 3)`, v redrawings of each of the first m small pictures, or `None`.
         redrawn_level: float, the noise level that these are given as.
-        target_size: int, pixels of the target.
+        num_windows: int, windows of a picture.
+        target_size: int, pixels of a window.
         steep: float in [0, 1].
         batch_size, seed, steps_per_epoch, training: as of `Pipeline`.
     """
 
-    def __init__(self, data, truths, redrawn=None, redrawn_level=0.2, target_size=128, steep=0.3, **options):
+    def __init__(
+        self,
+        data,
+        truths,
+        redrawn=None,
+        redrawn_level=0.2,
+        num_windows=6,
+        target_size=64,
+        steep=0.3,
+        **options,
+    ):
         super().__init__(data, **options)
         if len(truths) != len(data):
             raise ValueError(f"there are {len(data)} pictures and {len(truths)} truths")
         self.truths, self.redrawn, self.redrawn_level = truths, redrawn, redrawn_level
-        self.target_size, self.steep = target_size, steep
+        self.num_windows, self.target_size, self.steep = num_windows, target_size, steep
 
     def batch(self, step):
         """The batch of `step`: see `objectives.Rendering`."""
@@ -69,30 +80,39 @@ class RenderingPipeline(Pipeline):
             images = to_float(self.data.pictures[picture])
         else:
             images = truth.window(left, top, 1.0 / zoom, size)[..., :3]
-        # The target: a window of the input, at a scale that the truth has the detail for.
-        largest = min(LARGEST_SCALE, max(SMALLEST_SCALE, truth.detail / (size * zoom)))
-        scale = np.exp(rng.uniform(np.log(SMALLEST_SCALE), np.log(largest)))
-        extent = min(self.target_size / scale, size)
-        scale = self.target_size / extent
-        x, y = window_on_edge(images, extent, rng)
-        target = truth.window(
-            left + x / size / zoom, top + y / size / zoom, extent / size / zoom, self.target_size
-        )
+        share = 1.0 / (size * zoom)  # of the whole picture, of one input pixel
+        windows = [self.window(truth, left, top, share, images, rng) for _ in range(self.num_windows)]
+        example = {name: np.stack([window[name] for window in windows]) for name in windows[0]}
         noise_level = {"clean": 0.0, "noise": rng.uniform(0.02, 0.16), "redrawn": self.redrawn_level}[kind]
         if kind == "noise":
             images = degrade(images, noise_level, rng)
-        steps = (np.arange(self.target_size) + 0.5) / scale
-        example = {"images": images, "target": target, "rows": y + steps, "columns": x + steps}
-        example = flipped(example, size) if rng.random() < 0.5 else example
+        example |= {"images": images, "noise_level": noise_level}
+        example = mirrored(example, size) if rng.random() < 0.5 else example
         if rng.random() < 0.3:
             order = rng.permutation(3)
-            example["images"], example["target"] = (
-                example["images"][..., order],
-                example["target"][..., [*order, 3]],
-            )
-        steeper = np.exp(rng.uniform(0.0, np.log(8.0))) if rng.random() < self.steep else 1.0
-        example |= {"noise_level": noise_level, "scale": scale * steeper}
+            example["images"] = example["images"][..., order]
+            example["target"] = example["target"][..., [*order, 3]]
         return {name: np.asarray(value, "float32") for name, value in example.items()}
+
+    def window(self, truth, left, top, share, images, rng):
+        """One window of the truth, at a scale that it has the detail for: a dict of `target`, `rows`,
+        `columns` and `scale`.
+
+        Args:
+            truth: `VectorPicture` or `RasterPicture`.
+            left, top: floats, where the input begins in it.
+            share: float, of the truth's side, of one pixel of the input.
+            images: float `(s, s, 3)`, the input, without noise.
+        """
+        largest = min(LARGEST_SCALE, max(SMALLEST_SCALE, truth.detail * share))
+        scale = np.exp(rng.uniform(np.log(SMALLEST_SCALE), np.log(largest)))
+        extent = min(self.target_size / scale, len(images))
+        scale = self.target_size / extent
+        x, y = window_on_edge(images, extent, rng)
+        target = truth.window(left + x * share, top + y * share, extent * share, self.target_size)
+        middles = (np.arange(self.target_size) + 0.5) / scale
+        steeper = np.exp(rng.uniform(0.0, np.log(8.0))) if rng.random() < self.steep else 1.0
+        return {"target": target, "rows": y + middles, "columns": x + middles, "scale": scale * steeper}
 
     def fingerprint(self):
         digest = hashlib.blake2b(digest_size=16)
@@ -134,11 +154,11 @@ def degrade(images, noise_level, rng):
     return np.clip(noisy, -1.0, 1.0)
 
 
-def flipped(example, size):
+def mirrored(example, size):
     """An example seen in a mirror: left becomes right."""
     return {
+        **example,
         "images": example["images"][:, ::-1],
-        "target": example["target"][:, ::-1],
-        "rows": example["rows"],
-        "columns": size - example["columns"][::-1],
+        "target": example["target"][:, :, ::-1],
+        "columns": size - example["columns"][:, ::-1],
     }

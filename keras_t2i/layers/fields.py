@@ -3,8 +3,12 @@
 A picture is cut into regions, "slots". Each slot has a field of logits and a field of colors, both coarse
 grids of nodes. A pixel is a mix of the slots' colors, by the softmax of their logits; the larger the drawing,
 the steeper the softmax. So an edge is a level set of smooth functions, sharp at every size.
+
+The functions take NumPy arrays as well as tensors: training draws windows in its graph, a person's picture is
+drawn tile by tile with no backend's compiler between, and to the same bits on all of them.
 """
 
+import numpy as np
 from keras import ops
 
 STEEPNESS_ONE = 8.0  # output pixels per input pixel at which the softmax takes the logits as they are
@@ -19,78 +23,89 @@ def spline_matrix(positions, count, per_pixel, cubic=True):
 
     Args:
         positions: float32 `(..., p)`, in pixels, within the picture.
-        count: int or int scalar tensor, nodes of the row.
+        count: int, nodes of the row.
         per_pixel: int.
         cubic: bool.
 
     Returns:
         float32 `(..., p, count)`.
     """
+    xp = np if isinstance(positions, np.ndarray) else ops
     places = positions[..., None] * per_pixel - 0.5
     reach = 2 if cubic else 1
-    nodes = ops.cast(ops.arange(-reach, count + reach), "float32")
-    distance = ops.abs(places - nodes)
+    distance = xp.abs(places - np.arange(-reach, count + reach, dtype="float32"))
     if cubic:
         near = 2.0 / 3.0 - distance**2 + distance**3 / 2.0
-        taps = ops.where(distance < 1.0, near, ops.maximum(2.0 - distance, 0.0) ** 3 / 6.0)
+        taps = xp.where(distance < 1.0, near, xp.maximum(2.0 - distance, 0.0) ** 3 / 6.0)
     else:
-        taps = ops.maximum(1.0 - distance, 0.0)
-    first = ops.sum(taps[..., : reach + 1], axis=-1, keepdims=True)
-    last = ops.sum(taps[..., -reach - 1 :], axis=-1, keepdims=True)
-    if isinstance(count, int) and count == 1:
-        return ops.ones_like(first)
-    return ops.concatenate([first, taps[..., reach + 1 : -reach - 1], last], axis=-1)
+        taps = xp.maximum(1.0 - distance, 0.0)
+    first = xp.sum(taps[..., : reach + 1], axis=-1, keepdims=True)
+    last = xp.sum(taps[..., -reach - 1 :], axis=-1, keepdims=True)
+    if count == 1:
+        return xp.ones_like(first)
+    return xp.concatenate([first, taps[..., reach + 1 : -reach - 1], last], axis=-1)
 
 
 def read_field(field, rows, columns):
-    """A field at the places of a grid: `rows @ field @ columns^T`, channel by channel.
+    """A field at the places of a grid, channel by channel: `rows @ field @ columns^T`.
 
     Args:
-        field: float32 `(n, h, w, c)`.
-        rows: float32 `(n, p, h)`, of `spline_matrix`; columns: `(n, q, w)`.
+        field: float32 `(..., h, w, c)`; leading axes of it and of the others may be 1 for many.
+        rows: float32 `(..., p, h)`, of `spline_matrix`; columns: `(..., q, w)`.
 
     Returns:
-        float32 `(n, p, q, c)`.
+        float32 `(..., c, p, q)`.
     """
-    n, h, w = ops.shape(field)[0], ops.shape(field)[1], ops.shape(field)[2]
-    p, q, c = ops.shape(rows)[1], ops.shape(columns)[1], field.shape[-1]
-    x = ops.reshape(ops.matmul(rows, ops.reshape(field, (n, h, w * c))), (n, p, w, c))
-    x = ops.reshape(ops.transpose(x, (0, 2, 1, 3)), (n, w, p * c))
-    return ops.transpose(ops.reshape(ops.matmul(columns, x), (n, q, p, c)), (0, 2, 1, 3))
+    xp = np if isinstance(field, np.ndarray) else ops
+    planes = xp.moveaxis(field, -1, -3)
+    if xp is np:
+        planes = np.ascontiguousarray(planes)  # else NumPy multiplies them without BLAS
+    return xp.matmul(xp.matmul(rows[..., None, :, :], planes), xp.swapaxes(columns, -1, -2)[..., None, :, :])
 
 
 def mix_slots(logits, colors, scale):
     """Pixels of fields that were read at their places.
 
     Args:
-        logits: float32 `(n, p, q, k)`, one for each slot.
-        colors: float32 `(n, p, q, 4 k)`: red, green, blue on white, opacity of the first slot, then the next.
-        scale: float32 `(n,)`, output pixels per input pixel: how steep an edge is.
+        logits: float32 `(..., k, p, q)`, one for each slot.
+        colors: float32 `(..., 4 k, p, q)`: red, green, blue on white, opacity of one slot, then of the next.
+        scale: float32 `(...)`, output pixels per input pixel: how steep an edge is.
 
     Returns:
-        float32 `(n, p, q, 4)`.
+        float32 `(..., 4, p, q)`: red, green, blue on white, about [-1, 1], and opacity in [0, 1].
     """
-    shares = ops.softmax(logits * ops.reshape(scale / STEEPNESS_ONE, (-1, 1, 1, 1)), axis=-1)
-    parts = [shares[..., k : k + 1] * colors[..., 4 * k : 4 * k + 4] for k in range(logits.shape[-1])]
+    shares = softmax(logits * (scale / STEEPNESS_ONE)[..., None, None, None])
+    slots = range(logits.shape[-3])
+    parts = [shares[..., k : k + 1, :, :] * colors[..., 4 * k : 4 * k + 4, :, :] for k in slots]
     return sum(parts[1:], parts[0])
 
 
-def draw_fields(fields, rows, columns, scale, nodes_per_pixel, colors_per_pixel):
+def softmax(x):
+    """Over the third axis from the end."""
+    if not isinstance(x, np.ndarray):
+        return ops.softmax(x, axis=-3)
+    x = np.exp(x - x.max(axis=-3, keepdims=True))
+    return x / x.sum(axis=-3, keepdims=True)
+
+
+def draw_fields(fields, rows, columns, scale, nodes_per_pixel):
     """Fields to pixels.
 
     Args:
-        fields: dict of `logits`, float32 `(n, h * nodes_per_pixel, w * nodes_per_pixel, k)`, and `colors`,
-            `(n, h * colors_per_pixel, w * colors_per_pixel, 4 k)`.
-        rows, columns: float32 `(n, p)`, `(n, q)`: where the pixels' middles lie, in input pixels.
-        scale: float32 `(n,)`, output pixels per input pixel.
+        fields: dict of `logits`, float32 `(..., h * nodes, w * nodes, k)`, and `colors`, float32
+            `(..., h * nodes, w * nodes, 4 k)`, with numbers of nodes per pixel of their own.
+        rows, columns: float32 `(..., p)`, `(..., q)`: where the pixels' middles lie, in input pixels.
+        scale: float32 `(...)`, output pixels per input pixel.
+        nodes_per_pixel: dict of ints, of `logits` and `colors`.
 
     Returns:
-        float32 `(n, p, q, 4)`: red, green, blue on white, about [-1, 1], and opacity in [0, 1].
+        float32 `(..., p, q, 4)`, as of `mix_slots`.
     """
-
-    def read(field, per_pixel, cubic):
-        across = spline_matrix(columns, ops.shape(field)[2], per_pixel, cubic)
-        return read_field(field, spline_matrix(rows, ops.shape(field)[1], per_pixel, cubic), across)
-
-    logits = read(fields["logits"], nodes_per_pixel, True)
-    return mix_slots(logits, read(fields["colors"], colors_per_pixel, False), scale)
+    read = {}
+    for name, field in fields.items():
+        *_, h, w, _ = field.shape
+        nodes, cubic = nodes_per_pixel[name], name == "logits"
+        down, across = (spline_matrix(at, n, nodes, cubic) for at, n in ((rows, h), (columns, w)))
+        read[name] = read_field(field, down, across)
+    xp = np if isinstance(read["logits"], np.ndarray) else ops
+    return xp.moveaxis(mix_slots(read["logits"], read["colors"], scale), -3, -1)

@@ -18,9 +18,10 @@ class Rendering(Objective):
         edges: float.
         kwargs: `averages` and `seed` of `Objective`.
 
-    Batches (`data.RenderingPipeline`): a dict of `images`, float `(n, s, s, 3)` in [-1, 1], `noise_level`
-    `(n,)`, `rows` and `columns` `(n, p)` (input pixels), `scale` `(n,)`, and the truth, `target`, float
-    `(n, p, p, 4)`: red, green, blue on white in [-1, 1], opacity in [0, 1].
+    Batches (`data.RenderingPipeline`): a dict of `images`, float `(n, s, s, 3)` in [-1, 1], and
+    `noise_level`, `(n,)`; of m windows of each, `rows` and `columns` `(n, m, p)` (input pixels) and `scale`
+    `(n, m)`; and the truth, `target`, float `(n, m, p, p, 4)`: red, green, blue on white in [-1, 1], opacity
+    in [0, 1].
     """
 
     def __init__(self, network, edges=0.5, **kwargs):
@@ -31,11 +32,14 @@ class Rendering(Objective):
     def call(self, x, training=False):
         network = self.chosen(training)
         fields = network({name: x[name] for name in ("images", "noise_level")}, training=training)
+        fields = {name: values[:, None] for name, values in fields.items()}  # all windows of a picture
         return network.draw(fields, x["rows"], x["columns"], x["scale"])
 
     def compute_loss(self, x, y=None, y_pred=None, sample_weight=None, training=True):
-        self.psnr.update_state(psnr(x["target"][..., :3], y_pred[..., :3]))
-        error = y_pred - x["target"]
+        size = x["target"].shape[-2]
+        true, drawn = (ops.reshape(v, (-1, size, size, 4)) for v in (x["target"], y_pred))
+        self.psnr.update_state(psnr(true[..., :3], drawn[..., :3]))
+        error = drawn - true
         across = ops.mean(ops.abs(error[:, :, 1:] - error[:, :, :-1]))
         down = ops.mean(ops.abs(error[:, 1:] - error[:, :-1]))
         return 0.5 * (ops.mean(ops.abs(error)) + self.edges * (across + down))

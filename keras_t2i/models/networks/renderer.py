@@ -28,15 +28,15 @@ class NoiseLevelPlane(layers.Layer):
 
 @keras.saving.register_keras_serializable(package="keras_t2i")
 class SlotColors(layers.Layer):
-    """Residuals `(n, h, w, 4 k)` to colors: to red, green and blue of each slot a picture `(n, h, w, 3)` is
-    added; what is left is opacity, by a sigmoid that starts near 1."""
+    """Residuals `(n, 2h, 2w, 4 k)` to colors: to red, green and blue of each slot a picture `(n, h, w, 3)` is
+    added, enlarged; what is left is opacity, by a sigmoid that starts near 1."""
 
     def __init__(self, slots, **kwargs):
         super().__init__(**kwargs)
         self.slots = slots
 
     def call(self, residuals, images):
-        parts = []
+        images, parts = doubled(doubled(images, 1), 2), []
         for k in range(self.slots):
             parts.append(residuals[..., 4 * k : 4 * k + 3] + images)
             parts.append(ops.sigmoid(residuals[..., 4 * k + 3 : 4 * k + 4] + 2.0))
@@ -114,9 +114,7 @@ class Renderer(Backbone):
         logits = dense(y, finest**2 * slots, "logits_dense", "float32")
         logits = DepthToSpace(finest, dtype="float32", name="logits")(logits)
         residuals = dense(x, 4 * slots, "colors_dense", "float32")
-        double = {"data_format": "channels_last", "interpolation": "bilinear", "dtype": "float32"}
-        enlarged = layers.UpSampling2D(COLORS_PER_PIXEL, **double, name="enlarged")(images)
-        colors = SlotColors(slots, dtype="float32", name="colors")(residuals, enlarged)
+        colors = SlotColors(slots, dtype="float32", name="colors")(residuals, images)
         inputs = {"images": images, "noise_level": noise_level}
         super().__init__(inputs=inputs, outputs={"logits": logits, "colors": colors}, dtype=dtype, **kwargs)
 
@@ -129,7 +127,12 @@ class Renderer(Backbone):
 
     def draw(self, fields, rows, columns, scale):
         """Pixels of fields, as of `layers.fields.draw_fields`."""
-        return draw_fields(fields, rows, columns, scale, self.nodes_per_pixel, COLORS_PER_PIXEL)
+        return draw_fields(fields, rows, columns, scale, self.nodes)
+
+    @property
+    def nodes(self):
+        """dict of ints, nodes per input pixel of each field."""
+        return {"logits": self.nodes_per_pixel, "colors": COLORS_PER_PIXEL}
 
     def get_config(self):
         return {
@@ -140,6 +143,17 @@ class Renderer(Backbone):
             "fine_filters": self.fine_filters,
             "nodes_per_pixel": self.nodes_per_pixel,
         }
+
+
+def doubled(x, axis):
+    """Linear interpolation to twice the size along axis 1 or 2 of `(n, h, w, c)`; the border goes on."""
+    count = ops.shape(x)[axis]
+    ends = [ops.take(x, [0], axis=axis), x, ops.take(x, [count - 1], axis=axis)]
+    longer = ops.concatenate(ends, axis=axis)
+    before, after = (longer[:, :-2], longer[:, 2:]) if axis == 1 else (longer[:, :, :-2], longer[:, :, 2:])
+    both = ops.stack([0.75 * x + 0.25 * before, 0.75 * x + 0.25 * after], axis=axis + 1)
+    shape = list(ops.shape(x))
+    return ops.reshape(both, [2 * side if i == axis else side for i, side in enumerate(shape)])
 
 
 def plain_block(x, filters, dtype=None, name=None):

@@ -1,0 +1,154 @@
+"""A small picture to one of any size, in one or two passes of the renderer's network."""
+
+import keras
+import numpy as np
+
+from keras_t2i.models.inputs import as_color
+from keras_t2i.models.inputs import as_size
+from keras_t2i.models.networks.renderer import GENERATED
+from keras_t2i.models.stages.stage import Stage
+from keras_t2i.models.stages.tiling import TILE
+from keras_t2i.models.stages.tiling import Placement
+from keras_t2i.models.stages.tiling import draw_bands
+from keras_t2i.models.stages.tiling import framed_bands
+
+BLOCK = 64  # pixels of the input that the network sees at once, and how many more on each side
+MARGIN = 24
+
+
+@keras.saving.register_keras_serializable(package="keras_t2i")
+class RendererStage(Stage):
+    """Draws a picture at any size, out of smooth fields.
+
+    Args:
+        renderer: `Renderer`.
+        noise_level: float, of the pictures that a generator hands on: see `Renderer`.
+        second_pass: float: from so many output pixels per pixel on, a picture is first drawn at
+            `between` times its size, and that drawing again. 0: never.
+        between: int.
+
+    Call: one evaluation of the network, see there.
+    """
+
+    nested = ("renderer",)
+    consumes = ("image",)
+    produces = "rendering"
+    settings = ("size", "background")
+
+    def __init__(self, renderer, noise_level=GENERATED, second_pass=0.0, between=4, dtype=None, **kwargs):
+        inputs = {
+            name: keras.Input(tensor.shape[1:], dtype=tensor.dtype, name=name)
+            for name, tensor in renderer.input.items()
+        }
+        super().__init__(inputs=inputs, outputs=renderer(inputs), dtype=dtype, **kwargs)
+
+        # === Config ===
+        self.renderer = renderer
+        self.noise_level = float(noise_level)
+        self.second_pass = float(second_pass)
+        self.between = int(between)
+
+    def resolve(self, size, background="white"):
+        return {"size": as_size(size), "background": as_color(background)}
+
+    def fields(self, image, noise_level=0.0):
+        """The fields of one picture.
+
+        Args:
+            image: float32 `(h, w, 3)` in [-1, 1], of any size.
+            noise_level: float.
+
+        Returns:
+            dict of NumPy float32 `logits` and `colors`, `(h * nodes, w * nodes, ...)`.
+        """
+        h, w, _ = image.shape
+        padded = np.pad(image, ((0, -h % 4), (0, -w % 4), (0, 0)), "edge")  # the network halves it twice
+        found = {
+            name: np.empty((n * padded.shape[0], n * padded.shape[1], channels), "float32")
+            for (name, n), channels in zip(
+                self.renderer.nodes.items(), (self.renderer.slots, 4 * self.renderer.slots), strict=True
+            )
+        }
+        level = np.full(1, noise_level, "float32")
+        for seen_rows, own_rows in blocks(padded.shape[0]):
+            for seen_columns, own_columns in blocks(padded.shape[1]):
+                inputs = {"images": padded[None, seen_rows, seen_columns], "noise_level": level}
+                for name, values in self.renderer.predict_on_batch(inputs).items():
+                    n = self.renderer.nodes[name]
+                    inner = scaled(own_rows, n, seen_rows.start), scaled(own_columns, n, seen_columns.start)
+                    found[name][scaled(own_rows, n), scaled(own_columns, n)] = np.asarray(values)[0][inner]
+        return {
+            name: values[: h * self.renderer.nodes[name], : w * self.renderer.nodes[name]]
+            for name, values in found.items()
+        }
+
+    def bands(self, image, size, background=(255, 255, 255), noise_level=0.0, tile=TILE):
+        """Yield a drawing of one picture, band by band from the top.
+
+        Args:
+            image: float32 `(h, w, 3)` in [-1, 1].
+            size: (height, width), ints; the picture is as large as fits, in the middle.
+            background: three ints 0 to 255, or `None`, transparent.
+            noise_level: float, how noisy the picture is: see `Renderer`.
+            tile: int, pixels of a tile's side; the drawing does not depend on it.
+
+        Yields:
+            uint8 `(rows, width, 3)`, or straight RGBA.
+        """
+        height, width = size
+        if self.second_pass and min(height / image.shape[0], width / image.shape[1]) >= self.second_pass:
+            h, w = (side * self.between for side in image.shape[:2])
+            first = self._drawn(image, Placement.of(*image.shape[:2], h, w), noise_level, tile)
+            image, noise_level = (
+                np.clip(np.concatenate(list(first), axis=1)[:3].transpose(1, 2, 0), -1.0, 1.0),
+                0.0,
+            )
+        place = Placement.of(*image.shape[:2], height, width)
+        yield from framed_bands(
+            self._drawn(image, place, noise_level, tile), place, height, width, background
+        )
+
+    def _drawn(self, image, place, noise_level, tile):
+        return draw_bands(self.fields(image, noise_level), image.shape[:2], self.renderer.nodes, place, tile)
+
+    def sample_batch(
+        self, conditions, draws, unconditional=None, update=None, size=None, background=(255,) * 3
+    ):
+        """Pictures, uint8 `(n, height, width, 3)` or straight RGBA, of images, float `(n, h, w, 3)`."""
+        images = conditions["image"]
+        drawn = np.empty((len(images), *size, 3 if background is not None else 4), "uint8")
+        for image, out in zip(images, drawn, strict=True):
+            row = 0
+            for band in self.bands(image, size, background, self.noise_level):
+                out[row : row + len(band)] = band
+                row += len(band)
+        if update is not None:
+            update()
+        return drawn
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "noise_level": self.noise_level,
+            "second_pass": self.second_pass,
+            "between": self.between,
+        }
+
+
+def blocks(side):
+    """Blocks of a side of a picture: a list of slices, what the network sees and what of it is the block.
+
+    All windows have one size, so the network compiles once.
+    """
+    size = min(side, BLOCK + 2 * MARGIN)
+    found = []
+    for first in range(0, side, BLOCK) if size < side else [0]:
+        last = min(first + BLOCK, side) if size < side else side
+        low = min(max(first - MARGIN, 0), side - size)
+        found.append((slice(low, low + size), slice(first, last)))
+    return found
+
+
+def scaled(pixels, n, start=0):
+    """A slice of pixels as one of nodes, n in a pixel, counted from pixel `start`."""
+    return slice((pixels.start - start) * n, (pixels.stop - start) * n)
