@@ -20,12 +20,12 @@ from steps import Recognition
 from keras_t2i.evaluation.judges.evaluator import PACKAGED_JUDGES
 from keras_t2i.evaluation.judges.evaluator import Judges
 from keras_t2i.evaluation.metrics.alignment import r_precision
-from keras_t2i.evaluation.metrics.reconstruction import psnr
 from keras_t2i.evaluation.prompt_sets import load_prompt_sets
 from keras_t2i.models import Generator
 from keras_t2i.models import TextToImageBackbone
 from keras_t2i.models.editing import decode_inverted
 from keras_t2i.utils.images import make_grid
+from keras_t2i.utils.images import psnr
 from keras_t2i.utils.images import save_png
 from keras_t2i.utils.images import to_float
 

@@ -68,7 +68,7 @@ def main(argv=None):
         names = ("num_steps", "guidance_scale", "temperature")
         given = {name: getattr(options, name) for name in names}
         given = {name: value for name, value in given.items() if value != parser.get_default(name)}
-        if options.frames is not None and not generator.base.guided:
+        if options.frames is not None and not generator.base.watchable:
             raise ValueError(f"--frames: {options.preset} makes a picture in one step")
         draw = {"seed": first, "num_images": n, "best_of": options.best_of, "progress": True}
         pictures = generator.generate(prompts, **draw, **given)

@@ -84,7 +84,7 @@ def test_round_trip(generator, saved, no_network):
 
 def test_parts_of_a_preset(generator, saved):
     assert type(keras_hub.models.Backbone.from_preset(str(saved))) is TextToImageBackbone
-    assert TextToImageBackbone.from_preset(saved).base.noise_scale == 0.3
+    assert TextToImageBackbone.from_preset(saved).stages[-1].noise_scale == 0.3
     preprocessor = TextToImagePreprocessor.from_preset(saved)
     expected = generator.preprocessor.generate_preprocess("a red apple")
     np.testing.assert_array_equal(preprocessor.generate_preprocess("a red apple"), expected)
@@ -169,7 +169,7 @@ def test_float16_keeps_all_but_floats(tmp_path):
 
 def test_dtype_reaches_all_networks(saved):
     backbone = Generator.from_preset(saved, dtype="bfloat16").backbone
-    for network in (backbone, backbone.base.decoder, backbone.dual_encoder.text_encoder):
+    for network in (backbone, backbone.stages[-1].decoder, backbone.dual_encoder.text_encoder):
         assert network.compute_dtype == "bfloat16"
 
 

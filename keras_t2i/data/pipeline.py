@@ -10,7 +10,6 @@ import warnings
 import keras
 import numpy as np
 
-from keras_t2i.data.augmentation import random_windows
 from keras_t2i.utils.random_streams import random_stream
 
 
@@ -36,8 +35,6 @@ class Pipeline(keras.utils.PyDataset):
         seed: int, `0 <= seed < 2**64`.
         steps_per_epoch: int, by default as many as one pass over the data takes.
         augmentations: functions `(images, rng) -> images` on uint8 batches, applied in order.
-        larger: the same pictures at larger sizes, each uint8 `(n, s2, s2, 3)`, for windows of them.
-        window_probability: 0 to 1: how often a picture is replaced by a random window of a larger one.
         image_features: dict of arrays with a row for each picture, such as its latent; their rows join the
             batches under these names, whatever augmentations do to the picture.
         caption_features: the same with a row for each caption, all of the first picture first.
@@ -56,8 +53,6 @@ class Pipeline(keras.utils.PyDataset):
         seed=0,
         steps_per_epoch=None,
         augmentations=(),
-        larger=(),
-        window_probability=0.5,
         image_features=None,
         caption_features=None,
         training=True,
@@ -67,8 +62,6 @@ class Pipeline(keras.utils.PyDataset):
         self.batch_size = int(batch_size)
         self.seed = seed
         self.augmentations = tuple(augmentations)
-        self.larger = tuple(larger)
-        self.window_probability = window_probability
         self.image_features, self.caption_features = dict(image_features or {}), dict(caption_features or {})
         self.training = bool(training)
         self._check(steps_per_epoch)
@@ -98,14 +91,8 @@ class Pipeline(keras.utils.PyDataset):
                 "`batch_size` and `steps_per_epoch` must be at least 1, "
                 f"received {self.batch_size} and {steps_per_epoch}"
             )
-        if not self.training and (self.augmentations or self.larger or steps_per_epoch):
-            raise ValueError("training=False takes no augmentations, larger rasters or steps_per_epoch")
-        for raster in self.larger:
-            if raster.dtype != "uint8" or len(raster) != len(data) or raster.shape[1] < shape[1]:
-                raise ValueError(
-                    f"`larger` must hold the same {len(data)} pictures, uint8, at {shape[1]} pixels or more, "
-                    f"received {raster.dtype} {raster.shape}"
-                )
+        if not self.training and (self.augmentations or steps_per_epoch):
+            raise ValueError("training=False takes no augmentations or steps_per_epoch")
 
         taken = {"images", "groups", "token_ids"}
         num_captions = sum(len(captions) for captions in data.captions)
@@ -153,9 +140,6 @@ class Pipeline(keras.utils.PyDataset):
         step = int(step)
         indices = self.indices(step)
         images = self.data.pictures[indices]
-        if self.larger:
-            rng = random_stream(self.seed, "window", step)
-            images = random_windows(images, indices, self.larger, self.window_probability, rng)
         if self.augmentations:
             rng = random_stream(self.seed, "augmentation", step)
             for augment in self.augmentations:
@@ -185,7 +169,7 @@ class Pipeline(keras.utils.PyDataset):
         features = {**self.image_features, **self.caption_features}
         shapes = sorted((name, rows.shape) for name, rows in features.items())
         parts = {
-            "pictures": [self.data.pictures, self.groups, *self.larger],
+            "pictures": [self.data.pictures, self.groups],
             "captions": [json.dumps(self.data.captions).encode()],
             "features": [json.dumps(shapes).encode()],
             "word pieces": [] if self.token_table is None else [self.token_table],

@@ -7,6 +7,8 @@ from keras_t2i.models.inputs import check_images
 from keras_t2i.models.inputs import check_masks
 from keras_t2i.models.inputs import check_strength
 from keras_t2i.models.inputs import downsample_masks
+from keras_t2i.models.stages.cascade import resolve_settings
+from keras_t2i.models.stages.cascade import sample_stages
 from keras_t2i.models.stages.diffusion import Start
 from keras_t2i.models.stages.sampling import Draw
 from keras_t2i.models.stages.sampling import sample_in_batches
@@ -51,8 +53,8 @@ def decode(
     codes = check_embeddings("concepts", concepts, generator.stage("text").dual_encoder.code_dim)
     codes, base = l2_normalize(codes), generator.base
     options = {"num_steps": num_steps, "sampler": sampler, "guidance_scale": guidance_scale}
-    settings = generator._resolve(**options)
-    if not base.guided:
+    settings = resolve_settings(generator.stages, **options)
+    if not base.editable:
         if not hasattr(base, "decoder"):
             raise NotImplementedError(f"a {type(base).__name__} draws from words, with chance: use generate")
         return to_uint8(predict_in_batches(base.decoder, codes, batch_size))
@@ -66,7 +68,7 @@ def decode(
     def sample_batch(batch):
         conditions = embedding_conditions(generator, codes[batch.rows])
         own = None if noise is None else noise[batch.rows]
-        return generator._sample(conditions, batch, settings, noise=own)
+        return sample_stages(generator.stages, conditions, batch, settings, noise=own)
 
     return sample_in_batches(sample_batch, draws, batch_size)
 
@@ -168,7 +170,7 @@ def decode_inverted(generator, codes, noise, num_steps, batch_size):
 
 def check_draws_embeddings(generator):
     """Raise a NotImplementedError where the generator does not draw from image embeddings."""
-    if not (generator.base.guided and generator.base.unet.image_code):
+    if not (generator.base.editable and generator.base.unet.image_code):
         raise NotImplementedError(
             "this generator draws from words alone: for concepts take one with an image embedding, such as "
             "unclip_emoji_32"
@@ -197,7 +199,7 @@ def given_picture(generator, image, mask, strength, count):
         TypeError: this generator starts from noise alone.
         ValueError: see `inputs.check_images`, `check_masks`, `check_strength`.
     """
-    if (image is not None or mask is not None or strength is not None) and not generator.base.guided:
+    if (image is not None or mask is not None or strength is not None) and not generator.base.editable:
         raise TypeError("this generator makes a picture in one step: it has no image, mask and strength")
     strength = check_strength(strength, image, mask)
     if image is None:

@@ -6,14 +6,18 @@ import numpy as np
 
 from keras_t2i.models import editing
 from keras_t2i.models.assemble import assemble
-from keras_t2i.models.inputs import as_negative_prompts
 from keras_t2i.models.inputs import as_prompts
 from keras_t2i.models.inputs import as_seeds
 from keras_t2i.models.inputs import unwrap
+from keras_t2i.models.stages.cascade import base_of
+from keras_t2i.models.stages.cascade import resolve_settings
+from keras_t2i.models.stages.cascade import sample_stages
+from keras_t2i.models.stages.cascade import stage_of
 from keras_t2i.models.stages.sampling import Draw
-from keras_t2i.models.stages.sampling import StepState
 from keras_t2i.models.stages.sampling import rows_of
 from keras_t2i.models.stages.sampling import sample_in_batches
+from keras_t2i.models.stages.text import negative_conditions
+from keras_t2i.models.stages.text import text_conditions
 from keras_t2i.models.text.preprocessor import TextToImagePreprocessor
 from keras_t2i.models.text_to_image_backbone import TextToImageBackbone
 from keras_t2i.presets.registry import check_options
@@ -22,7 +26,6 @@ from keras_t2i.presets.saving import save_preset
 from keras_t2i.utils.batching import at_least_one
 from keras_t2i.utils.batching import fitting_batch_size
 from keras_t2i.utils.images import to_float
-from keras_t2i.utils.images import to_uint8
 
 
 @keras.saving.register_keras_serializable(package="keras_t2i")
@@ -67,12 +70,12 @@ class Generator(keras_hub.models.TextToImage):
 
     def stage(self, produces):
         """The stage that produces "text", "image_embedding", "latent" or "image", or `None`."""
-        return next((stage for stage in self.stages if stage.produces == produces), None)
+        return stage_of(self.stages, produces)
 
     @property
     def base(self):
         """The stage that noise goes into: the first that makes a latent or an image."""
-        return self.stage("latent") or self.stage("image")
+        return base_of(self.stages)
 
     @property
     def latent_shape(self):
@@ -81,7 +84,7 @@ class Generator(keras_hub.models.TextToImage):
 
     @property
     def image_size(self):
-        """int, width and height of the pictures."""
+        """int, width and height of the pictures that the stage "image" makes."""
         return self.stage("image").image_size
 
     @property
@@ -184,7 +187,8 @@ class Generator(keras_hub.models.TextToImage):
                 unknown key or sampler, a number out of range, pictures or masks of another size.
         """
         num_images, best_of = at_least_one("num_images", num_images), at_least_one("best_of", best_of)
-        settings = self._resolve(
+        settings = resolve_settings(
+            self.stages,
             num_steps=num_steps,
             sampler=sampler,
             guidance_scale=guidance_scale,
@@ -199,83 +203,23 @@ class Generator(keras_hub.models.TextToImage):
         draws = [Draw(seed, candidate) for seed in seeds for candidate in range(best_of)]
         owner = np.repeat(np.arange(len(prompts)), num_images * best_of)  # prompt of each drawing
         size = fitting_batch_size(len(draws), batch_size)
-        text = self._text(prompts, size)
-        negative = self._negative(prompts, inputs.get("negative_prompts"), size)
+        encoder = self.stage("text"), self.preprocessor
+        text = text_conditions(*encoder, prompts, size)
+        negative = negative_conditions(*encoder, prompts, inputs.get("negative_prompts"), size)
 
         def sample_batch(batch):
             rows = owner[batch.rows]
             start = given and given.of(batch.rows // best_of)
             conditions, unconditional = rows_of(text, rows), rows_of(negative, rows)
-            return self._sample(conditions, batch, settings, unconditional, start, callback)
+            return sample_stages(self.stages, conditions, batch, settings, unconditional, start, callback)
 
         steps = sum(stage.num_steps_of(settings[stage.produces]) for stage in self.stages[1:])
         pictures = sample_in_batches(sample_batch, draws, size, steps, progress)
-        pictures = self._best(pictures, prompts, owner, best_of, batch_size)
+        if best_of > 1:  # of candidates, which lie in a row, the one that `rank` would put first is kept
+            wanted = self.encode_text(prompts, batch_size)[owner]
+            scores = np.sum(self.encode_image(pictures, batch_size) * wanted, axis=-1).reshape(-1, best_of)
+            pictures = pictures[np.arange(len(scores)) * best_of + scores.argmax(axis=-1)]
         return pictures[0] if len(pictures) == 1 and isinstance(inputs["prompts"], str) else pictures
-
-    def _resolve(self, **settings):
-        """Each stage's settings, checked: a dict of dicts by what stages produce."""
-        given = {name: value for name, value in settings.items() if value is not None}
-        known = {name for stage in self.stages for name in stage.settings}
-        if unknown := sorted(set(given) - known):
-            raise TypeError(f"this generator has no {', '.join(unknown)}; it has {', '.join(sorted(known))}")
-        return {
-            stage.produces: stage.resolve(**{name: given[name] for name in stage.settings if name in given})
-            for stage in self.stages
-        }
-
-    def _text(self, prompts, batch_size):
-        """The condition "text" of each prompt."""
-        token_ids = self.preprocessor.generate_preprocess(prompts)
-        return {"text": self.stage("text").encode(token_ids, batch_size)}
-
-    def _negative(self, prompts, negative_prompts, batch_size):
-        """The same of what not to draw, masked where nothing is said; or `None`."""
-        negatives = as_negative_prompts(negative_prompts, len(prompts))
-        if not any(negatives):
-            return None
-        filled = [negative or prompt for negative, prompt in zip(negatives, prompts, strict=True)]
-        token_ids = self.preprocessor.generate_preprocess(filled)
-        return {"text": self.stage("text").encode(token_ids, batch_size, [bool(one) for one in negatives])}
-
-    def _sample(self, conditions, batch, settings, unconditional=None, start=None, callback=None, noise=None):
-        """Pictures of a batch, uint8 `(b, s, s, 3)`: every stage adds to the conditions what is not given."""
-        conditions, unconditional = dict(conditions), unconditional and dict(unconditional)
-        for stage in self.stages:
-            name = stage.produces
-            if name in conditions:
-                continue
-            options = dict(settings[name])
-            if stage.guided:
-                options |= {"unconditional": unconditional, "noise": noise, "start": start and start.start}
-                if callback is not None:
-                    options["on_step"] = self._watch(callback, batch, options["num_steps"], start)
-            elif unconditional is not None and name != "image":
-                unconditional[name] = stage.sample_batch(unconditional, batch.draws, **options)
-            conditions[name] = stage.sample_batch(conditions, batch.draws, update=batch.update, **options)
-        pictures = to_uint8(conditions["image"])
-        return pictures if start is None else start.kept(pictures)
-
-    def _watch(self, callback, batch, num_steps, start):
-        """A function of a sampler's state that shows a callback the pictures of its estimate."""
-
-        def on_step(state):
-            shown = self.base.thresholded(state.x0)
-            if self.base.produces == "latent":
-                shown = self.stage("image").sample_batch({"latent": shown}, batch.draws)
-            shown = to_uint8(shown)
-            shown = shown if start is None else start.kept(shown)
-            callback(StepState(state.step, num_steps, state.t, int(batch.rows[0]), shown[: batch.count]))
-
-        return on_step
-
-    def _best(self, pictures, prompts, owner, best_of, batch_size):
-        """Of each `best_of` candidates in a row the one that `rank` would put first."""
-        if best_of == 1:
-            return pictures
-        seen, wanted = self.encode_image(pictures, batch_size), self.encode_text(prompts, batch_size)[owner]
-        best = np.sum(seen * wanted, axis=-1).reshape(-1, best_of).argmax(axis=-1)
-        return pictures[np.arange(len(best)) * best_of + best]
 
     def generate_frames(self, inputs, **options):
         """A picture as it evolves: what it would be by the estimate of every step (see `save_frames`).
@@ -287,7 +231,7 @@ class Generator(keras_hub.models.TextToImage):
         Returns:
             uint8 `(num_steps, s, s, 3)`; the last is what `generate` returns.
         """
-        if not self.base.guided:
+        if not self.base.watchable:
             raise ValueError("this generator makes a picture in one step: there are no frames")
         if not isinstance(unwrap(inputs, ("prompts", "negative_prompts"))["prompts"], str):
             raise TypeError("generate_frames takes one prompt, a str")

@@ -3,6 +3,7 @@
 import keras
 
 from keras_t2i.models.backbone import Backbone
+from keras_t2i.models.stages.cascade import stage_of
 
 
 @keras.saving.register_keras_serializable(package="keras_t2i")
@@ -39,28 +40,9 @@ class TextToImageBackbone(Backbone):
         # === Config ===
         self.stages = stages
 
-    def stage(self, produces):
-        """The stage that produces this, or `None`."""
-        return next((stage for stage in self.stages if stage.produces == produces), None)
-
-    @property
-    def base(self):
-        """The stage that noise goes into: the first that makes a latent or an image."""
-        return self.stage("latent") or self.stage("image")
-
     @property
     def dual_encoder(self):
-        return self.stage("text").dual_encoder
-
-    @property
-    def latent_shape(self):
-        """Shape of the noise, as KerasHub's `TextToImage` asks for it: `(None, ...)`."""
-        return (None, *self.base.noise_shape)
-
-    @property
-    def image_size(self):
-        """int, width and height of the pictures."""
-        return self.stage("image").image_size
+        return stage_of(self.stages, "text").dual_encoder
 
 
 def check_stages(stages):

@@ -4,21 +4,8 @@ import keras
 from keras import ops
 
 from keras_t2i.training.objective import Objective
+from keras_t2i.utils.images import psnr
 from keras_t2i.utils.images import to_float
-
-
-def psnr(true, predicted, peak=2.0):
-    """Peak signal-to-noise ratio of each picture in dB: `10 log10(peak^2 / mean square error)`.
-
-    Args:
-        true, predicted: float `(n, h, w, c)`; `predicted` is clipped to [-1, 1] first.
-        peak: the width of the value range: 2 for [-1, 1].
-
-    Returns:
-        float32 `(n,)`; 100 dB where the two are equal.
-    """
-    error = ops.mean(ops.square(true - ops.clip(predicted, -1.0, 1.0)), axis=(1, 2, 3))
-    return 10.0 * ops.log10(peak**2 / ops.maximum(error, peak**2 * 1e-10))
 
 
 class Reconstruction(Objective):

@@ -5,9 +5,9 @@ import math
 import keras
 from keras import ops
 
-from keras_t2i.objectives.reconstruction import psnr
 from keras_t2i.training.objective import Objective
 from keras_t2i.training.objective import freeze
+from keras_t2i.utils.images import psnr
 from keras_t2i.utils.images import to_float
 
 ACTIVE = 0.01  # nats above which a latent number counts as active

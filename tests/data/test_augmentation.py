@@ -1,5 +1,3 @@
-import itertools
-
 import numpy as np
 
 from keras_t2i.data import augmentation
@@ -15,23 +13,10 @@ def outcomes(images, changed, changes):
     return matches.sum(1)
 
 
-def test_flips_and_transpose_make_the_eight_symmetries_equally_likely():
-    rng = random_stream(0, "test")
-    changed = IMAGES
-    for augment in (augmentation.horizontal_flip, augmentation.vertical_flip, augmentation.transpose):
-        changed = augment(changed, rng)
-    turns = [lambda x, k=k: np.rot90(x, k, (1, 2)) for k in range(4)]
-    mirrored = [lambda x, k=k: np.rot90(x[:, :, ::-1], k, (1, 2)) for k in range(4)]
-    counts = outcomes(IMAGES, changed, turns + mirrored)
-    assert counts.sum() == len(IMAGES)
-    assert counts.min() > 45
-
-
-def test_channel_permutation_draws_all_six_orders():
+def test_a_flip_mirrors_half_of_the_pictures():
     before = IMAGES.copy()
-    changed = augmentation.channel_permutation(IMAGES, random_stream(0, "test"))
-    orders = [lambda x, o=list(order): x[..., o] for order in itertools.permutations(range(3))]
-    assert outcomes(IMAGES, changed, orders).min() > 65
+    changed = augmentation.horizontal_flip(IMAGES, random_stream(0, "test"))
+    assert outcomes(IMAGES, changed, [lambda x: x, lambda x: x[:, :, ::-1]]).min() > 250
     np.testing.assert_array_equal(IMAGES, before)
 
 

@@ -9,7 +9,6 @@ from keras_t2i.objectives.contrastive import accuracy
 from keras_t2i.objectives.contrastive import clip_loss
 from keras_t2i.objectives.contrastive import same_meaning
 from keras_t2i.objectives.contrastive import siglip_loss
-from keras_t2i.objectives.reconstruction import psnr
 
 N = 7
 SCORES = (5 * np.random.default_rng(0).standard_normal((N, N))).astype("float32")
@@ -86,11 +85,3 @@ def test_code_difference():
     np.testing.assert_allclose(ops.convert_to_numpy(code_difference(code, other)), 2 - 2 * cosine, atol=1e-5)
     np.testing.assert_allclose(ops.convert_to_numpy(code_difference(code, 3 * code)), 0, atol=1e-6)
     np.testing.assert_allclose(ops.convert_to_numpy(code_difference(code, -code)), 4, atol=1e-5)
-
-
-def test_psnr():
-    true = np.zeros((3, 4, 4, 3), dtype="float32")
-    predicted = true + np.array([0.0, 0.2, 5.0], dtype="float32")[:, None, None, None]
-    found = psnr(*(ops.convert_to_tensor(pictures) for pictures in (true, predicted)))
-    # Equal; 10 log10(4 / 0.04); clipped to 1: 10 log10(4 / 1).
-    np.testing.assert_allclose(ops.convert_to_numpy(found), [100, 20, 6.0206], atol=1e-3)

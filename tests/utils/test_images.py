@@ -4,6 +4,7 @@ import pytest
 from PIL import Image
 
 from keras_t2i.utils.images import make_grid
+from keras_t2i.utils.images import psnr
 from keras_t2i.utils.images import save_png
 from keras_t2i.utils.images import to_float
 from keras_t2i.utils.images import to_uint8
@@ -25,6 +26,21 @@ def test_tensors_and_arrays_agree():
     )
     tensor = to_float(keras.ops.convert_to_tensor(LEVELS))
     np.testing.assert_allclose(keras.ops.convert_to_numpy(tensor), to_float(LEVELS), atol=1e-6)
+
+
+def test_psnr_in_closed_form():
+    true = np.full((4, 2, 2, 3), 0.5)
+    predicted = true + np.array([0.0, 0.2, 2.0, -0.02]).reshape(4, 1, 1, 1)
+    # Equal; 10 log10(4 / 0.04); clipped to an error of 0.5; 10 log10(4 / 0.0004).
+    np.testing.assert_allclose(psnr(true, predicted), [100, 20, 12.0412, 40], atol=1e-4)
+
+
+def test_psnr_of_tensors():
+    true = np.zeros((3, 4, 4, 3), dtype="float32")
+    predicted = true + np.array([0.0, 0.2, 5.0], dtype="float32")[:, None, None, None]
+    found = psnr(*(keras.ops.convert_to_tensor(pictures) for pictures in (true, predicted)))
+    # Equal; 10 log10(4 / 0.04); clipped to 1: 10 log10(4 / 1).
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(found), [100, 20, 6.0206], atol=1e-3)
 
 
 def test_grid():

@@ -2,20 +2,8 @@
 
 import numpy as np
 
+from keras_t2i.utils.images import psnr
 from keras_t2i.utils.images import to_float
-
-
-def psnr(true, predicted):
-    """Peak signal-to-noise ratio of each picture in dB.
-
-    Args:
-        true, predicted: float arrays `(n, h, w, 3)` in [-1, 1]; `predicted` is clipped.
-
-    Returns:
-        float array `(n,)`.
-    """
-    error = np.square(true - np.clip(predicted, -1, 1)).mean(axis=(1, 2, 3))
-    return 10 * np.log10(4 / np.maximum(error, 4e-10))
 
 
 def mean_psnr(autoencoder, pictures):

@@ -40,7 +40,7 @@ class DiffusionStage(Stage):
     nested = ("unet", "guide")
     settings = ("num_steps", "sampler", "guidance_scale", "rescale")
     sweeps = {"num_steps": (1, 2, 4, 8, 16, 32), "guidance_scale": (1.0, 1.5, 2.0, 3.0, 4.0, 6.0)}
-    guided = True
+    guided = watchable = editable = True
     consumes = ("text",)
 
     def __init__(

@@ -27,7 +27,6 @@ class PriorStage(Stage):
     nested = ("prior",)
     consumes = ("text",)
     produces = "image_embedding"
-    guided = False
 
     def __init__(self, prior, dtype=None, **kwargs):
         # === Functional model ===

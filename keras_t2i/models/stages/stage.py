@@ -24,7 +24,10 @@ class Stage(Backbone):
     produces = ""
     settings = ()  # names of keyword arguments of `sample_batch` that `Generator.generate` hands on
     sweeps = {}  # settings over which an evaluation draws curves: name to values
-    guided = False  # whether it can go away from other conditions
+    # What else `sample_batch` takes:
+    guided = False  # `unconditional`: other conditions, to go away from
+    watchable = False  # `on_step`: a function of a sampler's `State`, called after every step
+    editable = False  # `noise` and `start`: what to draw from in place of the draws' noise
 
     def compute_output_spec(self, *args, **kwargs):
         # Shapes are known: a stage within a model need not be traced again.
@@ -68,6 +71,10 @@ class Stage(Backbone):
             Array `(n, ...)`, or a dict of them: the condition that this stage produces.
         """
         raise NotImplementedError
+
+    def thresholded(self, x):
+        """Estimates of a stage that is `watchable`, `(n, ...)`, as they are shown."""
+        return x
 
     def sample(self, conditions, seed=None, batch_size=16, progress=False, unconditional=None, **settings):
         """Any number of samples, each by its conditions, its seed and the settings alone.

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 
+from keras_t2i.models.inputs import as_negative_prompts
 from keras_t2i.models.networks.text_encoder import token_features
 from keras_t2i.models.stages.stage import Stage
 from keras_t2i.utils.batching import predict_in_batches
@@ -88,3 +89,31 @@ class TextStage(Stage):
                 f"pictures of {size} pixels cannot be downsampled to the {self.dual_encoder.image_size} that "
                 "the dual encoder sees: take a multiple"
             )
+
+
+def text_conditions(stage, preprocessor, prompts, batch_size):
+    """Conditions of prompts, as stages take them: `{"text": ...}`, see `TextStage.encode`, with n rows.
+
+    Args:
+        stage: `TextStage`.
+        preprocessor: `TextToImagePreprocessor`.
+        prompts: list of n `str`.
+        batch_size: int, prompts encoded at once.
+
+    Raises: TypeError, ValueError where a prompt is not text or empty.
+    """
+    return {"text": stage.encode(preprocessor.generate_preprocess(prompts), batch_size)}
+
+
+def negative_conditions(stage, preprocessor, prompts, negative_prompts, batch_size):
+    """The same of negative prompts, masked where there is none; or `None` for none at all.
+
+    Args:
+        negative_prompts: `str`, for all, or a list of n `str`, "" for none; or `None`.
+    """
+    negatives = as_negative_prompts(negative_prompts, len(prompts))
+    if not any(negatives):
+        return None
+    filled = [negative or prompt for negative, prompt in zip(negatives, prompts, strict=True)]
+    token_ids = preprocessor.generate_preprocess(filled)
+    return {"text": stage.encode(token_ids, batch_size, [bool(one) for one in negatives])}

@@ -18,6 +18,8 @@ from keras_t2i.models.editing import encode_start
 from keras_t2i.models.stages.diffusion import sampler_names
 from keras_t2i.models.stages.sampling import Draw
 from keras_t2i.models.stages.sampling import noise_of
+from keras_t2i.models.stages.text import negative_conditions
+from keras_t2i.models.stages.text import text_conditions
 from keras_t2i.utils.batching import predict_in_batches
 from keras_t2i.utils.gif import save_frames
 from keras_t2i.utils.images import make_grid
@@ -150,8 +152,9 @@ def test_no_guidance_draws_either_picture(generator, exact):
 
 
 def denoise(generator, x, t, prompts, negatives=None, **options):
-    text = generator._text(prompts, 4)
-    return generator.base._guided(text, generator._negative(prompts, negatives, 4), **options)(x, t)
+    encoder = generator.stage("text"), generator.preprocessor
+    text, away = text_conditions(*encoder, prompts, 4), negative_conditions(*encoder, prompts, negatives, 4)
+    return generator.base._guided(text, away, **options)(x, t)
 
 
 def noise(seed):
@@ -196,7 +199,7 @@ def test_autoguidance_goes_away_from_the_guide():
     generator = tiny_diffusion_generator(guide=True)
     x = np.stack([noise(seed) for seed in range(2)])
     weak = denoise(generator, x, 0.3, PROMPTS[:2], scale=0)
-    text = generator._text(PROMPTS[:2], 4)["text"]
+    text = text_conditions(generator.stage("text"), generator.preprocessor, PROMPTS[:2], 4)["text"]
     inputs = {
         "images": x * np.float32(from_config("rectified_flow").c_in(0.3, 0.5)),
         "log_snr": np.full(2, 2 * np.log(7 / 3), "float32"),
