@@ -24,6 +24,7 @@ from keras_t2i.models.stages import DiffusionStage
 from keras_t2i.models.stages import LatentDecoder
 from keras_t2i.models.stages import OnePassStage
 from keras_t2i.models.stages import PriorStage
+from keras_t2i.models.stages import RendererStage
 from keras_t2i.models.stages import Stage
 from keras_t2i.models.stages import TextStage
 from keras_t2i.models.stages import VAEStage
@@ -54,6 +55,7 @@ __all__ = [
     "Prior",
     "PriorStage",
     "Renderer",
+    "RendererStage",
     "Stage",
     "TextStage",
     "TextToImageBackbone",

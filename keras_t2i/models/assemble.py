@@ -8,10 +8,12 @@ from keras_t2i.models.backbone import Backbone
 from keras_t2i.models.networks.decoder import ConceptDecoder
 from keras_t2i.models.networks.dual_encoder import DualEncoder
 from keras_t2i.models.networks.prior import Prior
+from keras_t2i.models.networks.renderer import Renderer
 from keras_t2i.models.networks.text_encoder import CNNTextEncoder
 from keras_t2i.models.networks.vae import VAE
 from keras_t2i.models.stages import OnePassStage
 from keras_t2i.models.stages import PriorStage
+from keras_t2i.models.stages import RendererStage
 from keras_t2i.models.stages import Stage
 from keras_t2i.models.stages import TextStage
 from keras_t2i.models.stages import VAEStage
@@ -19,10 +21,16 @@ from keras_t2i.models.text.preprocessor import TextToImagePreprocessor
 from keras_t2i.models.text_to_image_backbone import TextToImageBackbone
 
 # What stage a network alone is.
-STAGE_OF = {DualEncoder: TextStage, Prior: PriorStage, ConceptDecoder: OnePassStage, VAE: VAEStage}
+STAGE_OF = {
+    DualEncoder: TextStage,
+    Prior: PriorStage,
+    ConceptDecoder: OnePassStage,
+    VAE: VAEStage,
+    Renderer: RendererStage,
+}
 
 
-def assemble(decoder, text_encoder=None, prior=None, upsampler=None, preprocessor=None):
+def assemble(decoder, text_encoder=None, prior=None, upsampler=None, renderer=None, preprocessor=None):
     """Stages that were trained apart as one backbone, or a generator's with one of them swapped.
 
     Each is a preset (name, folder, handle), a generator to take it from, a stage, or a network. Concepts must
@@ -36,6 +44,7 @@ def assemble(decoder, text_encoder=None, prior=None, upsampler=None, preprocesso
             encoder; or `None`: the decoder's.
         prior: `Prior`, for a decoder of image concepts; or `None`: the decoder's.
         upsampler: `None`.
+        renderer: `RendererStage` or `Renderer`, which draws at any size; or `None`: the decoder's, if any.
         preprocessor: `TextToImagePreprocessor`, where the text encoder is a network without one.
 
     Returns:
@@ -51,6 +60,8 @@ def assemble(decoder, text_encoder=None, prior=None, upsampler=None, preprocesso
         stages["text"] = texts["text"]
     if prior is not None:
         stages["image_embedding"] = opened("prior", prior, "image_embedding")[0]["image_embedding"]
+    if renderer is not None:
+        stages["rendering"] = opened("renderer", renderer, "rendering")[0]["rendering"]
     preprocessor = preprocessor or own_preprocessor
     if preprocessor is None:
         raise ValueError("the text encoder brings no tokenizer: name a preset that has one, or preprocessor=")
@@ -58,7 +69,7 @@ def assemble(decoder, text_encoder=None, prior=None, upsampler=None, preprocesso
         raise ValueError("a decoder alone needs a DualEncoder as text_encoder")
     if "image_embedding" in stages and not getattr(stages.get("latent", stages["image"]), "unet", None):
         raise ValueError("a prior makes image concepts, and this OnePassStage does not draw from them")
-    order = ("text", "image_embedding", "latent", "image")
+    order = ("text", "image_embedding", "latent", "image", "rendering")
     return TextToImageBackbone([stages[name] for name in order if name in stages]), preprocessor
 
 

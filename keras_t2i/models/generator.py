@@ -3,9 +3,11 @@
 import keras
 import keras_hub
 import numpy as np
+from tqdm import tqdm
 
 from keras_t2i.models import editing
 from keras_t2i.models.assemble import assemble
+from keras_t2i.models.inputs import as_pictures
 from keras_t2i.models.inputs import as_prompts
 from keras_t2i.models.inputs import as_seeds
 from keras_t2i.models.inputs import unwrap
@@ -13,6 +15,8 @@ from keras_t2i.models.stages.cascade import base_of
 from keras_t2i.models.stages.cascade import resolve_settings
 from keras_t2i.models.stages.cascade import sample_stages
 from keras_t2i.models.stages.cascade import stage_of
+from keras_t2i.models.stages.renderer import Canvas
+from keras_t2i.models.stages.renderer import default_renderer
 from keras_t2i.models.stages.sampling import Draw
 from keras_t2i.models.stages.sampling import rows_of
 from keras_t2i.models.stages.sampling import sample_in_batches
@@ -26,6 +30,8 @@ from keras_t2i.presets.saving import save_preset
 from keras_t2i.utils.batching import at_least_one
 from keras_t2i.utils.batching import fitting_batch_size
 from keras_t2i.utils.images import to_float
+from keras_t2i.utils.streaming import check_target
+from keras_t2i.utils.streaming import write_bands
 
 
 @keras.saving.register_keras_serializable(package="keras_t2i")
@@ -78,6 +84,11 @@ class Generator(keras_hub.models.TextToImage):
         return base_of(self.stages)
 
     @property
+    def base_stages(self):
+        """list of `Stage`: all but what draws at any size."""
+        return [stage for stage in self.stages if stage.produces != "rendering"]
+
+    @property
     def latent_shape(self):
         """Shape of the noise, `(None, ...)`."""
         return (None, *self.base.noise_shape)
@@ -86,6 +97,11 @@ class Generator(keras_hub.models.TextToImage):
     def image_size(self):
         """int, width and height of the pictures that the stage "image" makes."""
         return self.stage("image").image_size
+
+    @property
+    def renderer(self):
+        """`RendererStage` that draws at any size: this generator's own, else the packaged one for emoji."""
+        return self.stage("rendering") or default_renderer()
 
     @property
     def support_negative_prompts(self):
@@ -118,9 +134,11 @@ class Generator(keras_hub.models.TextToImage):
         return cls(TextToImageBackbone(task.stages), task.preprocessor, name=options.get("name", task.name))
 
     @classmethod
-    def from_stages(cls, *, decoder, text_encoder=None, prior=None, upsampler=None, preprocessor=None):
+    def from_stages(
+        cls, *, decoder, text_encoder=None, prior=None, upsampler=None, renderer=None, preprocessor=None
+    ):
         """A generator of stages that were trained apart, or with one swapped: see `assemble.assemble`."""
-        return cls(*assemble(decoder, text_encoder, prior, upsampler, preprocessor))
+        return cls(*assemble(decoder, text_encoder, prior, upsampler, renderer, preprocessor))
 
     def save_to_preset(self, preset_dir, max_shard_size=10, *, weights_dtype="float32", card=None):
         """Save all networks and the tokenizer in a folder: see `keras_t2i.presets.saving.save_preset`."""
@@ -132,6 +150,8 @@ class Generator(keras_hub.models.TextToImage):
         *,
         seed=None,
         num_images=1,
+        size=None,
+        background="white",
         num_steps=None,
         sampler=None,
         guidance_scale=None,
@@ -156,6 +176,9 @@ class Generator(keras_hub.models.TextToImage):
             seed: int, the first picture's; picture i has `seed + i`. Or one int per picture. `None`: new ones
                 each time.
             num_images: pictures of each prompt.
+            size: int, or (height, width), 1 to 65536 pixels: the picture is drawn as large as fits, in the
+                middle of the background (see `render`). `None`: as the base makes it, small.
+            background: where `size` is given: a CSS name, "#rrggbb", three ints, or `None`: transparent.
             num_steps: int, steps from noise to picture. This and the next two are the preset's for `None`.
             sampler: a name out of `diffusion.SAMPLERS`; some evaluate the network twice or more a step.
             guidance_scale: float: how far to go from what is drawn with no caption, or with the negative
@@ -179,16 +202,18 @@ class Generator(keras_hub.models.TextToImage):
 
         Returns:
             uint8 array: `(s, s, 3)` for one prompt and `num_images=1`, else `(n, s, s, 3)`, n the prompts
-            times `num_images`, all of the first prompt first.
+            times `num_images`, all of the first prompt first. `(height, width, 3)` with a `size`, and 4
+            channels where the background is transparent.
 
         Raises:
             TypeError: a prompt isn't text, a seed not an int, a setting that this generator has not.
             ValueError: an empty prompt (its position is named), another number of seeds than pictures, an
                 unknown key or sampler, a number out of range, pictures or masks of another size.
+            MemoryError: the drawings do not fit into memory: `render_to` streams one into a file.
         """
         num_images, best_of = at_least_one("num_images", num_images), at_least_one("best_of", best_of)
         settings = resolve_settings(
-            self.stages,
+            self.base_stages,
             num_steps=num_steps,
             sampler=sampler,
             guidance_scale=guidance_scale,
@@ -199,6 +224,7 @@ class Generator(keras_hub.models.TextToImage):
         inputs = unwrap(inputs, keys)
         prompts = as_prompts(inputs["prompts"])
         seeds = as_seeds(seed, len(prompts) * num_images)
+        canvas = Canvas.of(size, background, len(seeds))
         given = editing.given_picture(self, image, mask, strength, len(seeds))
         draws = [Draw(seed, candidate) for seed in seeds for candidate in range(best_of)]
         owner = np.repeat(np.arange(len(prompts)), num_images * best_of)  # prompt of each drawing
@@ -211,15 +237,65 @@ class Generator(keras_hub.models.TextToImage):
             rows = owner[batch.rows]
             start = given and given.of(batch.rows // best_of)
             conditions, unconditional = rows_of(text, rows), rows_of(negative, rows)
-            return sample_stages(self.stages, conditions, batch, settings, unconditional, start, callback)
+            return sample_stages(
+                self.base_stages, conditions, batch, settings, unconditional, start, callback
+            )
 
-        steps = sum(stage.num_steps_of(settings[stage.produces]) for stage in self.stages[1:])
+        steps = sum(stage.num_steps_of(settings[stage.produces]) for stage in self.base_stages[1:])
         pictures = sample_in_batches(sample_batch, draws, size, steps, progress)
         if best_of > 1:  # of candidates, which lie in a row, the one that `rank` would put first is kept
             wanted = self.encode_text(prompts, batch_size)[owner]
             scores = np.sum(self.encode_image(pictures, batch_size) * wanted, axis=-1).reshape(-1, best_of)
             pictures = pictures[np.arange(len(scores)) * best_of + scores.argmax(axis=-1)]
+        if canvas is not None:
+            pictures = self.renderer.render(pictures, canvas, self.renderer.noise_level, progress)
         return pictures[0] if len(pictures) == 1 and isinstance(inputs["prompts"], str) else pictures
+
+    def render(self, pictures, size, background="white", noise_level=0.0, progress=False):
+        """Draw given pictures at any size, with sharp edges (see `RendererStage`).
+
+        Args:
+            pictures: uint8 `(n, h, w, 3)`, or one, `(h, w, 3)`, of any height and width.
+            size, background: as of `generate`.
+            noise_level: float: 0 for clean pictures, up to 0.16 the standard deviation of the noise in them,
+                in [-1, 1]; 0.2 for what a generator drew.
+            progress: whether to show a progress bar, of rows.
+
+        Returns:
+            uint8 `(n, height, width, 3)`, or one; 4 channels, straight RGBA, where the background is `None`.
+
+        Raises: as of `generate`, and ValueError for pictures of another kind.
+        """
+        found = as_pictures(pictures)
+        drawn = self.renderer.render(found, Canvas.of(size, background, len(found)), noise_level, progress)
+        return drawn[0] if np.ndim(pictures) == 3 else drawn
+
+    def render_to(self, file, inputs, size, background="white", progress=False, **options):
+        """Draw one picture into a file, band by band: it is never held as a whole.
+
+        Args:
+            file: path that ends in .png, .tif or .tiff. What is there is replaced once the new one is whole.
+            inputs: a prompt, or a given picture, uint8 `(h, w, 3)`.
+            size, background, progress: as of `render`.
+            **options: of `generate` (a prompt) or `noise_level` (a picture).
+
+        Returns:
+            `pathlib.Path`, absolute.
+
+        Raises: as of `generate` and of `utils.streaming.check_target`, before anything is drawn.
+        """
+        canvas = Canvas.of(size, background)
+        check_target(file, *canvas.shape)
+        if isinstance(inputs, str | dict):
+            picture, level = self.generate(inputs, **options), self.renderer.noise_level
+        else:
+            picture, level = inputs, options.pop("noise_level", 0.0)
+            if options:
+                raise TypeError(f"a given picture is drawn without {', '.join(sorted(options))}")
+        (picture,) = as_pictures(picture)
+        bands = self.renderer.bands(to_float(picture), canvas, level)
+        with tqdm(total=canvas.height, unit="row", disable=not progress) as bar:
+            return write_bands(file, bands, *canvas.shape, progress=bar.update)
 
     def generate_frames(self, inputs, **options):
         """A picture as it evolves: what it would be by the estimate of every step (see `save_frames`).
@@ -231,6 +307,7 @@ class Generator(keras_hub.models.TextToImage):
         Returns:
             uint8 `(num_steps, s, s, 3)`; the last is what `generate` returns.
         """
+        size, background = options.pop("size", None), options.pop("background", "white")
         if not self.base.watchable:
             raise ValueError("this generator makes a picture in one step: there are no frames")
         if not isinstance(unwrap(inputs, ("prompts", "negative_prompts"))["prompts"], str):
@@ -239,7 +316,8 @@ class Generator(keras_hub.models.TextToImage):
             raise TypeError(f"generate_frames makes one picture: it has no {', '.join(sorted(wrong))}")
         frames = []
         picture = self.generate(inputs, callback=lambda state: frames.append(state.pictures[0]), **options)
-        return np.stack([*frames[:-1], picture])
+        frames = np.stack([*frames[:-1], picture])
+        return frames if size is None else self.render(frames, size, background, self.renderer.noise_level)
 
     def rank(self, pictures, prompt, batch_size=16):
         """Sort pictures by how well they fit a prompt, as the dual encoder sees it.

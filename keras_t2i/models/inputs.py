@@ -101,6 +101,19 @@ def check_images(image, size, count):
     return np.broadcast_to(image, (count, *shape))
 
 
+def as_pictures(pictures):
+    """Given pictures of one height and width, one or several, as uint8 `(n, h, w, 3)`.
+
+    Raises: ValueError for another shape or dtype, or none.
+    """
+    found = np.asarray(pictures)
+    found = found[None] if found.ndim == 3 else found
+    if found.dtype != np.uint8 or found.ndim != 4 or found.shape[-1] != 3 or not found.size:
+        shape = np.asarray(pictures).shape
+        raise ValueError(f"pictures must be uint8 (n, h, w, 3), or one (h, w, 3), got {found.dtype} {shape}")
+    return found
+
+
 def check_masks(mask, size, count):
     """A mask for each of `count`: bool `(count, size, size, 1)`, True where the picture is drawn anew.
 

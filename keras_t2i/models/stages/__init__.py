@@ -4,6 +4,7 @@ from keras_t2i.models.stages.diffusion import DiffusionStage
 from keras_t2i.models.stages.latent_decoder import LatentDecoder
 from keras_t2i.models.stages.one_pass import OnePassStage
 from keras_t2i.models.stages.prior import PriorStage
+from keras_t2i.models.stages.renderer import RendererStage
 from keras_t2i.models.stages.sampling import Draw
 from keras_t2i.models.stages.sampling import StepState
 from keras_t2i.models.stages.stage import Stage
@@ -16,6 +17,7 @@ __all__ = [
     "LatentDecoder",
     "OnePassStage",
     "PriorStage",
+    "RendererStage",
     "Stage",
     "StepState",
     "TextStage",

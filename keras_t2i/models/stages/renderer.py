@@ -1,19 +1,49 @@
 """A small picture to one of any size, in one or two passes of the renderer's network."""
 
+import functools
+from typing import NamedTuple
+
 import keras
 import numpy as np
+from tqdm import tqdm
 
 from keras_t2i.models.inputs import as_color
 from keras_t2i.models.inputs import as_size
+from keras_t2i.models.inputs import check_memory
 from keras_t2i.models.networks.renderer import GENERATED
 from keras_t2i.models.stages.stage import Stage
 from keras_t2i.models.stages.tiling import TILE
 from keras_t2i.models.stages.tiling import Placement
 from keras_t2i.models.stages.tiling import draw_bands
 from keras_t2i.models.stages.tiling import framed_bands
+from keras_t2i.utils.images import to_float
 
+PRESET = "renderer_emoji"
 BLOCK = 64  # pixels of the input that the network sees at once, and how many more on each side
 MARGIN = 24
+
+
+class Canvas(NamedTuple):
+    """What is drawn on: height and width in pixels, and the color of what the picture does not cover, three
+    ints 0 to 255, or `None`, transparent."""
+
+    height: int
+    width: int
+    background: tuple | None = (255, 255, 255)
+
+    @classmethod
+    def of(cls, size, background, count=0):
+        """What a person asks for, checked, with enough memory for so many drawings; no size, no canvas."""
+        if size is None:
+            return None
+        canvas = cls(*as_size(size), as_color(background))
+        check_memory(*canvas.shape, count)
+        return canvas
+
+    @property
+    def shape(self):
+        """(height, width, channels)."""
+        return self.height, self.width, 3 if self.background is not None else 4
 
 
 @keras.saving.register_keras_serializable(package="keras_t2i")
@@ -33,7 +63,6 @@ class RendererStage(Stage):
     nested = ("renderer",)
     consumes = ("image",)
     produces = "rendering"
-    settings = ("size", "background")
 
     def __init__(self, renderer, noise_level=GENERATED, second_pass=0.0, between=4, dtype=None, **kwargs):
         inputs = {
@@ -47,9 +76,6 @@ class RendererStage(Stage):
         self.noise_level = float(noise_level)
         self.second_pass = float(second_pass)
         self.between = int(between)
-
-    def resolve(self, size, background="white"):
-        return {"size": as_size(size), "background": as_color(background)}
 
     def fields(self, image, noise_level=0.0):
         """The fields of one picture.
@@ -82,48 +108,48 @@ class RendererStage(Stage):
             for name, values in found.items()
         }
 
-    def bands(self, image, size, background=(255, 255, 255), noise_level=0.0, tile=TILE):
+    def bands(self, image, canvas, noise_level=0.0, tile=TILE):
         """Yield a drawing of one picture, band by band from the top.
 
         Args:
             image: float32 `(h, w, 3)` in [-1, 1].
-            size: (height, width), ints; the picture is as large as fits, in the middle.
-            background: three ints 0 to 255, or `None`, transparent.
+            canvas: `Canvas`; the picture is as large as fits, in the middle.
             noise_level: float, how noisy the picture is: see `Renderer`.
-            tile: int, pixels of a tile's side; the drawing does not depend on it.
+            tile: int, pixels of a tile's side; the drawing does not depend on it, but for rounding.
 
         Yields:
             uint8 `(rows, width, 3)`, or straight RGBA.
         """
-        height, width = size
-        if self.second_pass and min(height / image.shape[0], width / image.shape[1]) >= self.second_pass:
-            h, w = (side * self.between for side in image.shape[:2])
-            first = self._drawn(image, Placement.of(*image.shape[:2], h, w), noise_level, tile)
-            image, noise_level = (
-                np.clip(np.concatenate(list(first), axis=1)[:3].transpose(1, 2, 0), -1.0, 1.0),
-                0.0,
-            )
-        place = Placement.of(*image.shape[:2], height, width)
-        yield from framed_bands(
-            self._drawn(image, place, noise_level, tile), place, height, width, background
-        )
+        h, w, _ = image.shape
+        if self.second_pass and min(canvas.height / h, canvas.width / w) >= self.second_pass:
+            place = Placement.of(h, w, h * self.between, w * self.between)
+            first = np.concatenate(list(self._drawn(image, place, noise_level, tile)), axis=1)
+            image, noise_level = np.clip(first[:3].transpose(1, 2, 0), -1.0, 1.0), 0.0
+        place = Placement.of(*image.shape[:2], canvas.height, canvas.width)
+        yield from framed_bands(self._drawn(image, place, noise_level, tile), place, *canvas)
 
     def _drawn(self, image, place, noise_level, tile):
         return draw_bands(self.fields(image, noise_level), image.shape[:2], self.renderer.nodes, place, tile)
 
-    def sample_batch(
-        self, conditions, draws, unconditional=None, update=None, size=None, background=(255,) * 3
-    ):
-        """Pictures, uint8 `(n, height, width, 3)` or straight RGBA, of images, float `(n, h, w, 3)`."""
-        images = conditions["image"]
-        drawn = np.empty((len(images), *size, 3 if background is not None else 4), "uint8")
-        for image, out in zip(images, drawn, strict=True):
-            row = 0
-            for band in self.bands(image, size, background, self.noise_level):
-                out[row : row + len(band)] = band
-                row += len(band)
-        if update is not None:
-            update()
+    def render(self, pictures, canvas, noise_level=0.0, progress=False):
+        """Drawings of pictures.
+
+        Args:
+            pictures: uint8 `(n, h, w, 3)`.
+            canvas, noise_level: as of `bands`.
+            progress: bool, whether to show a progress bar, of rows.
+
+        Returns:
+            uint8 `(n, height, width, 3)`, or straight RGBA, `(n, height, width, 4)`.
+        """
+        drawn = np.empty((len(pictures), *canvas.shape), "uint8")
+        with tqdm(total=len(pictures) * canvas.height, unit="row", disable=not progress) as bar:
+            for picture, out in zip(pictures, drawn, strict=True):
+                row = 0
+                for band in self.bands(to_float(picture), canvas, noise_level):
+                    out[row : row + len(band)] = band
+                    row += len(band)
+                    bar.update(len(band))
         return drawn
 
     def get_config(self):
@@ -133,6 +159,12 @@ class RendererStage(Stage):
             "second_pass": self.second_pass,
             "between": self.between,
         }
+
+
+@functools.cache
+def default_renderer():
+    """The packaged `RendererStage`, for emoji, opened once."""
+    return RendererStage.from_preset(PRESET)
 
 
 def blocks(side):
