@@ -8,8 +8,8 @@ belongs to it, and its color. Anywhere the picture is the mix of the colors by t
 the steeper the larger it is drawn. Edges are level sets of smooth functions, so they stay sharp.
 
 It learns from vector art, of which the true picture is there at every size: the input is 32 pixels wide, the
-targets are windows of it at 4 to 64 times that. Inputs are clean, noisy and blurred, and
-some are what --generator makes of them, for that is what it will be given.
+targets are windows of the truth at 4 to 64 times that. Inputs are clean, noisy and blurred, and some are what
+--generator makes of them, for that is what it will be given.
 """
 
 import common
@@ -19,12 +19,13 @@ from keras_t2i.data.registry import load_truths
 from keras_t2i.data.rendering_pipeline import RenderingPipeline
 from keras_t2i.models import Generator
 from keras_t2i.models import Renderer
+from keras_t2i.models import RendererStage
 from keras_t2i.models.networks.renderer import GENERATED
 from keras_t2i.objectives.rendering import Rendering
 from keras_t2i.utils.images import to_float
 from keras_t2i.utils.images import to_uint8
 
-DEFAULTS = {"minutes": 60, "batch_size": 12, "learning_rate": 1e-3, "redrawings": ((0.3, 2), (0.55, 3))}
+DEFAULTS = {"minutes": 60, "batch_size": 8, "learning_rate": 1e-3, "redrawings": ((0.3, 2), (0.55, 3))}
 
 
 def redraw(args, data, count=2000):

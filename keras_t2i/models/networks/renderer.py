@@ -75,7 +75,7 @@ class Renderer(Backbone):
         filters=(48, 96, 96),
         blocks=(2, 2, 1, 3),
         fine_filters=(32, 16),
-        nodes_per_pixel=8,
+        nodes_per_pixel=4,
         dtype=None,
         **kwargs,
     ):
