@@ -71,9 +71,8 @@ def main(argv=None, **changes):
 
     logs = common.train(args, objective, pipeline, validation, draw)
     table = common.figures(logs, "val_loss", "val_psnr")
-    common.finish(
-        args, logs, objective.average, table, {"drawn.png": ("small, drawn, true", draw(objective))}
-    )
+    pictures = {"drawn.png": ("small, drawn, true", draw(objective))}
+    common.finish(args, logs, RendererStage(objective.average), table, pictures)
 
 
 if __name__ == "__main__":
