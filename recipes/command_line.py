@@ -2,6 +2,7 @@
 
 import argparse
 import math
+import os
 import re
 from pathlib import Path
 
@@ -48,6 +49,19 @@ def number(kind, least=None, above=None, most=None):
 
     read.__name__ = kind.__name__  # argparse: "invalid int value: 'x'"
     return read
+
+
+def size(text):
+    """A type for `add_argument`: pixels of a side, or of both: "512", "1080x1920" (height x width)."""
+    sides = [int(side) for side in text.lower().split("x")]
+    if len(sides) > 2 or min(sides) < 1:
+        raise argparse.ArgumentTypeError(f"must be pixels, or HEIGHTxWIDTH, got {text}")
+    return tuple(sides * 2)[:2]
+
+
+def seed(text):
+    """A type for `add_argument`: an int; "random": a new one."""
+    return int.from_bytes(os.urandom(4), "little") if text == "random" else int(text)
 
 
 def existing_file(text):

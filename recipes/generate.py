@@ -1,10 +1,9 @@
-"""Make pictures from words.
+"""Make pictures from words, at any size.
 
 Each argument is a prompt; put quotes around its words:
 
     python recipes/generate.py "a red apple" "a green apple" --num-images 4
-
-Needs no network and no GPU.
+    python recipes/generate.py "a red apple" --size 4096 --transparent
 """
 
 import argparse
@@ -12,20 +11,18 @@ import os
 import sys
 import time
 
+from command_line import HelpFormatter
 from command_line import free_name
 from command_line import number
+from command_line import seed
+from command_line import size
 
-OUTPUT = "pictures/<prompt>.png"
+OUTPUT, SETTINGS = "pictures/<prompt>.png", ("num_steps", "guidance_scale", "temperature")
 
 
 def parse(argv=None):
     """The parser and what it read; leaves with code 2 where the command line is wrong."""
-    parser = argparse.ArgumentParser(
-        prog="generate.py",
-        description="Make pictures from words.",
-        epilog='Example: python recipes/generate.py "a red apple" --num-images 4 --seed 0',
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
+    parser = argparse.ArgumentParser("generate.py", description=__doc__, formatter_class=HelpFormatter)
     add, count = parser.add_argument, {"type": number(int, least=1), "metavar": "N"}
     add("prompts", nargs="+", metavar="PROMPT", help="what to show, in quotes; several make a grid")
     add("--preset", default="diffusion_emoji_32", help="name of a preset, a folder, or hf://...")
@@ -37,14 +34,14 @@ def parse(argv=None):
     add("--num-steps", **count, help="steps from noise to picture; None: the preset's")
     add("--guidance-scale", type=float, metavar="G", help="how strictly words are followed; None: as above")
     add("--frames", metavar="FILE", help="how the first picture evolves in its steps: .gif, or .png, a strip")
-    add("--scale", default=8, **count, help="how many times larger the PNG shows a pixel")
+    pixels = {"default": "512", "type": size, "metavar": "N|HxW"}
+    add("--size", **pixels, help="pixels of a picture's side, or height x width")
+    add("--transparent", action="store_true", help="no white paper behind the picture")
+    add("--renderer", help="preset that draws at this size; None: the generator's own, or that for emoji")
+    add("--scale", **count, help="show the small picture itself instead, each pixel N times as large")
     replaced = "where the picture goes; a file you name is replaced, the default gets a number instead"
     add("--output", default=OUTPUT, metavar="FILE.png", help=replaced)
     return parser, parser.parse_args(argv)
-
-
-def seed(text):
-    return None if text == "random" else int(text)
 
 
 def main(argv=None):
@@ -58,29 +55,31 @@ def main(argv=None):
     from keras_t2i.utils.images import make_grid
     from keras_t2i.utils.images import save_png
 
-    first = int.from_bytes(os.urandom(4), "little") if options.seed is None else options.seed
-    prompts, n = options.prompts, options.num_images
+    prompts, n, first = options.prompts, options.num_images, options.seed
     try:
         generator = Generator.from_preset(options.preset)
-        print(
-            f"[2/3] Making {len(prompts) * n} picture{'s' * (len(prompts) * n > 1)}, seed {first}", flush=True
-        )
-        names = ("num_steps", "guidance_scale", "temperature")
-        given = {name: getattr(options, name) for name in names}
-        given = {name: value for name, value in given.items() if value != parser.get_default(name)}
+        if options.renderer is not None:
+            generator = Generator.from_stages(decoder=generator, renderer=options.renderer)
+        print(f"[2/3] Making {len(prompts) * n} of {options.preset}, seed {first}", flush=True)
+        given = {k: v for k, v in vars(options).items() if k in SETTINGS and v != parser.get_default(k)}
         if options.frames is not None and not generator.base.watchable:
             raise ValueError(f"--frames: {options.preset} makes a picture in one step")
-        draw = {"seed": first, "num_images": n, "best_of": options.best_of, "progress": True}
-        pictures = generator.generate(prompts, **draw, **given)
-        # One row a prompt; one picture of each prompt fills a square instead.
-        grid = make_grid(pictures, n if n > 1 else None, options.scale)
-        file = save_png(grid, free_name(prompts[0]) if options.output == OUTPUT else options.output)
+        if options.scale is None:
+            given |= {"size": options.size, "background": None if options.transparent else "white"}
+        file = free_name(prompts[0]) if options.output == OUTPUT else options.output
+        draw = given | {"seed": first, "best_of": options.best_of, "progress": True}
+        if len(prompts) * n == 1 and options.scale is None:  # of any size: it is never held as a whole
+            file, shape = generator.render_to(file, prompts[0], **draw), options.size
+        else:  # one row a prompt; one picture of each prompt fills a square instead
+            pictures = generator.generate(prompts, num_images=n, **draw)
+            grid = make_grid(pictures, n if n > 1 else None, options.scale or 1)
+            file, shape = save_png(grid, file), grid.shape
         if options.frames is not None:
-            frames = generator.generate_frames(prompts[0], seed=first, **given)
-            print(f"      {save_frames(frames, options.frames, options.scale)}")
-    except (ValueError, TypeError, OSError, ImportError) as error:
+            frames = generator.generate_frames(prompts[0], seed=first, **given | {"background": "white"})
+            print(f"      {save_frames(frames, options.frames, options.scale or 1)}")
+    except (ValueError, TypeError, OSError, ImportError, MemoryError) as error:
         parser.exit(2, f"{parser.prog}: error: {' '.join(str(error).split())}\n")
-    print(f"[3/3] {file} ({grid.shape[1]} x {grid.shape[0]} pixels, {time.monotonic() - start:.0f} s)")
+    print(f"[3/3] {file} ({shape[1]} x {shape[0]} pixels, {time.monotonic() - start:.0f} s)")
     if len(prompts) > 1 and not any(" " in prompt for prompt in prompts):
         print(f"      Each word was a prompt. For one picture: {' '.join(prompts)!r} in quotes.")
     return file

@@ -287,7 +287,8 @@ class Generator(keras_hub.models.TextToImage):
         canvas = Canvas.of(size, background)
         check_target(file, *canvas.shape)
         if isinstance(inputs, str | dict):
-            picture, level = self.generate(inputs, **options), self.renderer.noise_level
+            picture = self.generate(inputs, progress=progress, **options)
+            level = self.renderer.noise_level
         else:
             picture, level = inputs, options.pop("noise_level", 0.0)
             if options:

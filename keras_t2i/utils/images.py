@@ -50,30 +50,36 @@ def psnr(true, predicted):
 
 
 def make_grid(pictures, columns=None, scale=1, gap=2):
-    """Pictures in rows on white, enlarged without smoothing.
+    """Pictures in rows, enlarged without smoothing, on white; on nothing, where they are transparent.
 
     Args:
-        pictures: uint8 `(n, h, w, 3)`, row by row.
+        pictures: uint8 `(n, h, w, 3)`, row by row; or straight RGBA, `(n, h, w, 4)`.
         columns: pictures in a row; default: as square as it gets. `columns=n` makes a strip.
         scale: int, how many times larger a pixel becomes.
         gap: white pixels between pictures.
 
     Returns:
-        uint8 `(H, W, 3)`. One picture has no border.
+        uint8 `(H, W, 3)`, or RGBA. One picture has no border.
 
     Raises:
-        ValueError: `pictures` isn't uint8 `(n, h, w, 3)` with n at least 1, or a number is too small.
+        ValueError: `pictures` are of another kind, or none, or a number is too small.
     """
     pictures = np.asarray(pictures)
-    if pictures.dtype != np.uint8 or pictures.ndim != 4 or pictures.shape[-1] != 3 or not len(pictures):
-        raise ValueError(f"pictures must be uint8 (n, h, w, 3), got {pictures.dtype} {pictures.shape}")
-    n, height, width, _ = pictures.shape
+    if (
+        pictures.dtype != np.uint8
+        or pictures.ndim != 4
+        or pictures.shape[-1] not in (3, 4)
+        or not len(pictures)
+    ):
+        raise ValueError(f"pictures must be uint8 (n, h, w, 3 or 4), got {pictures.dtype} {pictures.shape}")
+    n, height, width, channels = pictures.shape
     columns = math.ceil(math.sqrt(n)) if columns is None else columns
     if columns < 1 or scale < 1 or gap < 0:
         raise ValueError(f"columns and scale must be at least 1, gap 0, got {columns}, {scale}, {gap}")
     height, width = height * scale, width * scale
     rows = math.ceil(n / columns)
-    grid = np.full((rows * (height + gap) - gap, columns * (width + gap) - gap, 3), 255, dtype="uint8")
+    shape = (rows * (height + gap) - gap, columns * (width + gap) - gap, channels)
+    grid = np.full(shape, 255 if channels == 3 else 0, dtype="uint8")
     for i, picture in enumerate(pictures):
         top, left = (i // columns) * (height + gap), (i % columns) * (width + gap)
         grid[top : top + height, left : left + width] = picture.repeat(scale, axis=0).repeat(scale, axis=1)
@@ -81,7 +87,8 @@ def make_grid(pictures, columns=None, scale=1, gap=2):
 
 
 def save_png(picture, file):
-    """Write one picture, uint8 `(h, w, 3)`; the file is there whole or not at all. Makes missing folders.
+    """Write one picture, uint8 `(h, w, 3)` or straight RGBA, `(h, w, 4)`; the file is there whole or not at
+    all. Makes missing folders.
 
     Returns:
         `pathlib.Path`, absolute.
@@ -93,8 +100,8 @@ def save_png(picture, file):
     picture = np.asarray(picture)
     if file.suffix.lower() != ".png":
         raise ValueError(f"The name of the picture must end in .png, got {file.name!r}")
-    if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[-1] != 3:
-        raise ValueError(f"picture must be uint8 (h, w, 3), got {picture.dtype} {picture.shape}")
+    if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[-1] not in (3, 4):
+        raise ValueError(f"picture must be uint8 (h, w, 3 or 4), got {picture.dtype} {picture.shape}")
     with atomic_file(file) as opened:
         Image.fromarray(picture).save(opened, format="PNG")
     return file
