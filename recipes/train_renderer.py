@@ -1,4 +1,4 @@
-"""Lesson 10: a small picture drawn at any size, with sharp edges.
+"""Lesson 8: a small picture drawn at any size, with sharp edges.
 
     python recipes/train_renderer.py                        # on OpenMoji
     python recipes/train_renderer.py --data emoji --generator diffusion_emoji_32
