@@ -287,13 +287,18 @@ class Generator(keras_hub.models.TextToImage):
         canvas = Canvas.of(size, background)
         check_target(file, *canvas.shape)
         if isinstance(inputs, str | dict):
-            picture, level = self.generate(inputs, **options), self.renderer.noise_level
+            prompt = unwrap(inputs, ("prompts", "negative_prompts"))["prompts"]
+            if not isinstance(prompt, str) or options.get("num_images", 1) != 1:
+                raise TypeError("render_to draws one picture, of one prompt, a str")
+            inputs, level = self.generate(inputs, **options), self.renderer.noise_level
         else:
-            picture, level = inputs, options.pop("noise_level", 0.0)
+            level = options.pop("noise_level", 0.0)
             if options:
                 raise TypeError(f"a given picture is drawn without {', '.join(sorted(options))}")
-        (picture,) = as_pictures(picture)
-        bands = self.renderer.bands(to_float(picture), canvas, level)
+        pictures = as_pictures(inputs)
+        if len(pictures) > 1:
+            raise ValueError(f"render_to draws one picture, got {len(pictures)}")
+        bands = self.renderer.bands(to_float(pictures[0]), canvas, level)
         with tqdm(total=canvas.height, unit="row", disable=not progress) as bar:
             return write_bands(file, bands, *canvas.shape, progress=bar.update)
 
