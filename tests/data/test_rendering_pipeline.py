@@ -9,7 +9,6 @@ from keras_t2i.data.rendering_pipeline import degrade
 from keras_t2i.data.rendering_pipeline import mirrored
 from keras_t2i.data.rendering_pipeline import window_on_edge
 from keras_t2i.data.windows import RasterPicture
-from keras_t2i.utils.images import to_float
 from keras_t2i.utils.images import to_uint8
 
 SIZE = 8  # of the small pictures

@@ -78,7 +78,11 @@ def test_a_raster_picture_that_is_not_square_is_stretched():
 
 def test_boxes_are_integrals():
     """Beyond the border the outermost pixel goes on."""
-    values, starts, cell = np.random.default_rng(0).standard_normal(6), np.array([-2.3, -0.4, 1.2, 4.9, 5.5]), 1.7
+    values, starts, cell = (
+        np.random.default_rng(0).standard_normal(6),
+        np.array([-2.3, -0.4, 1.2, 4.9, 5.5]),
+        1.7,
+    )
     matrix = box_matrix(starts, cell, 6)
     assert matrix.dtype == np.float32
     np.testing.assert_allclose(matrix.sum(axis=1), 1, atol=1e-6)
@@ -100,8 +104,8 @@ def test_the_whole_of_a_vector_picture_is_its_rasterization(box, size):
     assert found.dtype == np.float32 and found.shape == (size, size, 4)
     difference = np.abs(to_uint8(found[..., :3]) - expected).max(axis=-1)
     if box.startswith((" 20", "0 10")):
-        # The other's paper ends where the SVG does; and it draws another window, whose antialiasing gives some
-        # pixels at edges a sixteenth more or less.
+        # The other's paper ends where the SVG does; and it draws another window, whose antialiasing gives
+        # some pixels at edges a sixteenth more or less.
         difference = difference[(expected < 255).any(axis=-1)]
         assert difference.max() <= 17 and (difference <= 1).mean() > 0.9
     else:

@@ -47,13 +47,13 @@ def test_the_renderer_is_a_stage_of_its_own(base, generator):
 
 
 def test_without_a_size_nothing_changes(base, generator):
-    for inputs, options in (
+    for words, options in (
         (PROMPT, {}),
         ([PROMPT, "a red car"], {"num_images": 2}),
         (PROMPT, {"temperature": 0.5, "best_of": 3}),
     ):
-        expected = base.generate(inputs, seed=3, **options)
-        np.testing.assert_array_equal(generator.generate(inputs, seed=3, **options), expected)
+        expected = base.generate(words, seed=3, **options)
+        np.testing.assert_array_equal(generator.generate(words, seed=3, **options), expected)
 
 
 def test_sizes_shapes_and_types(generator):
@@ -100,13 +100,13 @@ def test_given_pictures_are_checked(generator):
 def test_a_file_holds_what_would_be_drawn(generator, tmp_path, suffix, background):
     options = {"size": (150, 200), "background": background}
     picture = uint8_waves(5, 7)
-    for name, inputs, extra, expected in (
+    for name, source, extra, expected in (
         ("given", picture, {}, generator.render(picture, **options)),
         ("noisy", picture, {"noise_level": 0.1}, generator.render(picture, **options, noise_level=0.1)),
         ("words", PROMPT, {"seed": 3}, generator.generate(PROMPT, seed=3, **options)),
         ("dict", {"prompts": PROMPT}, {"seed": 3}, generator.generate(PROMPT, seed=3, **options)),
     ):
-        file = generator.render_to(tmp_path / "new" / f"{name}{suffix}", inputs, **options, **extra)
+        file = generator.render_to(tmp_path / "new" / f"{name}{suffix}", source, **options, **extra)
         assert file == tmp_path / "new" / f"{name}{suffix}"
         with Image.open(file) as opened:
             assert opened.mode == ("RGB" if background else "RGBA")
@@ -194,7 +194,9 @@ def test_frames_have_a_size_too():
     frames = generator.generate_frames(PROMPT, seed=0, size=(20, 30), background=None)
     assert frames.shape == (3, 20, 30, 4) and frames.dtype == np.uint8
     np.testing.assert_array_equal(frames, generator.render(small, (20, 30), None, noise_level=0.2))
-    np.testing.assert_array_equal(frames[-1], generator.generate(PROMPT, seed=0, size=(20, 30), background=None))
+    np.testing.assert_array_equal(
+        frames[-1], generator.generate(PROMPT, seed=0, size=(20, 30), background=None)
+    )
 
 
 def test_a_renderer_comes_as_a_stage_a_network_a_folder_or_a_generator(base, tmp_path):

@@ -23,7 +23,9 @@ def tiny_pipeline(**options):
     for i, truth in enumerate(truths):
         truth[rows**2 + columns**2 < (12 + 5 * i) ** 2] = (200, 20, 20, 255) if i % 2 else (20, 20, 200, 255)
     truths = [RasterPicture(truth) for truth in truths]
-    small = [np.rint(127.5 * (1 + truth.window(0.0, 0.0, 1.0, 8)[..., :3])).astype("uint8") for truth in truths]
+    small = [
+        np.rint(127.5 * (1 + truth.window(0.0, 0.0, 1.0, 8)[..., :3])).astype("uint8") for truth in truths
+    ]
     names = [f"disc {i}" for i in range(4)]
     data = CaptionedImages(np.stack(small), [[name] for name in names], names, np.arange(4))
     options = {"num_windows": 2, "target_size": 8, "batch_size": 4, **options}
@@ -87,7 +89,7 @@ def test_the_loss_in_closed_form(edges):
 def test_the_metric_is_the_peak_signal_to_noise_ratio_of_colors(objective):
     batch = tiny_pipeline().batch(0)
     target = np.clip(batch["target"], -0.8, 0.8)
-    loss_of(objective, {**batch, "target": target}, target + [0.1, 0.1, 0.1, 5])
+    loss_of(objective, {**batch, "target": target}, target + np.float32([0.1, 0.1, 0.1, 5]))
     assert float(objective.psnr.result()) == pytest.approx(10 * np.log10(4 / 0.01), abs=1e-2)
 
 

@@ -1,3 +1,4 @@
+import itertools
 import tracemalloc
 
 import keras
@@ -45,7 +46,7 @@ def test_blocks_cover_a_side_once_and_see_a_margin(side):
     assert len({seen.stop - seen.start for seen, _ in found}) == 1  # compiled once
     own = [one for _, one in found]
     assert own[0].start == 0 and own[-1].stop == side
-    assert all(a.stop == b.start for a, b in zip(own, own[1:], strict=False))
+    assert all(a.stop == b.start for a, b in itertools.pairwise(own))
     for seen, one in found:
         assert 0 <= seen.start <= max(0, one.start - MARGIN)
         assert side >= seen.stop >= min(side, one.stop + MARGIN)
@@ -196,4 +197,6 @@ def test_a_stage_is_saved_and_opened(tmp_path):
     assert (opened.noise_level, opened.second_pass, opened.between) == (0.1, 7.0, 3)
     assert opened.get_config() == stage.get_config()
     picture = uint8_waves(8, 8)[None]
-    np.testing.assert_array_equal(opened.render(picture, Canvas(60, 60)), stage.render(picture, Canvas(60, 60)))
+    np.testing.assert_array_equal(
+        opened.render(picture, Canvas(60, 60)), stage.render(picture, Canvas(60, 60))
+    )

@@ -38,7 +38,7 @@ def random_fields(h, w, slots=3, nodes=NODES):
 def test_a_picture_is_as_large_as_fits_and_in_the_middle(sides, expected):
     place = Placement.of(*sides)
     assert place == pytest.approx(expected)
-    h, w, height, width = sides
+    height, width = sides[2:]
     rest = height - place.rows - 2 * place.top, width - place.columns - 2 * place.left
     assert set(rest) <= {0, 1} and (place.rows == height or place.columns == width)
 
@@ -92,7 +92,9 @@ def test_what_is_out_of_range_is_clipped():
     drawn = np.float32([[-3, 3, 0, 2], [1, 1, 1, -1]]).T[:, :, None]
     np.testing.assert_array_equal(to_pixels(drawn, (255, 255, 255))[:, 0], [[0, 255, 128], [255] * 3])
     np.testing.assert_array_equal(to_pixels(drawn, (0, 0, 255))[:, 0], [[0, 255, 128], [0, 0, 255]])
-    assert to_pixels(drawn, None)[0, 0].tolist() == [0, 255, 128, 255] and to_pixels(drawn, None)[1, 0, 3] == 0
+    assert (
+        to_pixels(drawn, None)[0, 0].tolist() == [0, 255, 128, 255] and to_pixels(drawn, None)[1, 0, 3] == 0
+    )
 
 
 @pytest.mark.parametrize("background", [(255, 255, 255), (9, 8, 7), None])
