@@ -75,7 +75,7 @@ class Generator(keras_hub.models.TextToImage):
         return self.backbone.stages
 
     def stage(self, produces):
-        """The stage that produces "text", "image_embedding", "latent" or "image", or `None`."""
+        """The stage that produces "text", "image_embedding", "latent", "image" or "rendering", or `None`."""
         return stage_of(self.stages, produces)
 
     @property
@@ -310,9 +310,11 @@ class Generator(keras_hub.models.TextToImage):
             **options: of `generate`, without `num_images`, `best_of` and `callback`.
 
         Returns:
-            uint8 `(num_steps, s, s, 3)`; the last is what `generate` returns.
+            uint8 `(num_steps, s, s, 3)`, or `(num_steps, height, width, 3 or 4)` with a size; the last is
+            what `generate` returns.
         """
         size, background = options.pop("size", None), options.pop("background", "white")
+        Canvas.of(size, background)  # what is wrong with them is said before anything is drawn
         if not self.base.watchable:
             raise ValueError("this generator makes a picture in one step: there are no frames")
         if not isinstance(unwrap(inputs, ("prompts", "negative_prompts"))["prompts"], str):

@@ -78,11 +78,8 @@ def test_a_raster_picture_that_is_not_square_is_stretched():
 
 def test_boxes_are_integrals():
     """Beyond the border the outermost pixel goes on."""
-    values, starts, cell = (
-        np.random.default_rng(0).standard_normal(6),
-        np.array([-2.3, -0.4, 1.2, 4.9, 5.5]),
-        1.7,
-    )
+    values, cell = np.random.default_rng(0).standard_normal(6), 1.7
+    starts = np.array([-2.3, -0.4, 1.2, 4.9, 5.5])
     matrix = box_matrix(starts, cell, 6)
     assert matrix.dtype == np.float32
     np.testing.assert_allclose(matrix.sum(axis=1), 1, atol=1e-6)
@@ -139,6 +136,12 @@ def test_the_opacity_of_a_vector_picture():
     opacity = VectorPicture(SQUARE.format("0 0 72 72")).window(0.0, 0.0, 1.0, 72)[..., 3]
     assert opacity[10, 10] == 1 and opacity[10, 66] == 0
     assert opacity[20, 45] == pytest.approx(0.5, abs=2 / 255)
+
+
+def test_a_view_box_may_be_quoted_in_either_way():
+    svg = SQUARE.format("0 0 72 72")
+    windows = [VectorPicture(one).window(0.1, 0.2, 0.5, 20) for one in (svg, svg.replace('"', "'"))]
+    np.testing.assert_array_equal(*windows)
 
 
 @pytest.mark.parametrize("svg", ["<svg></svg>", '<svg viewBox="0 0 72"/>', '<svg viewBox=""/>'])

@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 from tiny import tiny_generator
 from tiny_diffusion import tiny_diffusion_generator
+from tiny_diffusion import tiny_unclip_generator
 from tiny_renderer import tiny_renderer
 from tiny_renderer import tiny_stage
 from tiny_renderer import uint8_waves
@@ -188,15 +189,32 @@ def test_a_file_needs_no_memory_for_the_picture(generator, tmp_path, monkeypatch
         assert opened.size == (300, 64)
 
 
-def test_frames_have_a_size_too():
+def test_frames_have_a_size_too(monkeypatch):
     generator = Generator.from_stages(decoder=tiny_diffusion_generator(), renderer=tiny_renderer())
+    options = {"size": (20, 30), "background": None}
     small = generator.generate_frames(PROMPT, seed=0)
-    frames = generator.generate_frames(PROMPT, seed=0, size=(20, 30), background=None)
+    frames = generator.generate_frames(PROMPT, seed=0, **options)
     assert frames.shape == (3, 20, 30, 4) and frames.dtype == np.uint8
-    np.testing.assert_array_equal(frames, generator.render(small, (20, 30), None, noise_level=0.2))
-    np.testing.assert_array_equal(
-        frames[-1], generator.generate(PROMPT, seed=0, size=(20, 30), background=None)
-    )
+    np.testing.assert_array_equal(frames, generator.render(small, **options, noise_level=0.2))
+    np.testing.assert_array_equal(frames[-1], generator.generate(PROMPT, seed=0, **options))
+    monkeypatch.setattr(module, "sample_in_batches", None)  # nothing can be drawn
+    with pytest.raises(ValueError, match="between 1 and 65536"):
+        generator.generate_frames(PROMPT, size=0)
+
+
+@pytest.mark.parametrize("kind", ["one pass", "unclip"])
+def test_editing_goes_on_with_a_renderer(base, kind):
+    base = base if kind == "one pass" else tiny_unclip_generator()
+    both = base, Generator.from_stages(decoder=base, renderer=tiny_stage())
+    pictures = uint8_waves(8, 8)[None]
+    concepts = base.encode_image(pictures)
+    for draw in (
+        lambda one: one.decode(concepts, seed=0),
+        lambda one: one.variations(pictures[0], n=2, seed=0),
+        lambda one: one.rank([pictures[0], pictures[0][::-1]], PROMPT)[1],
+    ):
+        expected, found = (draw(one) for one in both)
+        np.testing.assert_array_equal(found, expected)
 
 
 def test_a_renderer_comes_as_a_stage_a_network_a_folder_or_a_generator(base, tmp_path):

@@ -13,6 +13,7 @@ from keras_t2i.data.windows import RasterPicture
 from keras_t2i.objectives.rendering import Rendering
 from keras_t2i.training.averages import ExponentialMovingAverage
 from keras_t2i.training.run import train
+from keras_t2i.utils.images import to_uint8
 
 
 def tiny_pipeline(**options):
@@ -23,9 +24,7 @@ def tiny_pipeline(**options):
     for i, truth in enumerate(truths):
         truth[rows**2 + columns**2 < (12 + 5 * i) ** 2] = (200, 20, 20, 255) if i % 2 else (20, 20, 200, 255)
     truths = [RasterPicture(truth) for truth in truths]
-    small = [
-        np.rint(127.5 * (1 + truth.window(0.0, 0.0, 1.0, 8)[..., :3])).astype("uint8") for truth in truths
-    ]
+    small = [to_uint8(truth.window(0.0, 0.0, 1.0, 8)[..., :3]) for truth in truths]
     names = [f"disc {i}" for i in range(4)]
     data = CaptionedImages(np.stack(small), [[name] for name in names], names, np.arange(4))
     options = {"num_windows": 2, "target_size": 8, "batch_size": 4, **options}
@@ -134,6 +133,22 @@ def test_bfloat16_is_close():
     batch = tiny_pipeline().batch(0)
     losses = [loss_of(one, batch, ops.convert_to_numpy(one(batch))) for one in (narrow, wide)]
     assert losses[0] == pytest.approx(losses[1], rel=0.05) and losses[0] != losses[1]
+
+
+@pytest.fixture
+def floatx():
+    yield keras.config.set_floatx
+    keras.config.set_floatx("float32")
+
+
+def test_another_floatx_changes_no_loss(floatx):
+    objective, losses = Rendering(tiny_renderer(), averages=None), []
+    batch = keras.tree.map_structure(ops.convert_to_tensor, tiny_pipeline().batch(0))
+    for dtype in ("float32", "float16", "float64"):
+        floatx(dtype)
+        loss = objective.compute_loss(batch, y_pred=objective(batch))
+        losses.append((keras.backend.standardize_dtype(loss.dtype), float(ops.convert_to_numpy(loss))))
+    assert losses[0][0] == "float32" and losses[0] == losses[1] == losses[2]
 
 
 def test_a_resumed_run_ends_where_an_uninterrupted_one_does(objective, compiled, tmp_path):

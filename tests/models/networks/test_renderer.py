@@ -82,8 +82,7 @@ class Evaluated:
         return {"logits": logits, "colors": np.concatenate(parts, -1)}
 
 
-@pytest.mark.parametrize("nodes", [4, 8])
-@pytest.mark.parametrize(("h", "w"), [(4, 4), (8, 20), (12, 8)])
+@pytest.mark.parametrize(("nodes", "h", "w"), [(4, 12, 8), (8, 8, 20), (8, 4, 4)])
 def test_shapes_and_types(nodes, h, w):
     network = tiny_renderer(nodes_per_pixel=nodes)
     assert network.nodes == {"logits": nodes, "colors": 2}
