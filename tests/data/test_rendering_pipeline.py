@@ -209,6 +209,16 @@ def test_windows_have_an_edge_in_them():
     np.testing.assert_array_equal(window_on_edge(picture, 16.0, rng), [0, 0])
 
 
+def test_targets_show_an_edge_that_the_input_has():
+    pixels = np.zeros((512, 512, 3), "uint8")
+    pixels[:, 384:] = 255
+    batch = pipeline([RasterPicture(pixels)], batch_size=200, num_windows=4).batch(0)
+    seen = (batch["noise_level"] == 0) & (np.ptp(batch["images"], axis=(1, 2, 3)) > 1.9)
+    assert seen.sum() > 40
+    shows = np.ptp(batch["target"][seen][..., :3], axis=(2, 3, 4)) > 1.9
+    assert shows.mean() > 0.4  # by chance, with these scales, a fifth of the windows would
+
+
 def test_a_mirror_changes_places_of_columns_alone():
     truth = Gradient(1)
     middles = (np.arange(16) + 0.5) / 8
