@@ -38,7 +38,7 @@ from keras_t2i.utils.images import make_grid
 from keras_t2i.utils.images import save_png
 
 SMOKE_PICTURES = 48
-PRESETS = ("start", "decoder", "dual_encoder", "autoencoder", "outside")  # options that name one
+PRESETS = ("start", "decoder", "dual_encoder", "autoencoder", "outside", "generator")  # options that name one
 
 
 def start(parser, argv=None):

@@ -46,10 +46,12 @@ def main(argv=None, **changes):
     args = common.start(parser, argv)
     data, unseen = common.load_splits(args)
     unseen = common.some(unseen, 96)
-    truths = [load_truths(args.data, split, d) for split, d in (("train", data), ("validation", unseen))]
+    parts = (("train", data), ("validation", unseen))
+    truths = [load_truths(args.data, split, part, sample=args.smoke) for split, part in parts]
     options = {"batch_size": args.batch_size, "seed": args.seed, "target_size": 16 if args.smoke else 64}
     redrawn = redraw(args, data) if args.generator else None
-    pipeline = RenderingPipeline(data, truths[0], redrawn, GENERATED, steps_per_epoch=100, **options)
+    steps = None if args.smoke else 100  # of an epoch; None: one pass over the pictures
+    pipeline = RenderingPipeline(data, truths[0], redrawn, GENERATED, steps_per_epoch=steps, **options)
     validation = RenderingPipeline(unseen, truths[1], **options, training=False)
 
     size = {"filters": (8, 16, 16), "blocks": (1, 1, 1, 1), "fine_filters": (8, 8)} if args.smoke else {}

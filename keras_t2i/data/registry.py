@@ -27,12 +27,13 @@ class DataSet:
         about: str, a few words for help texts: what it is, and what must be done before it loads.
         sample: str, name of the set that stands in for this one where a few pictures are enough.
         splits: what `load` takes as `split`.
-        drawings: function to a list of `Drawing`, the pictures as they are at every size.
+        drawings: function to a list of `Drawing`, the pictures as they are at every size; `None`: they are
+            pixels, to be loaded at a larger size.
     """
 
     load: Callable
     about: str
-    drawings: Callable
+    drawings: Callable | None = None
     sample: str = DEFAULT
     splits: tuple[str, ...] = ("train", "validation", "test")
 
@@ -42,7 +43,7 @@ DATA_SETS = {
     "emoji": DataSet(load_emoji, "see prepare_data.py", emoji_drawings),
 }
 FOLDER_SPLITS = ("train", "validation")
-FOLDER_TRUTH = 256  # pixels at which a folder's pictures are held as truths
+TRUTH_SIZE = 256  # pixels at which pictures that are no drawings are held as truths
 
 
 def describe_sources():
@@ -83,23 +84,27 @@ def load_sample(source, size=32, limit=48):
     return DATA_SETS[DATA_SETS[str(source)].sample].load("train", size=size, limit=limit)
 
 
-def load_truths(source, split, data):
+def load_truths(source, split, data, sample=False):
     """What windows of pictures are taken of at any size.
 
     Args:
         source, split: as of `load`.
-        data: `CaptionedImages` of `load` or `load_sample`, or some of them.
+        data: `CaptionedImages` of `load`, or some of them.
+        sample: bool, whether they are of `load_sample` where the source is known by name.
 
     Returns:
         list of `VectorPicture` or `RasterPicture`, one for each of `data`.
     """
-    if str(source) in DATA_SETS:
-        wanted = set(data.names)
-        truths = {d.name: d.truth for d in DATA_SETS[str(source)].drawings() if d.name in wanted}
-        return [truths[name]() for name in data.names]
-    large = load_captioned_folder(source, split, FOLDER_TRUTH)
-    pictures = dict(zip(large.names, large.pictures, strict=True))
-    return [RasterPicture(pictures[name]) for name in data.names]
+    if sample and str(source) in DATA_SETS:
+        source = DATA_SETS[str(source)].sample
+    drawings = DATA_SETS[str(source)].drawings if str(source) in DATA_SETS else None
+    if drawings is None:
+        large = load(source, split, TRUTH_SIZE)
+        truths = dict(zip(large.names, large.pictures, strict=True))
+        return [RasterPicture(truths[name]) for name in data.names]
+    wanted = set(data.names)
+    truths = {drawing.name: drawing.truth for drawing in drawings() if drawing.name in wanted}
+    return [truths[name]() for name in data.names]
 
 
 def splits_of(source):

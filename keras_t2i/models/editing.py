@@ -53,7 +53,7 @@ def decode(
     codes = check_embeddings("concepts", concepts, generator.stage("text").dual_encoder.code_dim)
     codes, base = l2_normalize(codes), generator.base
     options = {"num_steps": num_steps, "sampler": sampler, "guidance_scale": guidance_scale}
-    settings = resolve_settings(generator.stages, **options)
+    settings = resolve_settings(generator.base_stages, **options)
     if not base.editable:
         if not hasattr(base, "decoder"):
             raise NotImplementedError(f"a {type(base).__name__} draws from words, with chance: use generate")
@@ -68,7 +68,7 @@ def decode(
     def sample_batch(batch):
         conditions = embedding_conditions(generator, codes[batch.rows])
         own = None if noise is None else noise[batch.rows]
-        return sample_stages(generator.stages, conditions, batch, settings, noise=own)
+        return sample_stages(generator.base_stages, conditions, batch, settings, noise=own)
 
     return sample_in_batches(sample_batch, draws, batch_size)
 

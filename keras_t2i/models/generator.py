@@ -75,7 +75,7 @@ class Generator(keras_hub.models.TextToImage):
         return self.backbone.stages
 
     def stage(self, produces):
-        """The stage that produces "text", "image_embedding", "latent" or "image", or `None`."""
+        """The stage that produces "text", "image_embedding", "latent", "image" or "rendering", or `None`."""
         return stage_of(self.stages, produces)
 
     @property
@@ -225,6 +225,7 @@ class Generator(keras_hub.models.TextToImage):
         prompts = as_prompts(inputs["prompts"])
         seeds = as_seeds(seed, len(prompts) * num_images)
         canvas = Canvas.of(size, background, len(seeds))
+        renderer = canvas and self.renderer
         given = editing.given_picture(self, image, mask, strength, len(seeds))
         draws = [Draw(seed, candidate) for seed in seeds for candidate in range(best_of)]
         owner = np.repeat(np.arange(len(prompts)), num_images * best_of)  # prompt of each drawing
@@ -248,7 +249,7 @@ class Generator(keras_hub.models.TextToImage):
             scores = np.sum(self.encode_image(pictures, batch_size) * wanted, axis=-1).reshape(-1, best_of)
             pictures = pictures[np.arange(len(scores)) * best_of + scores.argmax(axis=-1)]
         if canvas is not None:
-            pictures = self.renderer.render(pictures, canvas, self.renderer.noise_level, progress)
+            pictures = renderer.render(pictures, canvas, renderer.noise_level, progress)
         return pictures[0] if len(pictures) == 1 and isinstance(inputs["prompts"], str) else pictures
 
     def render(self, pictures, size, background="white", noise_level=0.0, progress=False):
@@ -287,14 +288,19 @@ class Generator(keras_hub.models.TextToImage):
         canvas = Canvas.of(size, background)
         check_target(file, *canvas.shape)
         if isinstance(inputs, str | dict):
-            picture = self.generate(inputs, progress=progress, **options)
-            level = self.renderer.noise_level
+            prompt = unwrap(inputs, ("prompts", "negative_prompts"))["prompts"]
+            if not isinstance(prompt, str) or options.get("num_images", 1) != 1:
+                raise TypeError("render_to draws one picture, of one prompt, a str")
+            level = self.renderer.noise_level  # that there is one is known before anything is drawn
+            inputs = self.generate(inputs, progress=progress, **options)
         else:
-            picture, level = inputs, options.pop("noise_level", 0.0)
+            level = options.pop("noise_level", 0.0)
             if options:
                 raise TypeError(f"a given picture is drawn without {', '.join(sorted(options))}")
-        (picture,) = as_pictures(picture)
-        bands = self.renderer.bands(to_float(picture), canvas, level)
+        pictures = as_pictures(inputs)
+        if len(pictures) > 1:
+            raise ValueError(f"render_to draws one picture, got {len(pictures)}")
+        bands = self.renderer.bands(to_float(pictures[0]), canvas, level)
         with tqdm(total=canvas.height, unit="row", disable=not progress) as bar:
             return write_bands(file, bands, *canvas.shape, progress=bar.update)
 
@@ -306,9 +312,11 @@ class Generator(keras_hub.models.TextToImage):
             **options: of `generate`, without `num_images`, `best_of` and `callback`.
 
         Returns:
-            uint8 `(num_steps, s, s, 3)`; the last is what `generate` returns.
+            uint8 `(num_steps, s, s, 3)`, or `(num_steps, height, width, 3 or 4)` with a size; the last is
+            what `generate` returns.
         """
         size, background = options.pop("size", None), options.pop("background", "white")
+        Canvas.of(size, background)  # what is wrong with them is said before anything is drawn
         if not self.base.watchable:
             raise ValueError("this generator makes a picture in one step: there are no frames")
         if not isinstance(unwrap(inputs, ("prompts", "negative_prompts"))["prompts"], str):

@@ -11,7 +11,8 @@ class TextToImageBackbone(Backbone):
     """Stages one after the other: each takes what earlier ones made, and adds one thing.
 
     Args:
-        stages: list of `Stage`: a `TextStage` first, perhaps a `PriorStage`, then what makes an image.
+        stages: list of `Stage`: a `TextStage` first, perhaps a `PriorStage`, then what makes an image, and
+            perhaps a `RendererStage`, which draws it at any size.
 
     Call: one evaluation of every stage, each on its own inputs: `{"text_token_ids": ...}`, keys being what a
     stage produces and its input's name, to a dict of outputs by what stages produce.

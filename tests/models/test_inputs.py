@@ -1,8 +1,10 @@
 import numpy as np
 import pytest
+from PIL import Image
 
 from keras_t2i.models import inputs
 from keras_t2i.models.inputs import as_color
+from keras_t2i.models.inputs import as_pictures
 from keras_t2i.models.inputs import as_size
 from keras_t2i.models.inputs import check_memory
 
@@ -77,3 +79,27 @@ def test_colors():
 def test_what_is_no_color(background, error):
     with pytest.raises(error, match=r"background must be None \(transparent\), a CSS name"):
         as_color(background)
+
+
+def test_pictures_of_any_height_and_width():
+    one, several = np.zeros((3, 5, 3), "uint8"), np.ones((2, 1, 4, 3), "uint8")
+    for given, expected in ((one, one[None]), (several, several), ([one, one], np.stack([one, one]))):
+        found = as_pictures(given)
+        assert found.dtype == np.uint8
+        np.testing.assert_array_equal(found, expected)
+    assert as_pictures(Image.new("RGB", (5, 3), "red")).shape == (1, 3, 5, 3)
+
+
+@pytest.mark.parametrize(
+    "shape", [(3, 5), (3, 5, 4), (3, 5, 1), (2, 3, 5, 4), (0, 3, 5, 3), (0, 5, 3), (1, 2, 3, 5, 3), ()]
+)
+def test_what_is_no_picture(shape):
+    with pytest.raises(ValueError, match=r"pictures must be uint8 \(n, h, w, 3\), or one \(h, w, 3\), got "):
+        as_pictures(np.zeros(shape, "uint8"))
+
+
+def test_pictures_of_another_type():
+    with pytest.raises(ValueError, match=r"got float64 \(3, 5, 3\)"):
+        as_pictures(np.zeros((3, 5, 3)))
+    with pytest.raises(ValueError, match=r"got <U11 \(2,\)"):
+        as_pictures(["a red apple", "a red car"])

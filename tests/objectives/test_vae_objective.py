@@ -197,7 +197,7 @@ def test_a_prior_learns_what_captions_say():
 
 def test_a_resumed_run_ends_where_an_uninterrupted_one_does(tmp_path):
     def run(epochs, folder, objective=None):
-        keras.utils.clear_session()  # names as in a new process: TensorFlow sums in an order that follows them
+        keras.utils.clear_session()  # names as in a new process: TensorFlow's order of sums follows them
         options = {"warm_up": 5, "free_bits": 0.1, "equivariance": 1.0}
         objective = objective or tiny_objective("conditional", **options)
         train(objective, tiny_pipeline(steps_per_epoch=3), epochs, folder)

@@ -17,7 +17,10 @@ from keras_t2i.models import DualEncoder
 from keras_t2i.models import Generator
 from keras_t2i.models import Prior
 from keras_t2i.models import PriorStage
+from keras_t2i.models import Renderer
+from keras_t2i.models import RendererStage
 from keras_t2i.models import VAEStage
+from keras_t2i.models.stages.renderer import Canvas
 from keras_t2i.utils.images import to_float
 
 # The variants differ in no line that a backend runs in its own way.
@@ -251,6 +254,29 @@ def test_naive_decoder_in_bfloat16(run, presets):
     before = DualEncoder.from_preset(presets[1]).get_weights()
     after = Generator.from_preset(output / "preset").stage("text").dual_encoder.get_weights()
     assert all((a == b).all() for a, b in zip(before, after, strict=True))  # it stood still
+
+
+def check_renderer(output):
+    check(output, "drawn.png")
+    assert np.asarray(Image.open(output / "drawn.png")).shape[0] == 3 * 3 * 128 + 2 * 2  # small, drawn, true
+    network = Renderer.from_preset(output / "preset")
+    pictures = np.random.default_rng(0).integers(0, 256, (2, 5, 7, 3), dtype="uint8")
+    drawn = RendererStage(network).render(pictures, Canvas(40, 30))
+    assert drawn.shape == (2, 40, 30, 3)
+
+
+def test_renderer(run):
+    check_renderer(run("train_renderer"))
+
+
+@once
+def test_a_renderer_learns_from_what_a_generator_draws(run, presets):
+    generator = run("train_diffusion", "--dual-encoder", presets[1]) / "preset"
+    changes = {"redrawings": ((0.3, 1),)}
+    output = run("train_renderer", "--generator", str(generator), **changes)
+    check_renderer(output)
+    whole = Generator.from_stages(decoder=generator, renderer=output / "preset")
+    assert whole.generate("a red disc", seed=0, num_steps=2, size=(50, 40)).shape == (50, 40, 3)
 
 
 def test_evaluator(run):

@@ -52,11 +52,12 @@ class VectorPicture:
     detail = float("inf")
 
     def __init__(self, svg):
-        found = re.search(r'viewBox="([^"]*)"', svg)
-        numbers = [float(number) for number in re.split(r"[\s,]+", found[1].strip())] if found else []
-        if len(numbers) != 4:
-            raise ValueError("the SVG has no viewBox of four numbers")
-        left, top, width, height = numbers
+        found = re.search(r"""viewBox=["']([^"']*)["']""", svg)
+        numbers = re.findall(r"[^\s,]+", found[1]) if found else ()
+        try:
+            left, top, width, height = map(float, numbers)
+        except ValueError:
+            raise ValueError("the SVG has no viewBox of four numbers") from None
         self.side = max(width, height)
         self.left, self.top = left - (self.side - width) / 2, top - (self.side - height) / 2
         self.before, self.after = svg[: found.start(1)], svg[found.end(1) :]
