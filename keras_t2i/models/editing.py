@@ -2,14 +2,13 @@
 
 import numpy as np
 
+from keras_t2i.models.given_picture import encode_start
+from keras_t2i.models.given_picture import on_canvas
 from keras_t2i.models.inputs import as_seeds
 from keras_t2i.models.inputs import check_images
-from keras_t2i.models.inputs import check_masks
-from keras_t2i.models.inputs import check_strength
-from keras_t2i.models.inputs import downsample_masks
 from keras_t2i.models.stages.cascade import resolve_settings
 from keras_t2i.models.stages.cascade import sample_stages
-from keras_t2i.models.stages.diffusion import Start
+from keras_t2i.models.stages.renderer import Canvas
 from keras_t2i.models.stages.sampling import Draw
 from keras_t2i.models.stages.sampling import sample_in_batches
 from keras_t2i.utils.batching import at_least_one
@@ -29,6 +28,8 @@ def decode(
     num_steps=None,
     sampler=None,
     guidance_scale=None,
+    size=None,
+    background="white",
     batch_size=16,
 ):
     """Pictures of concepts (image embeddings), with no words.
@@ -41,9 +42,10 @@ def decode(
         noise: float `(n, s, s, c)` of `invert`, in place of noise by the seed.
         num_steps, sampler, guidance_scale: as of `generate`; guidance goes away from what is drawn with no
             concept.
+        size, background: as of `generate`.
 
     Returns:
-        uint8 `(n, s, s, 3)`.
+        uint8 `(n, s, s, 3)`, or as large as `size` says.
 
     Raises:
         NotImplementedError: this generator draws from words alone.
@@ -54,10 +56,11 @@ def decode(
     codes, base = l2_normalize(codes), generator.base
     options = {"num_steps": num_steps, "sampler": sampler, "guidance_scale": guidance_scale}
     settings = resolve_settings(generator.base_stages, **options)
+    canvas = Canvas.of(size, background, len(codes))
     if not base.editable:
         if not hasattr(base, "decoder"):
             raise NotImplementedError(f"a {type(base).__name__} draws from words, with chance: use generate")
-        return to_uint8(predict_in_batches(base.decoder, codes, batch_size))
+        return on_canvas(generator, to_uint8(predict_in_batches(base.decoder, codes, batch_size)), canvas)
     check_draws_embeddings(generator)
     draws = [Draw(one) for one in as_seeds(seed, len(codes))]
     shape = (len(codes), *base.noise_shape)
@@ -70,7 +73,7 @@ def decode(
         own = None if noise is None else noise[batch.rows]
         return sample_stages(generator.base_stages, conditions, batch, settings, noise=own)
 
-    return sample_in_batches(sample_batch, draws, batch_size)
+    return on_canvas(generator, sample_in_batches(sample_batch, draws, batch_size), canvas)
 
 
 def variations(generator, image, n=4, seed=None, **options):
@@ -116,13 +119,14 @@ def invert(generator, image, num_steps=16, refinements=2, batch_size=16):
     return sample_in_batches(sample_batch, [Draw(0)] * len(x), batch_size)
 
 
-def interpolate(generator, a, b, n=8, num_steps=16, refinements=2, batch_size=16):
+def interpolate(generator, a, b, n=8, num_steps=16, refinements=2, batch_size=16, **options):
     """Pictures on the way from one to another (arXiv 2204.06125, section 3.2): between their concepts, and
     between the noises that they are drawn from.
 
     Args:
         a, b: uint8 `(s, s, 3)`.
         n: int, how many, with the two ends, which are `a` and `b` as `invert` brings them back.
+        **options: `size` and `background`, as of `decode`.
 
     Returns:
         uint8 `(n, s, s, 3)`.
@@ -131,10 +135,12 @@ def interpolate(generator, a, b, n=8, num_steps=16, refinements=2, batch_size=16
     fractions = np.linspace(0.0, 1.0, at_least_one("n", n))
     noise = slerp(*invert(generator, ends, num_steps, refinements), fractions)
     codes = slerp(*generator.encode_image(ends), fractions)
-    return decode_inverted(generator, codes, noise, num_steps, batch_size)
+    return decode_inverted(generator, codes, noise, num_steps, batch_size, **options)
 
 
-def text_diff(generator, image, before, after, theta=0.3, num_steps=16, refinements=2, batch_size=16):
+def text_diff(
+    generator, image, before, after, theta=0.3, num_steps=16, refinements=2, batch_size=16, **options
+):
     """A picture changed as words change (arXiv 2204.06125, section 3.3): its concept is turned towards the
     difference of the concepts of two captions, and drawn from the picture's own noise.
 
@@ -143,6 +149,7 @@ def text_diff(generator, image, before, after, theta=0.3, num_steps=16, refineme
         before: `str`, what the picture shows, or "" for none: then towards `after` itself.
         after: `str`, what it is to become.
         theta: float in [0, 1], or several: how far to turn; 0.25 to 0.5 in the paper. 0 is the picture.
+        **options: `size` and `background`, as of `decode`.
 
     Returns:
         uint8 `(s, s, 3)`, or `(n, s, s, 3)` for several.
@@ -158,14 +165,14 @@ def text_diff(generator, image, before, after, theta=0.3, num_steps=16, refineme
         raise ValueError(f"{before!r} and {after!r} have one concept: there is nothing to turn to")
     codes = slerp(generator.encode_image(picture)[0], l2_normalize(difference)[0], np.atleast_1d(theta))
     noise = np.repeat(invert(generator, picture, num_steps, refinements), len(codes), axis=0)
-    pictures = decode_inverted(generator, codes, noise, num_steps, batch_size)
+    pictures = decode_inverted(generator, codes, noise, num_steps, batch_size, **options)
     return pictures if theta.ndim else pictures[0]
 
 
-def decode_inverted(generator, codes, noise, num_steps, batch_size):
+def decode_inverted(generator, codes, noise, num_steps, batch_size, **options):
     """Pictures of concepts out of noise that `invert` found: by DDIM, as it was found."""
-    options = {"sampler": "ddim", "guidance_scale": 1.0, "batch_size": batch_size}
-    return decode(generator, codes, seed=0, noise=noise, num_steps=num_steps, **options)
+    as_found = {"sampler": "ddim", "guidance_scale": 1.0, "batch_size": batch_size}
+    return decode(generator, codes, seed=0, noise=noise, num_steps=num_steps, **as_found, **options)
 
 
 def check_draws_embeddings(generator):
@@ -181,50 +188,3 @@ def embedding_conditions(generator, codes):
     """Conditions of image embeddings `(n, code_dim)` with no words."""
     embedding = {"image_code": codes, "image_condition_mask": np.ones(len(codes), "float32")}
     return {"text": generator.stage("text").null_text(len(codes)), "image_embedding": embedding}
-
-
-def encode_start(generator, images):
-    """Pictures, float32 `(n, s, s, 3)` in [-1, 1], as diffusion works on them: themselves, or latents.
-
-    White stays as white as it was in training: brought back to the threshold, it would not be known.
-    """
-    base = generator.base
-    return images if base.produces == "image" else generator.stage("image").encode(images, base.noise_shape)
-
-
-def given_picture(generator, image, mask, strength, count):
-    """What `generate` is given to start from, checked, for `count` pictures: a `GivenPicture`, or `None`.
-
-    Raises:
-        TypeError: this generator starts from noise alone.
-        ValueError: see `inputs.check_images`, `check_masks`, `check_strength`.
-    """
-    if (image is not None or mask is not None or strength is not None) and not generator.base.editable:
-        raise TypeError("this generator makes a picture in one step: it has no image, mask and strength")
-    strength = check_strength(strength, image, mask)
-    if image is None:
-        return None
-    size = generator.image_size
-    masks = None if mask is None else check_masks(mask, size, count)
-    return GivenPicture(generator, check_images(image, size, count), masks, strength)
-
-
-class GivenPicture:
-    """Given pictures, uint8 `(n, s, s, 3)`; masks, bool `(n, s, s, 1)`, True where they are drawn anew."""
-
-    def __init__(self, generator, pictures, masks, strength):
-        self.generator, self.pictures, self.masks, self.strength = generator, pictures, masks, strength
-
-    def of(self, rows):
-        """Those of some rows, encoded."""
-        masks = None if self.masks is None else self.masks[rows]
-        given = GivenPicture(self.generator, self.pictures[rows], masks, self.strength)
-        x0 = encode_start(self.generator, to_float(given.pictures))
-        given.start = Start(
-            x0, self.strength, None if masks is None else downsample_masks(masks, x0.shape[1])
-        )
-        return given
-
-    def kept(self, drawn):
-        """Drawn pictures, uint8, with the known pixels as they were."""
-        return drawn if self.masks is None else np.where(self.masks, drawn, self.pictures)

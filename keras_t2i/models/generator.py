@@ -7,6 +7,8 @@ from tqdm import tqdm
 
 from keras_t2i.models import editing
 from keras_t2i.models.assemble import assemble
+from keras_t2i.models.given_picture import given_picture
+from keras_t2i.models.given_picture import on_canvas
 from keras_t2i.models.inputs import as_pictures
 from keras_t2i.models.inputs import as_prompts
 from keras_t2i.models.inputs import as_seeds
@@ -189,12 +191,13 @@ class Generator(keras_hub.models.TextToImage):
                 (arXiv 2305.08891).
             temperature: float, 0 or more, default 1, of a decoder in one pass: how far pictures of a prompt
                 differ. 0: no chance at all.
-            image: uint8 `(s, s, 3)`, for all, or one for each picture: where diffusion starts from (SDEdit,
-                arXiv 2108.01073).
+            image: uint8 `(h, w, 3)`, for all, or one for each picture: where diffusion starts from (SDEdit,
+                arXiv 2108.01073). One that is not of the base's size is brought to it, on white. With a
+                `size`, what is drawn has its aspect.
             strength: float in (0, 1], the time at which to start from `image`: 1 leaves nothing of it.
                 Default 0.6, and 1 with a mask.
-            mask: bool `(s, s)`, or one for each picture: True where `image` is drawn anew. The rest stays as
-                it is, pixel by pixel.
+            mask: bool `(h, w)`, or one for each picture: True where `image` is drawn anew. The rest stays as
+                it is, pixel by pixel; with a `size`, at the full resolution of `image`.
             best_of: makes so many for each picture and keeps the one that `rank` puts first.
             batch_size: pictures that the networks see at once.
             progress: whether to show a progress bar, of network evaluations.
@@ -225,8 +228,9 @@ class Generator(keras_hub.models.TextToImage):
         prompts = as_prompts(inputs["prompts"])
         seeds = as_seeds(seed, len(prompts) * num_images)
         canvas = Canvas.of(size, background, len(seeds))
-        renderer = canvas and self.renderer
-        given = editing.given_picture(self, image, mask, strength, len(seeds))
+        if canvas is not None:
+            self.renderer  # noqa: B018 (that there is one is known before anything is drawn)
+        given = given_picture(self, image, mask, strength, len(seeds))
         draws = [Draw(seed, candidate) for seed in seeds for candidate in range(best_of)]
         owner = np.repeat(np.arange(len(prompts)), num_images * best_of)  # prompt of each drawing
         size = fitting_batch_size(len(draws), batch_size)
@@ -248,8 +252,7 @@ class Generator(keras_hub.models.TextToImage):
             wanted = self.encode_text(prompts, batch_size)[owner]
             scores = np.sum(self.encode_image(pictures, batch_size) * wanted, axis=-1).reshape(-1, best_of)
             pictures = pictures[np.arange(len(scores)) * best_of + scores.argmax(axis=-1)]
-        if canvas is not None:
-            pictures = renderer.render(pictures, canvas, renderer.noise_level, progress)
+        pictures = on_canvas(self, pictures, canvas, given, progress)
         return pictures[0] if len(pictures) == 1 and isinstance(inputs["prompts"], str) else pictures
 
     def render(self, pictures, size, background="white", noise_level=0.0, progress=False):
@@ -291,6 +294,8 @@ class Generator(keras_hub.models.TextToImage):
             prompt = unwrap(inputs, ("prompts", "negative_prompts"))["prompts"]
             if not isinstance(prompt, str) or options.get("num_images", 1) != 1:
                 raise TypeError("render_to draws one picture, of one prompt, a str")
+            if options.get("image") is not None:
+                raise TypeError("render_to streams no given picture: use generate(image=, size=)")
             level = self.renderer.noise_level  # that there is one is known before anything is drawn
             inputs = self.generate(inputs, progress=progress, **options)
         else:
@@ -315,8 +320,7 @@ class Generator(keras_hub.models.TextToImage):
             uint8 `(num_steps, s, s, 3)`, or `(num_steps, height, width, 3 or 4)` with a size; the last is
             what `generate` returns.
         """
-        size, background = options.pop("size", None), options.pop("background", "white")
-        Canvas.of(size, background)  # what is wrong with them is said before anything is drawn
+        canvas = Canvas.of(options.pop("size", None), options.pop("background", "white"))
         if not self.base.watchable:
             raise ValueError("this generator makes a picture in one step: there are no frames")
         if not isinstance(unwrap(inputs, ("prompts", "negative_prompts"))["prompts"], str):
@@ -326,7 +330,8 @@ class Generator(keras_hub.models.TextToImage):
         frames = []
         picture = self.generate(inputs, callback=lambda state: frames.append(state.pictures[0]), **options)
         frames = np.stack([*frames[:-1], picture])
-        return frames if size is None else self.render(frames, size, background, self.renderer.noise_level)
+        given = [options.get(name) for name in ("image", "mask", "strength")]
+        return on_canvas(self, frames, canvas, given_picture(self, *given, len(frames)))
 
     def rank(self, pictures, prompt, batch_size=16):
         """Sort pictures by how well they fit a prompt, as the dual encoder sees it.

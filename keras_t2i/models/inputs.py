@@ -5,6 +5,7 @@ import operator
 import numpy as np
 from PIL import ImageColor
 
+from keras_t2i.utils.images import fit_square
 from keras_t2i.utils.memory import free_memory
 
 # Pixels of a side: 65536 x 65536 are 12 GiB of RGB. Up to here float32 coordinates in [-1, 1] are right to a
@@ -84,21 +85,29 @@ def as_seeds(seed, count):
 
 
 def check_images(image, size, count):
-    """A picture for each of `count`: uint8 `(count, size, size, 3)`.
+    """A picture for each of `count`, as the base takes it: uint8 `(count, size, size, 3)`.
 
     Args:
-        image: uint8 `(size, size, 3)`, for all, or `(count, size, size, 3)`.
+        image: uint8 `(h, w, 3)`, for all, or `(count, h, w, 3)`, of any height and width: see `fit_square`.
 
     Raises: ValueError for another shape or dtype.
     """
-    image = np.asarray(image)
-    shape = (size, size, 3)
-    if image.dtype != np.uint8 or image.shape not in (shape, (count, *shape)):
+    return np.broadcast_to(fit_square(_pictures(image, count), size), (count, size, size, 3))
+
+
+def _pictures(image, count):
+    """uint8 `(1, h, w, 3)` or `(count, h, w, 3)`, checked."""
+    found = np.asarray(image)
+    found = found[None] if found.ndim == 3 else found
+    if found.dtype != np.uint8 or found.ndim != 4 or found.shape[-1] != 3 or not found.size:
+        found = None
+    if found is None or len(found) not in (1, count):
+        image = np.asarray(image)
         raise ValueError(
-            f"image must be uint8 {shape}, or {(count, *shape)} with one for each picture, got {image.dtype} "
-            f"{image.shape}"
+            f"image must be uint8 (h, w, 3), or {(count, 'h', 'w', 3)} with one for each picture, got "
+            f"{image.dtype} {image.shape}".replace("'", "")
         )
-    return np.broadcast_to(image, (count, *shape))
+    return found
 
 
 def as_pictures(pictures):
@@ -114,22 +123,22 @@ def as_pictures(pictures):
     return found
 
 
-def check_masks(mask, size, count):
-    """A mask for each of `count`: bool `(count, size, size, 1)`, True where the picture is drawn anew.
+def check_masks(mask, shape, count):
+    """A mask for each of `count`: bool `(count, h, w)`, True where the picture is drawn anew.
 
     Args:
-        mask: bool, or numbers that are 0 or 1, `(size, size)`, for all, or `(count, size, size)`.
+        mask: bool, or numbers that are 0 or 1, `(h, w)`, for all, or `(count, h, w)`.
+        shape: (h, w) of the picture.
 
     Raises: ValueError for another shape or other numbers.
     """
-    mask = np.asarray(mask)
-    shape = (size, size)
+    mask, shape = np.asarray(mask), tuple(shape)
     if mask.shape not in (shape, (count, *shape)) or not np.isin(mask, (0, 1)).all():
         raise ValueError(
-            f"mask must be bool (or 0 and 1) {shape}, or {(count, *shape)} with one for each picture, True "
-            f"where it is to be drawn anew, got {mask.dtype} {mask.shape}"
+            f"mask must be bool (or 0 and 1) {shape}, as the picture, or {(count, *shape)}, one for each, "
+            f"True where it is to be drawn anew, got {mask.dtype} {mask.shape}"
         )
-    return np.broadcast_to(mask.astype(bool), (count, *shape))[..., None]
+    return np.broadcast_to(mask.astype(bool), (count, *shape))
 
 
 def downsample_masks(masks, side):

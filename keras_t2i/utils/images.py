@@ -49,6 +49,28 @@ def psnr(true, predicted):
     return 10.0 * xp.log10(4.0 / xp.maximum(error, 4e-10))
 
 
+def fit_square(pictures, size):
+    """Pictures of any height and width, as large as fits into a white square, in the middle.
+
+    Args:
+        pictures: uint8 `(n, h, w, 3)`.
+        size: int.
+
+    Returns:
+        uint8 `(n, size, size, 3)`, means of pixels where they become fewer; the pictures themselves where
+        they have that size.
+    """
+    n, height, width, _ = pictures.shape
+    if (height, width) == (size, size):
+        return pictures
+    side = max(height, width)
+    top, left = (side - height) // 2, (side - width) // 2
+    square = np.full((n, side, side, 3), 255, "uint8")
+    square[:, top : top + height, left : left + width] = pictures
+    how = Image.Resampling.BOX if side > size else Image.Resampling.BICUBIC
+    return np.stack([np.asarray(Image.fromarray(one).resize((size, size), how)) for one in square])
+
+
 def make_grid(pictures, columns=None, scale=1, gap=2):
     """Pictures in rows, enlarged without smoothing, on white; on nothing, where they are transparent.
 

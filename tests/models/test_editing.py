@@ -237,8 +237,8 @@ def test_wrong_arguments_are_named(generator):
         generator.decode(codes, noise=np.zeros((2, 8, 8, 3)))
     with pytest.raises(ValueError, match="no sampler 'ddim_inversion'"):
         generator.decode(codes, sampler="ddim_inversion")
-    with pytest.raises(ValueError, match=r"image must be uint8 \(8, 8, 3\)"):
-        generator.variations(np.zeros((9, 9, 3), "uint8"))
+    with pytest.raises(ValueError, match=r"image must be uint8 \(h, w, 3\)"):
+        generator.variations(np.zeros((9, 9), "uint8"))
     with pytest.raises(ValueError, match=r"theta must be in \[0, 1\]"):
         generator.text_diff(picture(0), "a red apple", "a green apple", theta=1.5)
     with pytest.raises(ValueError, match="have one concept"):

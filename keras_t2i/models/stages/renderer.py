@@ -108,7 +108,7 @@ class RendererStage(Stage):
             for name, values in found.items()
         }
 
-    def bands(self, image, canvas, noise_level=0.0, tile=TILE):
+    def bands(self, image, canvas, noise_level=0.0, tile=TILE, window=None):
         """Yield a drawing of one picture, band by band from the top.
 
         Args:
@@ -116,27 +116,32 @@ class RendererStage(Stage):
             canvas: `Canvas`; the picture is as large as fits, in the middle.
             noise_level: float, how noisy the picture is: see `Renderer`.
             tile: int, pixels of a tile's side; the drawing does not depend on it, but for rounding.
+            window: (top, left, height, width), in pixels of the image: the part of it that is drawn;
+                `None`: the whole.
 
         Yields:
             uint8 `(rows, width, 3)`, or straight RGBA.
         """
         h, w, _ = image.shape
-        if self.second_pass and min(canvas.height / h, canvas.width / w) >= self.second_pass:
-            place = Placement.of(h, w, h * self.between, w * self.between)
-            first = np.concatenate(list(self._drawn(image, place, noise_level, tile)), axis=1)
-            image, noise_level = np.clip(first[:3].transpose(1, 2, 0), -1.0, 1.0), 0.0
-        place = Placement.of(*image.shape[:2], canvas.height, canvas.width)
-        yield from framed_bands(self._drawn(image, place, noise_level, tile), place, *canvas)
+        window = (0, 0, h, w) if window is None else window
+        place = Placement.of(*window[2:], canvas.height, canvas.width)
+        if self.second_pass and place.scale >= self.second_pass:
+            larger = Placement.of(h, w, h * self.between, w * self.between)
+            drawn = list(
+                draw_bands(self.fields(image, noise_level), (0, 0, h, w), self.renderer.nodes, larger)
+            )
+            image = np.clip(np.concatenate(drawn, axis=1)[:3].transpose(1, 2, 0), -1.0, 1.0)
+            window, noise_level = [side * self.between for side in window], 0.0
+            place = place._replace(scale=place.scale / self.between)
+        bands = draw_bands(self.fields(image, noise_level), window, self.renderer.nodes, place, tile)
+        yield from framed_bands(bands, place, *canvas)
 
-    def _drawn(self, image, place, noise_level, tile):
-        return draw_bands(self.fields(image, noise_level), image.shape[:2], self.renderer.nodes, place, tile)
-
-    def render(self, pictures, canvas, noise_level=0.0, progress=False):
+    def render(self, pictures, canvas, noise_level=0.0, progress=False, window=None):
         """Drawings of pictures.
 
         Args:
             pictures: uint8 `(n, h, w, 3)`.
-            canvas, noise_level: as of `bands`.
+            canvas, noise_level, window: as of `bands`.
             progress: bool, whether to show a progress bar, of rows.
 
         Returns:
@@ -146,7 +151,7 @@ class RendererStage(Stage):
         with tqdm(total=len(pictures) * canvas.height, unit="row", disable=not progress) as bar:
             for picture, out in zip(pictures, drawn, strict=True):
                 row = 0
-                for band in self.bands(to_float(picture), canvas, noise_level):
+                for band in self.bands(to_float(picture), canvas, noise_level, window=window):
                     out[row : row + len(band)] = band
                     row += len(band)
                     bar.update(len(band))

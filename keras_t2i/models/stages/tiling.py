@@ -33,18 +33,19 @@ class Placement(NamedTuple):
         return cls(scale, (height - rows) // 2, (width - columns) // 2, rows, columns)
 
 
-def draw_bands(fields, shape, nodes, place, tile=TILE):
+def draw_bands(fields, window, nodes, place, tile=TILE):
     """Yield a drawing's bands, float32 `(4, up to tile, columns)`, of the part that the picture covers.
 
     Args:
         fields: dict of `logits` and `colors` of one picture, float32 NumPy `(h * nodes, w * nodes, ...)`.
-        shape: (h, w), of the picture in input pixels.
+        window: (top, left, height, width), in input pixels: the part of the picture that is drawn.
         nodes: dict of ints, nodes per input pixel of each field.
         place: `Placement`.
         tile: int, pixels.
     """
     sides = (place.rows, place.columns)
-    middles = [(np.arange(n, dtype="float64") + 0.5) * m / n for n, m in zip(sides, shape, strict=True)]
+    axes = zip(window[:2], window[2:], sides, strict=True)
+    middles = [first + (np.arange(n, dtype="float64") + 0.5) * extent / n for first, extent, n in axes]
     scale = np.float32([place.scale])
 
     def cuts(axis):

@@ -51,7 +51,7 @@ def test_tiles_of_any_size_make_one_picture(nodes, h, w, height, width):
     at = rows.astype("float32"), columns.astype("float32")
     whole = draw_fields(fields, *at, np.float32(place.scale), nodes).transpose(2, 0, 1)
     for tile in (32, 64, 200):
-        bands = list(draw_bands(fields, (h, w), nodes, place, tile))
+        bands = list(draw_bands(fields, (0, 0, h, w), nodes, place, tile))
         assert all(band.dtype == np.float32 and band.shape[2] == place.columns for band in bands)
         assert [band.shape[1] for band in bands[:-1]] == [tile] * (len(bands) - 1)
         drawn = np.concatenate(bands, axis=1)
@@ -61,7 +61,7 @@ def test_tiles_of_any_size_make_one_picture(nodes, h, w, height, width):
 def test_colors_are_interpolated_as_by_scipy():
     """With one slot nothing but colors counts."""
     fields, place = random_fields(4, 6, slots=1), Placement.of(4, 6, 40, 60)
-    drawn = np.concatenate(list(draw_bands(fields, (4, 6), NODES, place, tile=16)), axis=1)
+    drawn = np.concatenate(list(draw_bands(fields, (0, 0, 4, 6), NODES, place, tile=16)), axis=1)
     at = np.meshgrid(*((np.arange(10 * n) + 0.5) / 5 - 0.5 for n in (4, 6)), indexing="ij")  # in nodes
     for channel in range(4):
         values = fields["colors"][..., channel].astype("float64")
@@ -116,6 +116,6 @@ def test_the_rest_is_background(background, height, width):
 def test_bands_are_drawn_when_they_are_asked_for():
     """So a drawing of any size takes no more memory than a band: the largest is over at once here."""
     place = Placement.of(4, 4, 65536, 256)._replace(top=0, rows=65536)
-    bands = draw_bands(random_fields(4, 4), (4, 4), NODES, place)
+    bands = draw_bands(random_fields(4, 4), (0, 0, 4, 4), NODES, place)
     assert next(bands).shape == (4, TILE, 256)
     bands.close()
