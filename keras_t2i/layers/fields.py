@@ -11,7 +11,7 @@ drawn tile by tile with no backend's compiler between, and to the same bits on a
 import numpy as np
 from keras import ops
 
-STEEPNESS_ONE = 8.0  # output pixels per input pixel at which the softmax takes the logits as they are
+STEEPNESS_ONE = 1.0
 
 
 def spline_matrix(positions, count, per_pixel, cubic=True):

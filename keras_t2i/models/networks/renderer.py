@@ -111,7 +111,10 @@ class Renderer(Backbone):
         y = stack(up(x, fine_filters[1], "fine4"), fine_filters[1], 1, "fine4")
         x, y = (layers.Activation("silu", dtype=dtype, name=f"{n}_silu")(v) for n, v in (("x", x), ("y", y)))
         finest = nodes_per_pixel // 4
-        logits = dense(y, finest**2 * slots, "logits_dense", "float32")
+        small = keras.initializers.RandomNormal(0, 0.02)
+        logits = layers.Dense(
+            finest**2 * slots, kernel_initializer=small, dtype="float32", name="logits_dense"
+        )(y)
         logits = DepthToSpace(finest, dtype="float32", name="logits")(logits)
         residuals = dense(x, 4 * slots, "colors_dense", "float32")
         colors = SlotColors(slots, dtype="float32", name="colors")(residuals, images)
