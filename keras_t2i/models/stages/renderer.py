@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import keras
 import numpy as np
+from PIL import Image
 from tqdm import tqdm
 
 from keras_t2i.models.inputs import as_color
@@ -17,6 +18,7 @@ from keras_t2i.models.stages.tiling import Placement
 from keras_t2i.models.stages.tiling import draw_bands
 from keras_t2i.models.stages.tiling import framed_bands
 from keras_t2i.utils.images import to_float
+from keras_t2i.utils.images import to_uint8
 
 PRESET = "renderer_emoji"
 BLOCK = 64  # pixels of the input that the network sees at once, and how many more on each side
@@ -63,6 +65,7 @@ class RendererStage(Stage):
     nested = ("renderer",)
     consumes = ("image",)
     produces = "rendering"
+    settings = ("size", "background")
 
     def __init__(self, renderer, noise_level=GENERATED, second_pass=0.0, between=4, dtype=None, **kwargs):
         inputs = {
@@ -76,6 +79,17 @@ class RendererStage(Stage):
         self.noise_level = float(noise_level)
         self.second_pass = float(second_pass)
         self.between = int(between)
+
+    def resolve(self, size=512, background="white"):
+        return {"canvas": Canvas.of(size, background)}
+
+    def sample_batch(self, conditions, draws, unconditional=None, update=None, canvas=None):
+        """Drawings, uint8 `(n, height, width, 3 or 4)`, of images, float `(n, h, w, 3)`; nothing is drawn by
+        chance."""
+        drawn = self.render(to_uint8(np.asarray(conditions["image"])), canvas, self.noise_level)
+        if update is not None:
+            update()
+        return drawn
 
     def fields(self, image, noise_level=0.0):
         """The fields of one picture.
@@ -125,6 +139,9 @@ class RendererStage(Stage):
         h, w, _ = image.shape
         window = (0, 0, h, w) if window is None else window
         place = Placement.of(*window[2:], canvas.height, canvas.width)
+        if place.scale < 1:  # each pixel is a mean of the picture's, not one of them
+            image, window = shrunk(image, window, place), (0, 0, place.rows, place.columns)
+            place = place._replace(scale=1.0)
         if self.second_pass and place.scale >= self.second_pass:
             larger = Placement.of(h, w, h * self.between, w * self.between)
             drawn = list(
@@ -170,6 +187,16 @@ class RendererStage(Stage):
 def default_renderer():
     """The packaged `RendererStage`, for emoji, opened once."""
     return RendererStage.from_preset(PRESET)
+
+
+def shrunk(image, window, place):
+    """A window of an image, float32 `(h, w, 3)`, as means of its pixels, as many as a drawing has."""
+    top, left, height, width = window
+    box, shape = (left, top, left + width, top + height), (place.columns, place.rows)
+    channels = [
+        Image.fromarray(plane).resize(shape, Image.Resampling.BOX, box) for plane in image.transpose(2, 0, 1)
+    ]
+    return np.stack([np.asarray(channel) for channel in channels], axis=-1)
 
 
 def blocks(side):

@@ -18,6 +18,7 @@ from keras_t2i.models.stages.renderer import Canvas
 from keras_t2i.models.stages.renderer import blocks
 from keras_t2i.models.stages.tiling import TILE
 from keras_t2i.utils.images import to_float
+from keras_t2i.utils.images import to_uint8
 
 
 @pytest.fixture(scope="module")
@@ -200,3 +201,26 @@ def test_a_stage_is_saved_and_opened(tmp_path):
     np.testing.assert_array_equal(
         opened.render(picture, Canvas(60, 60)), stage.render(picture, Canvas(60, 60))
     )
+
+
+def test_it_samples_as_every_stage_does():
+    stage = tiny_stage()
+    images = np.stack([waves(8, 8, seed) for seed in range(3)])
+    found = stage.sample({"image": images}, seed=0, batch_size=2, size=(20, 30), background=None)
+    pictures = to_uint8(images)
+    expected = stage.render(pictures, Canvas.of((20, 30), None), stage.noise_level)
+    np.testing.assert_array_equal(found, expected)
+    with pytest.raises(ValueError, match="size must be between 1"):
+        stage.sample({"image": images}, size=0)
+
+
+def test_a_drawing_smaller_than_the_picture_is_drawn_of_its_means():
+    stage = tiny_stage()
+    picture = np.random.default_rng(0).uniform(-1, 1, (16, 32, 3)).astype("float32")
+    means = picture.reshape(4, 4, 8, 4, 3).mean(axis=(1, 3))
+    small = Canvas(4, 8)
+    (found,), (expected,) = (list(stage.bands(image, small)) for image in (picture, means))
+    assert np.abs(found.astype(int) - expected).max() <= 1
+    of_a_part = np.concatenate(list(stage.bands(picture, Canvas(4, 4), window=(0, 16, 16, 16))))
+    (expected,) = stage.bands(np.ascontiguousarray(means[:, 4:]), Canvas(4, 4))
+    assert np.abs(of_a_part.astype(int) - expected).max() <= 1
