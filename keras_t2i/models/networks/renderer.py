@@ -12,6 +12,7 @@ from keras_t2i.models.backbone import Backbone
 
 GENERATED = 0.2  # the noise level that stands for what a generator drew
 COLORS_PER_PIXEL = 2
+DIRECTIONS = ((-1, 0), (1, 0), (0, -1), (0, 1), (0, 0))  # down and to the right, in pixels
 
 
 @keras.saving.register_keras_serializable(package="keras_t2i")
@@ -28,8 +29,13 @@ class NoiseLevelPlane(layers.Layer):
 
 @keras.saving.register_keras_serializable(package="keras_t2i")
 class SlotColors(layers.Layer):
-    """Residuals `(n, 2h, 2w, 4 k)` to colors: to red, green and blue of each slot a picture `(n, h, w, 3)` is
-    added, enlarged; what is left is opacity, by a sigmoid that starts near 1."""
+    """Residuals `(n, 2h, 2w, 4 k)` to colors: red, green and blue of each slot are added to those of a picture
+    `(n, h, w, 3)`, enlarged; what is left is opacity, by a sigmoid that starts near 1.
+
+    Each slot sees the picture moved by a pixel, in a direction of its own. At an edge, whose own pixels are
+    mixtures, slots then begin with the colors of its two sides; if all began with one color, no logit would
+    change anything, and it would take long to tell them apart.
+    """
 
     def __init__(self, slots, **kwargs):
         super().__init__(**kwargs)
@@ -38,7 +44,7 @@ class SlotColors(layers.Layer):
     def call(self, residuals, images):
         images, parts = doubled(doubled(images, 1), 2), []
         for k in range(self.slots):
-            parts.append(residuals[..., 4 * k : 4 * k + 3] + images)
+            parts.append(residuals[..., 4 * k : 4 * k + 3] + moved(images, *DIRECTIONS[k % len(DIRECTIONS)]))
             parts.append(ops.sigmoid(residuals[..., 4 * k + 3 : 4 * k + 4] + 2.0))
         return ops.concatenate(parts, axis=-1)
 
@@ -146,6 +152,16 @@ class Renderer(Backbone):
             "fine_filters": self.fine_filters,
             "nodes_per_pixel": self.nodes_per_pixel,
         }
+
+
+def moved(x, rows, columns):
+    """An enlarged picture `(n, 2h, 2w, c)`, moved by a pixel of the small one; the border goes on."""
+    for axis, pixels in ((1, rows), (2, columns)):
+        if pixels:
+            count = ops.shape(x)[axis]
+            places = ops.arange(count) - pixels * COLORS_PER_PIXEL
+            x = ops.take(x, ops.clip(places, 0, count - 1), axis=axis)
+    return x
 
 
 def doubled(x, axis):
