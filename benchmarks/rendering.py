@@ -1,7 +1,7 @@
 """Held-out pictures drawn large: PSNR and edge energy against the true ones, beside bicubic and Lanczos.
 
     python recipes/prepare_data.py
-    python benchmarks/rendering.py --data emoji --renderer renderer_emoji
+    python benchmarks/rendering.py --data emoji --renderer runs/renderer/preset
 
 Then what a large drawing costs: seconds and memory, of a process of its own.
 """
@@ -91,7 +91,7 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--renderer", default="renderer_emoji")
+    parser.add_argument("--renderer", default="runs/renderer/preset")
     parser.add_argument("--data", default="emoji", choices=["emoji", "openmoji"])
     parser.add_argument("--split", default="validation")
     parser.add_argument("--count", type=int, default=96)

@@ -3,7 +3,7 @@
 Each argument is a prompt; put quotes around its words:
 
     python recipes/generate.py "a red apple" "a green apple" --num-images 4
-    python recipes/generate.py "a red apple" --size 4096 --transparent
+    python recipes/generate.py "a red apple" --size 4096 --transparent --renderer runs/renderer/preset
 """
 
 import argparse
@@ -34,11 +34,11 @@ def parse(argv=None):
     add("--num-steps", **count, help="steps from noise to picture; None: the preset's")
     add("--guidance-scale", type=float, metavar="G", help="how strictly words are followed; None: as above")
     add("--frames", metavar="FILE", help="how the first picture evolves in its steps: .gif, or .png, a strip")
-    pixels = {"default": "512", "type": size, "metavar": "N|HxW"}
-    add("--size", **pixels, help="pixels of a picture's side, or height x width")
+    any_size = "pixels of a picture's side, or height x width: any, by a --renderer"
+    add("--size", type=size, metavar="N|HxW", help=any_size)
     add("--transparent", action="store_true", help="no white paper behind the picture")
-    add("--renderer", help="preset that draws at this size; None: the generator's own, or that for emoji")
-    add("--scale", **count, help="show the small picture itself instead, each pixel N times as large")
+    add("--renderer", help="preset of lesson 8, which draws at --size; None: the generator's own")
+    add("--scale", default=8, **count, help="how many times larger the PNG shows a pixel, without --size")
     replaced = "where the picture goes; a file you name is replaced, the default gets a number instead"
     add("--output", default=OUTPUT, metavar="FILE.png", help=replaced)
     return parser, parser.parse_args(argv)
@@ -64,19 +64,20 @@ def main(argv=None):
         given = {k: v for k, v in vars(options).items() if k in SETTINGS and v != parser.get_default(k)}
         if options.frames is not None and not generator.base.watchable:
             raise ValueError(f"--frames: {options.preset} makes a picture in one step")
-        if options.scale is None:
+        sized, scale = options.size is not None, options.scale if options.size is None else 1
+        if sized:
             given |= {"size": options.size, "background": None if options.transparent else "white"}
         file = free_name(prompts[0]) if options.output == OUTPUT else options.output
         draw = given | {"seed": first, "best_of": options.best_of, "progress": True}
-        if len(prompts) * n == 1 and options.scale is None:  # of any size: it is never held as a whole
+        if len(prompts) * n == 1 and sized:  # of any size: it is never held as a whole
             file, shape = generator.render_to(file, prompts[0], **draw), options.size
         else:  # one row a prompt; one picture of each prompt fills a square instead
             pictures = generator.generate(prompts, num_images=n, **draw)
-            grid = make_grid(pictures, n if n > 1 else None, options.scale or 1)
+            grid = make_grid(pictures, n if n > 1 else None, scale)
             file, shape = save_png(grid, file), grid.shape
         if options.frames is not None:
             frames = generator.generate_frames(prompts[0], seed=first, **given | {"background": "white"})
-            print(f"      {save_frames(frames, options.frames, options.scale or 1)}")
+            print(f"      {save_frames(frames, options.frames, scale)}")
     except (ValueError, TypeError, OSError, ImportError, MemoryError) as error:
         parser.exit(2, f"{parser.prog}: error: {' '.join(str(error).split())}\n")
     print(f"[3/3] {file} ({shape[1]} x {shape[0]} pixels, {time.monotonic() - start:.0f} s)")

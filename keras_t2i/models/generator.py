@@ -18,7 +18,6 @@ from keras_t2i.models.stages.cascade import resolve_settings
 from keras_t2i.models.stages.cascade import sample_stages
 from keras_t2i.models.stages.cascade import stage_of
 from keras_t2i.models.stages.renderer import Canvas
-from keras_t2i.models.stages.renderer import default_renderer
 from keras_t2i.models.stages.sampling import Draw
 from keras_t2i.models.stages.sampling import rows_of
 from keras_t2i.models.stages.sampling import sample_in_batches
@@ -102,8 +101,16 @@ class Generator(keras_hub.models.TextToImage):
 
     @property
     def renderer(self):
-        """`RendererStage` that draws at any size: this generator's own, else the packaged one for emoji."""
-        return self.stage("rendering") or default_renderer()
+        """`RendererStage`, which draws at any size.
+
+        Raises: ValueError where this generator has none.
+        """
+        if (stage := self.stage("rendering")) is None:
+            raise ValueError(
+                "this generator has no renderer, which draws at any size: train one by "
+                "recipes/train_renderer.py and give it to Generator.from_stages(decoder=..., renderer=...)"
+            )
+        return stage
 
     @property
     def support_negative_prompts(self):

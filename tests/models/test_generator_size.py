@@ -247,10 +247,13 @@ def test_a_saved_generator_draws_the_same_at_any_size(generator, tmp_path):
     assert np.abs(found - expected).max() <= 1
 
 
-def test_a_generator_without_a_renderer_draws_by_the_packaged_one(base, monkeypatch):
-    stage = tiny_stage()
-    monkeypatch.setattr(module, "default_renderer", lambda: stage)
-    picture = uint8_waves(4, 4)
-    assert base.renderer is stage
-    expected = stage.render(picture[None], module.Canvas(20, 20))[0]
-    np.testing.assert_array_equal(base.render(picture, 20), expected)
+def test_a_generator_without_a_renderer_says_how_to_get_one(base, never_drawn, tmp_path):
+    for draw in (
+        lambda: base.renderer,
+        lambda: base.generate(PROMPT, size=20),
+        lambda: base.render(uint8_waves(4, 4), 20),
+        lambda: base.render_to(tmp_path / "a.png", PROMPT, size=20),
+    ):
+        with pytest.raises(ValueError, match=r"no renderer.*train one by recipes/train_renderer\.py"):
+            draw()
+    assert list(tmp_path.iterdir()) == []

@@ -7,7 +7,9 @@ import pytest
 from PIL import Image
 from tiny import tiny_generator
 from tiny_diffusion import tiny_diffusion_generator
+from tiny_renderer import tiny_stage
 
+from keras_t2i.models import Generator
 from keras_t2i.utils.images import make_grid
 
 
@@ -54,6 +56,28 @@ def test_grid_and_output(preset, generator):
     assert np.asarray(Image.open(file)).shape == (8 * 8, 2 * 8 * 8 + 2, 3)
 
 
+def test_any_size_by_a_renderer(preset, generator, tmp_path, capsys):
+    tiny_stage().save_to_preset(tmp_path / "renderer")
+    options = ["--preset", preset, "--seed", "3", "--renderer", str(tmp_path / "renderer")]
+    whole = Generator.from_stages(decoder=generator, renderer=tiny_stage())
+    file = recipe.main(["a red apple", *options, "--size", "40x60"])
+    assert "60 x 40 pixels" in capsys.readouterr().out
+    expected = whole.generate("a red apple", seed=3, size=(40, 60)).astype(int)
+    assert np.abs(np.asarray(Image.open(file)) - expected).max() <= 1
+    file = recipe.main(
+        ["a red apple", "a car", *options, "--size", "40", "--transparent", "--output", "two.png"]
+    )
+    pictures = whole.generate(["a red apple", "a car"], seed=3, size=40, background=None)
+    assert np.abs(np.asarray(Image.open(file)).astype(int) - make_grid(pictures)).max() <= 1
+    with pytest.raises(SystemExit):
+        recipe.main(["a red apple", "--preset", preset, "--size", "40"])
+    assert "train one by recipes/train_renderer.py" in capsys.readouterr().err
+    for wrong in ("0", "x", "1x2x3", "70000"):
+        with pytest.raises(SystemExit):
+            recipe.main(["a red apple", *options, "--size", wrong])
+        assert "size" in capsys.readouterr().err
+
+
 def test_diffusion(tmp_path, capsys):
     generator = tiny_diffusion_generator()
     generator.save_to_preset(tmp_path / "diffusion")
@@ -84,7 +108,7 @@ def test_diffusion(tmp_path, capsys):
         (["a", "--temperature", "-1"], "temperature"),
         (["a", "--seed", "-1"], "seed"),
         (["a", "--output", "picture.jpg"], ".png"),
-        (["a", "--size", "64"], "--size"),
+        (["a", "--size", "64"], "renderer"),
         (["a", "--num-steps", "4"], "one step"),
         (["a", "--guidance-scale", "2"], "guidance_scale"),
         (["a", "--frames", "a.gif"], "one step"),

@@ -29,7 +29,7 @@ class NoiseLevelPlane(layers.Layer):
 
 @keras.saving.register_keras_serializable(package="keras_t2i")
 class SlotColors(layers.Layer):
-    """Residuals `(n, 2h, 2w, 4 k)` to colors: red, green and blue of each slot are added to those of a picture
+    """Residuals `(n, 2h, 2w, 4 k)` to colors: red, green, blue of each slot are added to those of a picture
     `(n, h, w, 3)`, enlarged; what is left is opacity, by a sigmoid that starts near 1.
 
     Each slot sees the picture moved by a pixel, in a direction of its own. At an edge, whose own pixels are

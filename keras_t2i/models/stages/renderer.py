@@ -1,6 +1,5 @@
 """A small picture to one of any size, in one or two passes of the renderer's network."""
 
-import functools
 from typing import NamedTuple
 
 import keras
@@ -20,7 +19,6 @@ from keras_t2i.models.stages.tiling import framed_bands
 from keras_t2i.utils.images import to_float
 from keras_t2i.utils.images import to_uint8
 
-PRESET = "renderer_emoji"
 BLOCK = 64  # pixels of the input that the network sees at once, and how many more on each side
 MARGIN = 24
 
@@ -181,12 +179,6 @@ class RendererStage(Stage):
             "second_pass": self.second_pass,
             "between": self.between,
         }
-
-
-@functools.cache
-def default_renderer():
-    """The packaged `RendererStage`, for emoji, opened once."""
-    return RendererStage.from_preset(PRESET)
 
 
 def shrunk(image, window, place):

@@ -29,6 +29,13 @@ def enlarged(picture):
     return zoom(picture.astype("float64"), (2, 2, 1), order=1, mode="nearest", grid_mode=True)
 
 
+def seen(images, slot):
+    """What a slot's colors begin with: the enlarged picture, from a pixel below, above, right or left."""
+    rows, columns = ((4, 2), (0, 2), (2, 4), (2, 0))[slot]  # of the enlarged picture, with two on each side
+    large = np.pad(enlarged(images), ((2, 2), (2, 2), (0, 0)), "edge")
+    return large[rows : rows + 2 * images.shape[0], columns : columns + 2 * images.shape[1]]
+
+
 class Evaluated:
     """The network in NumPy: float64, layer by layer, its weights read by name."""
 
@@ -77,7 +84,7 @@ class Evaluated:
         residuals = self.layer(x * expit(x), "colors_dense")
         parts = []
         for slot in range(self.network.slots):
-            parts += [residuals[..., 4 * slot : 4 * slot + 3] + enlarged(images)]
+            parts += [residuals[..., 4 * slot : 4 * slot + 3] + seen(images, slot)]
             parts += [expit(residuals[..., 4 * slot + 3 : 4 * slot + 4] + 2)]
         return {"logits": logits, "colors": np.concatenate(parts, -1)}
 
@@ -143,7 +150,7 @@ def test_a_picture_is_doubled_as_by_scipy(shape):
     np.testing.assert_allclose(ops.convert_to_numpy(found)[0], enlarged(x), atol=1e-6)
 
 
-def test_colors_are_the_pictures_but_for_residuals(network):
+def test_colors_are_the_moved_pictures_but_for_residuals(network):
     """Without them, those of every slot are the picture's, enlarged, and nearly opaque."""
     plain, images = Renderer(**SIZES), waves(8, 12)
     plain.set_weights(network.get_weights())
@@ -151,7 +158,7 @@ def test_colors_are_the_pictures_but_for_residuals(network):
     dense.set_weights([0 * weight for weight in dense.get_weights()])
     colors = said(plain, images)["colors"].reshape(16, 24, 3, 4)
     for slot in range(3):
-        np.testing.assert_allclose(colors[:, :, slot, :3], enlarged(images), atol=1e-6)
+        np.testing.assert_allclose(colors[:, :, slot, :3], seen(images, slot), atol=1e-6)
     np.testing.assert_allclose(colors[..., 3], expit(2.0), atol=1e-6)
 
 

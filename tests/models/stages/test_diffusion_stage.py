@@ -418,7 +418,7 @@ def test_presets(latent, guide, tmp_path, picture):
         ({"mask": np.ones((8, 8))}, ValueError, "need image="),
         ({"image": np.zeros((8, 8, 3), "uint8"), "strength": 0}, ValueError, "strength must be above 0"),
         ({"image": np.zeros((8, 8, 3), "uint8"), "strength": 1.1}, ValueError, "at most 1"),
-        ({"image": np.zeros((9, 8, 3), "uint8")}, ValueError, r"image must be uint8 \(8, 8, 3\)"),
+        ({"image": np.zeros((9, 8, 4), "uint8")}, ValueError, r"image must be uint8 \(h, w, 3\)"),
         ({"image": np.zeros((8, 8, 3))}, ValueError, "float64"),
         (
             {"image": np.zeros((8, 8, 3), "uint8"), "mask": np.ones((8, 8, 3))},
