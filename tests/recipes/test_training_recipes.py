@@ -17,7 +17,6 @@ from keras_t2i.models import DualEncoder
 from keras_t2i.models import Generator
 from keras_t2i.models import Prior
 from keras_t2i.models import PriorStage
-from keras_t2i.models import Renderer
 from keras_t2i.models import RendererStage
 from keras_t2i.models import VAEStage
 from keras_t2i.models.stages.renderer import Canvas
@@ -259,9 +258,9 @@ def test_naive_decoder_in_bfloat16(run, presets):
 def check_renderer(output):
     check(output, "drawn.png")
     assert np.asarray(Image.open(output / "drawn.png")).shape[0] == 3 * 3 * 128 + 2 * 2  # small, drawn, true
-    network = Renderer.from_preset(output / "preset")
+    stage = RendererStage.from_preset(output / "preset")
     pictures = np.random.default_rng(0).integers(0, 256, (2, 5, 7, 3), dtype="uint8")
-    drawn = RendererStage(network).render(pictures, Canvas(40, 30))
+    drawn = stage.render(pictures, Canvas(40, 30))
     assert drawn.shape == (2, 40, 30, 3)
 
 
