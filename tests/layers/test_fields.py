@@ -155,8 +155,9 @@ def test_windows_are_drawn_as_if_each_were_alone():
     fields = {"logits": random((2, 1, 16, 32, 3)), "colors": random((2, 1, 8, 16, 12), 1)}
     rows, columns = (rng.uniform(0, n, (2, 5, 6)).astype("float32") for n in (4, 8))
     scale, nodes = rng.uniform(4, 64, (2, 5)).astype("float32"), {"logits": 4, "colors": 2}
-    drawn = both(draw_fields, fields, rows, columns, scale, nodes)
+    # The softmax takes logits up to 64 times as large, and their rounding with them.
+    drawn = both(draw_fields, fields, rows, columns, scale, nodes, atol=2e-5)
     assert drawn.shape == (2, 5, 6, 6, 4)
     one = {name: field[1, 0] for name, field in fields.items()}
     alone = draw_fields(one, rows[1, 3], columns[1, 3], scale[1, 3], nodes)
-    np.testing.assert_allclose(drawn[1, 3], alone, atol=2e-6)
+    np.testing.assert_allclose(drawn[1, 3], alone, atol=2e-5)
