@@ -21,8 +21,8 @@ from keras_t2i.models import Generator
 from keras_t2i.models import Renderer
 from keras_t2i.models import RendererStage
 from keras_t2i.models.networks.renderer import GENERATED
+from keras_t2i.models.stages.renderer import Canvas
 from keras_t2i.objectives.rendering import Rendering
-from keras_t2i.utils.images import to_float
 from keras_t2i.utils.images import to_uint8
 
 DEFAULTS = {"minutes": 60, "batch_size": 8, "learning_rate": 1e-3, "redrawings": ((0.3, 2), (0.55, 3))}
@@ -59,22 +59,19 @@ def main(argv=None, **changes):
     objective = Rendering(renderer, seed=args.seed)  # the mean of |drawn - true|, of pixels and of edges
     objective.compile(common.adamw(args))
 
+    stage = RendererStage(objective.average)
     shown = np.linspace(0, len(unseen) - 1, 8).astype(int)
 
     def draw(objective, size=128):  # small, drawn, true
-        middles = (np.arange(size, dtype="float32")[None] + 0.5) * 32 / size
-        inputs = {"images": to_float(unseen.pictures[shown]), "noise_level": np.zeros(8, "float32")}
-        fields = objective.average.predict_on_batch(inputs)
-        rows = np.repeat(middles, 8, axis=0)
-        drawn = np.array(objective.average.draw(fields, rows, rows, np.full(8, size / 32, "float32")))
+        small = unseen.pictures[shown]
         true = np.stack([truths[1][i].window(0, 0, 1, size) for i in shown])
-        small = unseen.pictures[shown].repeat(size // 32, axis=1).repeat(size // 32, axis=2)
-        return common.rows(small, to_uint8(drawn[..., :3]), to_uint8(true[..., :3]))
+        enlarged = small.repeat(size // 32, axis=1).repeat(size // 32, axis=2)
+        return common.rows(enlarged, stage.render(small, Canvas(size, size)), to_uint8(true[..., :3]))
 
     logs = common.train(args, objective, pipeline, validation, draw)
     table = common.figures(logs, "val_loss", "val_psnr")
     pictures = {"drawn.png": ("small, drawn, true", draw(objective))}
-    common.finish(args, logs, RendererStage(objective.average), table, pictures)
+    common.finish(args, logs, stage, table, pictures)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from keras_t2i.models.inputs import check_strength
 from keras_t2i.models.inputs import downsample_masks
 from keras_t2i.models.stages.diffusion import Start
 from keras_t2i.models.stages.tiling import Placement
+from keras_t2i.utils.images import in_square
 from keras_t2i.utils.images import to_float
 
 
@@ -64,9 +65,8 @@ class GivenPicture:
     def window(self):
         """(top, left, height, width) in pixels of the base: where in its square the given picture is."""
         size, (h, w) = self.pictures.shape[1], self.originals.shape[1:3]
-        side = max(h, w)
-        height, width = size * h / side, size * w / side
-        return (side - h) // 2 * size / side, (side - w) // 2 * size / side, height, width
+        side, top, left = in_square(h, w)
+        return top * size / side, left * size / side, size * h / side, size * w / side
 
     def kept_on(self, drawn, canvas):
         """Drawings at size, with the known pixels of the given pictures, at their full resolution.
@@ -111,9 +111,8 @@ def fit_masks(masks, size):
     """Masks `(n, h, w)` as of `fit_square`: bool `(n, size, size, 1)`, True where any pixel there is; what
     lies around a picture that is not square is known."""
     n, height, width = masks.shape
-    side = max(height, width)
+    side, top, left = in_square(height, width)
     square = np.zeros((n, side, side), bool)
-    top, left = (side - height) // 2, (side - width) // 2
     square[:, top : top + height, left : left + width] = masks
     firsts = np.arange(size) * side // size
     for axis in (1, 2):

@@ -92,34 +92,25 @@ def check_images(image, size, count):
 
     Raises: ValueError for another shape or dtype.
     """
-    return np.broadcast_to(fit_square(_pictures(image, count), size), (count, size, size, 3))
+    return np.broadcast_to(fit_square(as_pictures(image, count), size), (count, size, size, 3))
 
 
-def _pictures(image, count):
-    """uint8 `(1, h, w, 3)` or `(count, h, w, 3)`, checked."""
-    found = np.asarray(image)
-    found = found[None] if found.ndim == 3 else found
-    if found.dtype != np.uint8 or found.ndim != 4 or found.shape[-1] != 3 or not found.size:
-        found = None
-    if found is None or len(found) not in (1, count):
-        image = np.asarray(image)
-        raise ValueError(
-            f"image must be uint8 (h, w, 3), or {(count, 'h', 'w', 3)} with one for each picture, got "
-            f"{image.dtype} {image.shape}".replace("'", "")
-        )
-    return found
-
-
-def as_pictures(pictures):
+def as_pictures(pictures, count=None):
     """Given pictures of one height and width, one or several, as uint8 `(n, h, w, 3)`.
 
-    Raises: ValueError for another shape or dtype, or none.
+    Args:
+        count: int, where one is for so many, or there must be as many, as of `image=`; `None`: any number.
+
+    Raises: ValueError for another shape or dtype, none, or another number of them.
     """
     found = np.asarray(pictures)
     found = found[None] if found.ndim == 3 else found
-    if found.dtype != np.uint8 or found.ndim != 4 or found.shape[-1] != 3 or not found.size:
-        shape = np.asarray(pictures).shape
-        raise ValueError(f"pictures must be uint8 (n, h, w, 3), or one (h, w, 3), got {found.dtype} {shape}")
+    kind = (found.dtype, found.ndim, found.shape[-1:]) == (np.uint8, 4, (3,)) and found.size > 0
+    if not kind or (count is not None and len(found) not in (1, count)):
+        wanted = "pictures must be uint8 (n, h, w, 3), or one (h, w, 3)"
+        if count is not None:
+            wanted = f"image must be uint8 (h, w, 3), or ({count}, h, w, 3) with one for each picture"
+        raise ValueError(f"{wanted}, got {found.dtype} {np.shape(pictures)}")
     return found
 
 

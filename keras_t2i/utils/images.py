@@ -49,6 +49,12 @@ def psnr(true, predicted):
     return 10.0 * xp.log10(4.0 / xp.maximum(error, 4e-10))
 
 
+def in_square(height, width):
+    """Where a picture lies in the middle of a square: the square's side, and the picture's top and left."""
+    side = max(height, width)
+    return side, (side - height) // 2, (side - width) // 2
+
+
 def fit_square(pictures, size):
     """Pictures of any height and width, as large as fits into a white square, in the middle.
 
@@ -63,8 +69,7 @@ def fit_square(pictures, size):
     n, height, width, _ = pictures.shape
     if (height, width) == (size, size):
         return pictures
-    side = max(height, width)
-    top, left = (side - height) // 2, (side - width) // 2
+    side, top, left = in_square(height, width)
     square = np.full((n, side, side, 3), 255, "uint8")
     square[:, top : top + height, left : left + width] = pictures
     how = Image.Resampling.BOX if side > size else Image.Resampling.BICUBIC

@@ -64,28 +64,33 @@ class VectorPicture:
 
     def window(self, left, top, side, size):
         """As of `RasterPicture.window`, with the rasterizer's antialiasing."""
-        import resvg_py
-
         box = (self.left + left * self.side, self.top + top * self.side, side * self.side, side * self.side)
         svg = f"{self.before}{' '.join(f'{number:.9g}' for number in box)}{self.after}"
-        options = {"width": size, "height": size, "dpi": 96, "skip_system_fonts": True}
-        with Image.open(io.BytesIO(bytes(resvg_py.svg_to_bytes(svg_string=svg, **options)))) as picture:
-            return on_white(np.asarray(picture.convert("RGBA")))
+        return on_white(np.asarray(read_rgba(io.BytesIO(draw_png(svg, width=size, height=size)))))
 
 
 def read_raster(path):
     """A picture file as a `RasterPicture`, with its opacity."""
-    with Image.open(path) as picture:
-        return RasterPicture(np.asarray(picture.convert("RGBA")))
+    return RasterPicture(np.asarray(read_rgba(path)))
 
 
 def draw(svg, width):
     """Draws an SVG at a width in pixels and the height that goes with it, on white."""
+    return decode_on_white(draw_png(svg, width=width))
+
+
+def draw_png(svg, **shape):
+    """The bytes of a PNG file of an SVG, `width` pixels wide and perhaps `height` pixels high."""
     import resvg_py
 
     # Fonts of the machine are left out, so that the picture is the same everywhere.
-    png = resvg_py.svg_to_bytes(svg_string=svg, width=width, dpi=96, skip_system_fonts=True)
-    return decode_on_white(bytes(png))
+    return bytes(resvg_py.svg_to_bytes(svg_string=svg, dpi=96, skip_system_fonts=True, **shape))
+
+
+def read_rgba(file):
+    """A picture file, a path or an open one, as Pillow's RGBA picture."""
+    with Image.open(file) as picture:
+        return picture.convert("RGBA")
 
 
 def decode_on_white(file, size=None):
@@ -98,8 +103,7 @@ def decode_on_white(file, size=None):
     Returns:
         uint8 array `(height, width, 3)`, values 0 to 255.
     """
-    with Image.open(io.BytesIO(file)) as picture:
-        picture = picture.convert("RGBA")
+    picture = read_rgba(io.BytesIO(file))
     on_white = Image.new("RGBA", picture.size, "white")
     on_white.alpha_composite(picture)
     picture = on_white.convert("RGB")

@@ -11,6 +11,7 @@ from keras_t2i.diffusion import from_config
 from keras_t2i.diffusion import sampling_times
 from keras_t2i.models.stages.sampling import noise_of
 from keras_t2i.models.stages.stage import Stage
+from keras_t2i.models.stages.stage import inputs_like
 from keras_t2i.utils.batching import at_least_one
 
 
@@ -68,10 +69,7 @@ class DiffusionStage(Stage):
             raise ValueError(f"threshold must be in (0, 1], got {threshold}")
         Denoiser(unet, process, parameterization)  # an unknown name is told now
         # === Functional model ===
-        inputs = {
-            name: keras.Input(tensor.shape[1:], dtype=tensor.dtype, name=name)
-            for name, tensor in unet.input.items()
-        }
+        inputs = inputs_like(unet)
         super().__init__(inputs=inputs, outputs=unet(inputs), dtype=dtype, **kwargs)
 
         # === Config ===

@@ -8,6 +8,7 @@ from keras_t2i.diffusion import Denoiser
 from keras_t2i.diffusion import from_config
 from keras_t2i.diffusion import sampling_times
 from keras_t2i.models.stages.stage import Stage
+from keras_t2i.models.stages.stage import inputs_like
 from keras_t2i.utils.batching import at_least_one
 from keras_t2i.utils.embeddings import check_embeddings
 from keras_t2i.utils.embeddings import l2_normalize
@@ -30,7 +31,7 @@ class PriorStage(Stage):
 
     def __init__(self, prior, dtype=None, **kwargs):
         # === Functional model ===
-        inputs = {name: keras.Input(tensor.shape[1:], name=name) for name, tensor in prior.input.items()}
+        inputs = inputs_like(prior)
         super().__init__(inputs=inputs, outputs=prior(inputs), dtype=dtype, **kwargs)
 
         # === Config ===

@@ -12,6 +12,7 @@ from keras_t2i.models.inputs import as_size
 from keras_t2i.models.inputs import check_memory
 from keras_t2i.models.networks.renderer import GENERATED
 from keras_t2i.models.stages.stage import Stage
+from keras_t2i.models.stages.stage import inputs_like
 from keras_t2i.models.stages.tiling import TILE
 from keras_t2i.models.stages.tiling import Placement
 from keras_t2i.models.stages.tiling import draw_bands
@@ -66,10 +67,8 @@ class RendererStage(Stage):
     settings = ("size", "background")
 
     def __init__(self, renderer, noise_level=GENERATED, second_pass=0.0, between=4, dtype=None, **kwargs):
-        inputs = {
-            name: keras.Input(tensor.shape[1:], dtype=tensor.dtype, name=name)
-            for name, tensor in renderer.input.items()
-        }
+        # === Functional model ===
+        inputs = inputs_like(renderer)
         super().__init__(inputs=inputs, outputs=renderer(inputs), dtype=dtype, **kwargs)
 
         # === Config ===

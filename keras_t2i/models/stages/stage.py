@@ -98,3 +98,11 @@ class Stage(Backbone):
             return self.sample_batch(here, batch.draws, others, batch.update, **settings)
 
         return sample_in_batches(sample_batch, draws, batch_size, self.num_steps_of(settings), progress)
+
+
+def inputs_like(network):
+    """A dict of inputs of a stage's own, as those of the network that it evaluates."""
+    return {
+        name: keras.Input(tensor.shape[1:], dtype=tensor.dtype, name=name)
+        for name, tensor in network.input.items()
+    }
