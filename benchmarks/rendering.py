@@ -14,51 +14,19 @@ import tempfile
 import time
 from pathlib import Path
 
-import numpy as np
-
 from keras_t2i.data import load
-from keras_t2i.data.registry import load_truths
-from keras_t2i.evaluation.metrics.rendering import RESAMPLING
-from keras_t2i.evaluation.metrics.rendering import rendering_figures
-from keras_t2i.evaluation.metrics.rendering import resampled
+from keras_t2i.evaluation.rendering import enlarged
+from keras_t2i.evaluation.report.tables import plain_table
 from keras_t2i.models import RendererStage
 from keras_t2i.models.stages.renderer import Canvas
 from keras_t2i.utils.images import to_float
 from keras_t2i.utils.streaming import write_bands
 
 
-def pictures_of(data, count):
-    """About so many pictures, evenly over the designs: `CaptionedImages`, and the design of each."""
-    designs = np.array([name.split(" ", 1)[1] for name in data.names])
-    kinds = sorted(set(designs))
-    chosen = []
-    for kind in kinds:
-        places = np.flatnonzero(designs == kind)
-        chosen += list(
-            places[np.linspace(0, len(places) - 1, min(len(places), count // len(kinds))).astype(int)]
-        )
-    return data.take(chosen), designs[chosen]
-
-
 def quality(args):
     """Print the table of figures."""
-    data = load(args.data, args.split)
-    data, designs = pictures_of(data, args.count)
-    truths = load_truths(args.data, args.split, data)
-    stage = RendererStage.from_preset(args.renderer)
-    print("| pixels | design | pictures | " + " | ".join([*RESAMPLING, "renderer"]) + " |")
-    print("|---" * (4 + len(RESAMPLING)) + "|")
-    for size in args.sizes:
-        kept = [i for i, truth in enumerate(truths) if truth.detail >= size]
-        true = np.stack([truths[i].window(0, 0, 1, size)[..., :3] for i in kept])
-        small = data.pictures[kept]
-        drawn = {method: resampled(small, size, method) for method in RESAMPLING}
-        drawn["renderer"] = stage.render(small, Canvas.of(size, "white"))
-        figures = {how: rendering_figures(true, to_float(pictures)) for how, pictures in drawn.items()}
-        for design in ["all", *sorted(set(designs[kept]))]:
-            rows = (designs[kept] == design) | (design == "all")
-            cells = [f"{p[rows].mean():.2f} / {e[rows].mean():.2f}" for p, e in figures.values()]
-            print(f"| {size} | {design} | {rows.sum()} | {' | '.join(cells)} |", flush=True)
+    data, stage = load(args.data, args.split), RendererStage.from_preset(args.renderer)
+    print(plain_table(enlarged(args.data, args.split, data, stage, args.sizes, args.count)), flush=True)
 
 
 def cost(args):

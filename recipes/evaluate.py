@@ -7,7 +7,8 @@
 Judged by two encoders that no generator was trained with, each drawing by the one that has not seen the
 picture asked for. Every figure stands beside its ceiling (the real pictures) and its floors (captions
 permuted, the mean picture), and beside what is easy: the training picture with the nearest caption, and a
-perfect memoriser. Writes report.json, report.html (open it in a browser) and the cards of the presets.
+perfect memoriser. Then the drawings at --sizes: are they as sharp as real pictures, is nothing added? Writes
+report.json, report.html (open it in a browser) and the cards of the presets.
 """
 
 import argparse
@@ -15,9 +16,11 @@ import sys
 from pathlib import Path
 
 import common
+import numpy as np
 
 from keras_t2i.data.registry import DEFAULT
 from keras_t2i.data.registry import describe_sources
+from keras_t2i.evaluation.baselines.enlarging import enlargers
 from keras_t2i.evaluation.baselines.registry import all_baselines
 from keras_t2i.evaluation.candidate import Candidate
 from keras_t2i.evaluation.curves import curves
@@ -25,12 +28,31 @@ from keras_t2i.evaluation.evaluate import Evaluation
 from keras_t2i.evaluation.judges.evaluator import PACKAGED_JUDGES
 from keras_t2i.evaluation.judges.evaluator import Judges
 from keras_t2i.evaluation.prompt_sets import load_prompt_sets
+from keras_t2i.evaluation.rendering import DrawingsAtSize
+from keras_t2i.evaluation.rendering import enlarged
 from keras_t2i.evaluation.report import assemble
 from keras_t2i.evaluation.report.cards import fill_cards
 from keras_t2i.evaluation.report.report import write_report
 from keras_t2i.evaluation.report.tables import leaderboard
+from keras_t2i.evaluation.report.tables import plain_table
 from keras_t2i.evaluation.report.tables import replace_between_markers
 from keras_t2i.models import Generator
+
+
+def at_sizes(args, candidates, sets, train):
+    """Tables of drawings at --sizes, beside those of real pictures."""
+    count, smoke = (4 if args.smoke else 200), {"sample": args.smoke}
+    asked, unseen = common.some(sets[0].images, count), sets[-1].images
+    others = train.take(np.flatnonzero(~np.isin(train.groups, sets[0].images.groups)))
+    at_size = DrawingsAtSize(args.data, "train", asked, common.some(others, 2 * count), args.sizes, **smoke)
+    renderer = candidates[0].generator.renderer
+    at_size.add("real pictures, small, and drawn large", renderer, asked.pictures, noise_level=0.0)
+    for candidate in candidates:
+        small = candidate.generate(asked.plain_captions, seed=0, batch_size=64)
+        at_size.add(candidate.name, candidate.generator.renderer, small)
+    at_size.add_enlarged(f"{candidates[-1].name}, by Lanczos", enlargers()["Lanczos"], small)
+    true = enlarged(args.data, "validation", unseen, renderer, args.sizes, min(96, 24 * count), **smoke)
+    return [at_size.table(), true]
 
 
 def main(argv=None):
@@ -42,6 +64,8 @@ def main(argv=None):
     add("--prompts", default=500, type=common.number(int, least=20), help="training captions that are asked")
     add("--seeds", default=4, type=common.number(int, least=1), help="drawings of each prompt")
     add("--judges", nargs="+", default=list(PACKAGED_JUDGES), help="presets of evaluators, of both halves")
+    sizes = "pixels at which drawings are judged too; none: leave it out"
+    add("--sizes", nargs="*", default=[256, 512], type=common.number(int, least=32), metavar="N", help=sizes)
     add("--no-curves", action="store_true", help="leave the curves over settings out: half the time")
     add("--no-cards", action="store_true", help="leave the cards of the presets as they are")
     add("--leaderboard", type=common.existing_file, metavar="FILE", help="where the leaderboard is replaced")
@@ -75,14 +99,15 @@ def main(argv=None):
         print(f"{candidate.name}: {assemble.main_figures(entry)}", file=sys.stderr)
 
     command = " ".join(["python recipes/evaluate.py", *(sys.argv[1:] if argv is None else argv)])
-    report = assemble.report_of(entries, evaluation, command, args.smoke)
+    tables = at_sizes(args, candidates, sets, train) if args.sizes else []
+    report = assemble.report_of(entries, evaluation, command, args.smoke, tables)
     page = write_report(report, pictures, args.output)
     if not (args.no_cards or args.smoke):
         fill_cards(report, candidates, Path(__file__).resolve().parents[1])
     board = leaderboard(report, metrics=assemble.columns(sets))
     if args.leaderboard is not None:
         replace_between_markers(args.leaderboard, "leaderboard", board)
-    print(f"{board}\n\nReport: {page}")
+    print("\n\n".join([board, *map(plain_table, tables), f"Report: {page}"]))
     return page
 
 

@@ -3,7 +3,8 @@
 Each argument is a prompt; put quotes around its words:
 
     python recipes/generate.py "a red apple" "a green apple" --num-images 4
-    python recipes/generate.py "a red apple" --size 4096 --transparent --renderer runs/renderer/preset
+    python recipes/generate.py "a red apple" --size 4096 --transparent
+    python recipes/generate.py "a red apple" --size 1080x1920 --renderer runs/renderer/preset
 """
 
 import argparse
@@ -18,6 +19,7 @@ from command_line import seed
 from command_line import size
 
 OUTPUT, SETTINGS = "pictures/<prompt>.png", ("num_steps", "guidance_scale", "temperature")
+SIZE = 512
 
 
 def parse(argv=None):
@@ -34,11 +36,13 @@ def parse(argv=None):
     add("--num-steps", **count, help="steps from noise to picture; None: the preset's")
     add("--guidance-scale", type=float, metavar="G", help="how strictly words are followed; None: as above")
     add("--frames", metavar="FILE", help="how the first picture evolves in its steps: .gif, or .png, a strip")
-    any_size = "pixels of a picture's side, or height x width: any, by a --renderer"
-    add("--size", type=size, metavar="N|HxW", help=any_size)
+    side = parser.add_mutually_exclusive_group()
+    any_size = f"pixels of a picture's side, or height x width: any. Without --scale: {SIZE}"
+    side.add_argument("--size", type=size, metavar="N|HxW", help=any_size)
+    pixels = "instead, the pixels that diffusion draws, each so many times larger: no renderer"
+    side.add_argument("--scale", **count, help=pixels)
     add("--transparent", action="store_true", help="no white paper behind the picture")
-    add("--renderer", help="preset of lesson 8, which draws at --size; None: the generator's own")
-    add("--scale", default=8, **count, help="how many times larger the PNG shows a pixel, without --size")
+    add("--renderer", help="preset of lesson 8, which draws at --size; None: the generator's, or ours")
     replaced = "where the picture goes; a file you name is replaced, the default gets a number instead"
     add("--output", default=OUTPUT, metavar="FILE.png", help=replaced)
     return parser, parser.parse_args(argv)
@@ -64,13 +68,15 @@ def main(argv=None):
         given = {k: v for k, v in vars(options).items() if k in SETTINGS and v != parser.get_default(k)}
         if options.frames is not None and not generator.base.watchable:
             raise ValueError(f"--frames: {options.preset} makes a picture in one step")
-        sized, scale = options.size is not None, options.scale if options.size is None else 1
+        if options.transparent and options.scale:
+            raise ValueError("--transparent: with --size, not with --scale")
+        sized, scale, shape = options.scale is None, options.scale or 1, options.size or (SIZE, SIZE)
         if sized:
-            given |= {"size": options.size, "background": None if options.transparent else "white"}
+            given |= {"size": shape, "background": None if options.transparent else "white"}
         file = free_name(prompts[0]) if options.output == OUTPUT else options.output
         draw = given | {"seed": first, "best_of": options.best_of, "progress": True}
         if len(prompts) * n == 1 and sized:  # of any size: it is never held as a whole
-            file, shape = generator.render_to(file, prompts[0], **draw), options.size
+            file = generator.render_to(file, prompts[0], **draw)
         else:  # one row a prompt; one picture of each prompt fills a square instead
             pictures = generator.generate(prompts, num_images=n, **draw)
             grid = make_grid(pictures, n if n > 1 else None, scale)

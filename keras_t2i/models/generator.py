@@ -18,6 +18,7 @@ from keras_t2i.models.stages.cascade import resolve_settings
 from keras_t2i.models.stages.cascade import sample_stages
 from keras_t2i.models.stages.cascade import stage_of
 from keras_t2i.models.stages.renderer import Canvas
+from keras_t2i.models.stages.renderer import packaged_renderer
 from keras_t2i.models.stages.sampling import Draw
 from keras_t2i.models.stages.sampling import rows_of
 from keras_t2i.models.stages.sampling import sample_in_batches
@@ -101,16 +102,8 @@ class Generator(keras_hub.models.TextToImage):
 
     @property
     def renderer(self):
-        """`RendererStage`, which draws at any size.
-
-        Raises: ValueError where this generator has none.
-        """
-        if (stage := self.stage("rendering")) is None:
-            raise ValueError(
-                "this generator has no renderer, which draws at any size: train one by "
-                "recipes/train_renderer.py and give it to Generator.from_stages(decoder=..., renderer=...)"
-            )
-        return stage
+        """`RendererStage`, which draws at any size: this generator's own, else the packaged one, of emoji."""
+        return self.stage("rendering") or packaged_renderer()
 
     @property
     def support_negative_prompts(self):
@@ -235,8 +228,6 @@ class Generator(keras_hub.models.TextToImage):
         prompts = as_prompts(inputs["prompts"])
         seeds = as_seeds(seed, len(prompts) * num_images)
         canvas = Canvas.of(size, background, len(seeds))
-        if canvas is not None:
-            self.renderer  # noqa: B018 (that there is one is known before anything is drawn)
         given = given_picture(self, image, mask, strength, len(seeds))
         draws = [Draw(seed, candidate) for seed in seeds for candidate in range(best_of)]
         owner = np.repeat(np.arange(len(prompts)), num_images * best_of)  # prompt of each drawing
@@ -303,7 +294,7 @@ class Generator(keras_hub.models.TextToImage):
                 raise TypeError("render_to draws one picture, of one prompt, a str")
             if options.get("image") is not None:
                 raise TypeError("render_to streams no given picture: use generate(image=, size=)")
-            level = self.renderer.noise_level  # that there is one is known before anything is drawn
+            level = self.renderer.noise_level
             inputs = self.generate(inputs, progress=progress, **options)
         else:
             level = options.pop("noise_level", 0.0)

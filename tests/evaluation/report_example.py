@@ -81,5 +81,8 @@ def example():
         "prompt_sets": sets,
         "metrics": metrics,
         "entries": entries,
+        "tables": [
+            {"title": "At size", "text": "How sharp.", "header": ["by", "dB"], "rows": [["a", "20.5"]]}
+        ],
     }
     return report, pictures

@@ -247,13 +247,14 @@ def test_a_saved_generator_draws_the_same_at_any_size(generator, tmp_path):
     assert np.abs(found - expected).max() <= 1
 
 
-def test_a_generator_without_a_renderer_says_how_to_get_one(base, never_drawn, tmp_path):
-    for draw in (
-        lambda: base.renderer,
-        lambda: base.generate(PROMPT, size=20),
-        lambda: base.render(uint8_waves(4, 4), 20),
-        lambda: base.render_to(tmp_path / "a.png", PROMPT, size=20),
-    ):
-        with pytest.raises(ValueError, match=r"no renderer.*train one by recipes/train_renderer\.py"):
-            draw()
-    assert list(tmp_path.iterdir()) == []
+def test_a_generator_without_a_renderer_draws_by_the_packaged_one(base, tmp_path):
+    assert base.stage("rendering") is None
+    packaged = RendererStage.from_preset("renderer_emoji")
+    other = Generator.from_stages(decoder=base, renderer=packaged)
+    options = {"seed": 3, "size": 24, "background": None}
+    np.testing.assert_array_equal(base.generate(PROMPT, **options), other.generate(PROMPT, **options))
+    picture = uint8_waves(4, 4)
+    np.testing.assert_array_equal(base.render(picture, 20), other.render(picture, 20))
+    assert base.renderer is base.renderer and base.stage("rendering") is None  # opened once, and not kept
+    base.save_to_preset(tmp_path / "preset")
+    assert Generator.from_preset(tmp_path / "preset").stage("rendering") is None

@@ -68,7 +68,8 @@ def evaluate_tiny(judges, tmp_path_factory):
     board = folder / "README.md"
     board.write_text("before\n<!-- leaderboard: begin -->\nold\n<!-- leaderboard: end -->\nafter\n")
     judged = ["--judges", *judges, "--output", str(folder / "report")]
-    page = evaluate.main(["--smoke", "--preset", str(folder / "tiny"), *judged, "--leaderboard", str(board)])
+    other = ["--sizes", "72", "--leaderboard", str(board)]
+    page = evaluate.main(["--smoke", "--preset", str(folder / "tiny"), *judged, *other])
     return folder, page, board
 
 
@@ -109,6 +110,21 @@ def test_a_registered_metric_is_taken_and_shown(evaluated):
     assert len(tiny["curves"]["temperature"]["scores"]["brightness"]) == 2
     assert "How bright the drawings are." in page.read_text(encoding="utf-8")
     assert "brightness: held-out combinations" in board.read_text(encoding="utf-8")
+
+
+def test_drawings_at_a_size_stand_beside_real_pictures(evaluated):
+    folder, page, _ = evaluated
+    drawn, enlarged = read_report(folder / "report")["tables"]
+    rows = {name: dict(zip(drawn["header"][1:], cells, strict=True)) for name, *cells in drawn["rows"]}
+    tiny, small = str(folder / "tiny"), "real pictures, small, and drawn large"
+    assert list(rows) == ["real pictures", small, tiny, f"{tiny}, by Lanczos"]
+    widths = [float(rows[name]["72: edge width"]) for name in ("real pictures", small)]
+    assert 1 <= widths[0] <= 2 and widths[0] <= widths[1]  # true edges are of antialiasing alone
+    # Lanczos' weights sum to 1 over a pixel of the input, but for rounding and the border.
+    assert float(rows[f"{tiny}, by Lanczos"]["72: shrunk, dB"]) > 30
+    assert all(int(rows[name]["seams"]) <= 1 for name in (tiny, small))
+    assert {row[0] for row in enlarged["rows"]} == {"72"} and enlarged["header"][-1] == "renderer"
+    assert "True pictures, small, and large again" in page.read_text(encoding="utf-8")
 
 
 def test_the_controls_are_caught(evaluated):

@@ -43,7 +43,7 @@ def test_one_picture(preset, generator, capsys):
 
 
 def test_a_picture_of_the_same_name_is_kept(preset):
-    files = [recipe.main(["a red apple", "--preset", preset]) for _ in range(3)]
+    files = [recipe.main(["a red apple", "--preset", preset, "--scale", "1"]) for _ in range(3)]
     assert [file.name for file in files] == ["a-red-apple.png", "a-red-apple-2.png", "a-red-apple-3.png"]
 
 
@@ -52,8 +52,16 @@ def test_grid_and_output(preset, generator):
     file = recipe.main(["a red apple", "a car", *arguments, "--preset", preset, "--output", "new/two.PNG"])
     pictures = generator.generate(["a red apple", "a car"], seed=0, num_images=3, best_of=2, temperature=0.5)
     np.testing.assert_array_equal(np.asarray(Image.open(file)), make_grid(pictures, columns=3))
-    assert recipe.main(["a", "b", "--preset", preset, "--output", "new/two.PNG"]) == file
+    again = ["--preset", preset, "--scale", "8", "--output", "new/two.PNG"]
+    assert recipe.main(["a", "b", *again]) == file
     assert np.asarray(Image.open(file)).shape == (8 * 8, 2 * 8 * 8 + 2, 3)
+
+
+def test_without_a_word_on_size_it_is_512_by_the_packaged_renderer(preset, generator, capsys):
+    file = recipe.main(["a red apple", "--preset", preset, "--seed", "3"])
+    assert "512 x 512 pixels" in capsys.readouterr().out
+    expected = generator.generate("a red apple", seed=3, size=512).astype(int)
+    assert np.abs(np.asarray(Image.open(file)) - expected).max() <= 1
 
 
 def test_any_size_by_a_renderer(preset, generator, tmp_path, capsys):
@@ -69,9 +77,6 @@ def test_any_size_by_a_renderer(preset, generator, tmp_path, capsys):
     )
     pictures = whole.generate(["a red apple", "a car"], seed=3, size=40, background=None)
     assert np.abs(np.asarray(Image.open(file)).astype(int) - make_grid(pictures)).max() <= 1
-    with pytest.raises(SystemExit):
-        recipe.main(["a red apple", "--preset", preset, "--size", "40"])
-    assert "train one by recipes/train_renderer.py" in capsys.readouterr().err
     for wrong in ("0", "x", "1x2x3", "70000"):
         with pytest.raises(SystemExit):
             recipe.main(["a red apple", *options, "--size", wrong])
@@ -108,7 +113,9 @@ def test_diffusion(tmp_path, capsys):
         (["a", "--temperature", "-1"], "temperature"),
         (["a", "--seed", "-1"], "seed"),
         (["a", "--output", "picture.jpg"], ".png"),
-        (["a", "--size", "64"], "renderer"),
+        (["a", "--renderer", "no_such"], "no preset 'no_such'"),
+        (["a", "--size", "64", "--scale", "2"], "not allowed with"),
+        (["a", "--scale", "2", "--transparent"], "--transparent"),
         (["a", "--num-steps", "4"], "one step"),
         (["a", "--guidance-scale", "2"], "guidance_scale"),
         (["a", "--frames", "a.gif"], "one step"),

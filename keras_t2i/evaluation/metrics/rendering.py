@@ -1,11 +1,10 @@
-"""How well a small picture is drawn large: against the true large picture."""
+"""How well a small picture is drawn large: against the true large picture, and by itself."""
 
 import numpy as np
-from PIL import Image
 
 from keras_t2i.utils.images import psnr
 
-RESAMPLING = {"bicubic": Image.Resampling.BICUBIC, "Lanczos": Image.Resampling.LANCZOS}
+CONTRAST = 0.5  # of an edge that counts, of the range 2
 
 
 def edge_energy(pictures):
@@ -30,9 +29,28 @@ def rendering_figures(true, drawn):
     return np.asarray(psnr(true, drawn)), edge_energy(drawn) / np.maximum(energy, 1e-12)
 
 
-def resampled(pictures, size, method):
-    """Pictures, uint8 `(n, s, s, 3)`, at another size by a filter out of `RESAMPLING`."""
-    filter = RESAMPLING[method]
-    return np.stack(
-        [np.asarray(Image.fromarray(picture).resize((size, size), filter)) for picture in pictures]
-    )
+def edge_width(picture, reach):
+    """How many pixels wide the edges of a picture are: along rows and columns, the contrast within `reach`
+    pixels of a place where brightness changes fastest, over how fast it changes there. The median of these
+    places; 1 is an edge between two pixels, one with antialiasing is up to 2.
+
+    Args:
+        picture: float `(h, w, 3)` in [-1, 1].
+        reach: int.
+
+    Returns:
+        float; not a number where there is no edge of `CONTRAST`.
+    """
+    brightness, widths = np.asarray(picture, "float32").mean(axis=-1), []
+    for lines in (brightness, brightness.T):
+        steps = np.abs(np.diff(lines, axis=1))
+        ends = np.pad(lines, ((0, 0), (reach - 1, reach - 1)), "edge")
+        values = np.lib.stride_tricks.sliding_window_view(ends, 2 * reach, axis=1)
+        near = np.lib.stride_tricks.sliding_window_view(
+            np.pad(steps, ((0, 0), (reach, reach))), 2 * reach + 1, axis=1
+        )
+        contrast = values.max(axis=-1) - values.min(axis=-1)
+        fastest = (steps == near.max(axis=-1)) & (contrast >= CONTRAST)
+        widths.append(contrast[fastest] / steps[fastest])
+    widths = np.concatenate(widths)
+    return float(np.median(widths)) if len(widths) else float("nan")

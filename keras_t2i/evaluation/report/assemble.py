@@ -12,7 +12,7 @@ from keras_t2i.evaluation.prompt_sets import TEXTS
 from keras_t2i.evaluation.report.report import VERSION
 
 
-def report_of(entries, evaluation, command, smoke=False):
+def report_of(entries, evaluation, command, smoke=False, tables=()):
     """A report, as `write_report` takes it.
 
     Args:
@@ -20,6 +20,7 @@ def report_of(entries, evaluation, command, smoke=False):
         evaluation: `Evaluation` that made them.
         command: str, how it was called.
         smoke: bool, whether the figures mean nothing.
+        tables: further ones, as of `report.py`.
     """
     return {
         "version": VERSION,
@@ -40,6 +41,7 @@ def report_of(entries, evaluation, command, smoke=False):
         },
         "metrics": {key: metric.as_dict() for key, metric in METRICS.items()},
         "entries": entries,
+        "tables": list(tables),
     }
 
 

@@ -12,6 +12,7 @@ from keras_t2i.evaluation.report.html_parts import metric_html
 from keras_t2i.evaluation.report.html_parts import name_html
 from keras_t2i.evaluation.report.scores import definitions
 from keras_t2i.evaluation.report.scores import entry_table
+from keras_t2i.evaluation.report.scores import plain_table
 from keras_t2i.evaluation.report.scores import score_table
 from keras_t2i.evaluation.report.values import date_text
 from keras_t2i.evaluation.report.values import main_metric
@@ -44,6 +45,7 @@ def page(report, pictures):
     sections = {
         "At a glance": _glance(report),
         "Scores": "".join(score_table(report, name) for name in report["prompt_sets"]),
+        "At size": "".join(map(plain_table, report.get("tables") or [])),
         "What was compared": entry_table(report),
         "Drawings": grids(report, pictures),
         "Settings": _curves(report),

@@ -13,7 +13,8 @@ The form of report.json, version 1 (`check_report` says what is wrong with one):
                   "grid": {set: PNG},
                   "curves": {setting: {"values": [...], "set": set, "scores": {key: [floats]}}},
                   "worst": [{"prompt": "...", "set": set, "seed": int, "distance": float,
-                             "caption": "...", "drawing": PNG, "nearest": PNG}]}]}
+                             "caption": "...", "drawing": PNG, "nearest": PNG}]}],
+     "tables": [{"title": "...", "text": sentences, "header": [strings], "rows": [[strings]]}]}
 
 The metrics stand in the order of columns; the first is the main one. Values are raw: `scale` (default 1)
 applies when they are shown. Whatever is unknown is null or left out. A PNG is a path relative to the folder.
@@ -99,6 +100,12 @@ def check_report(report):
             for key, numbers_ in curve["scores"].items():
                 demand(key in report["metrics"], there, f"scores {key!r}, which is not one of the metrics")
                 demand(len(numbers_) == len(curve["values"]), there, f"needs one {key!r} for each value")
+    for i, table in enumerate(report.get("tables") or []):
+        place = f"['tables'][{i}]"
+        demand(isinstance(table, dict) and isinstance(table.get("title"), str), place, "needs a 'title'")
+        for row in (header := table.get("header") or [], *(table.get("rows") or [])):
+            right = len(row) == len(header) and all(isinstance(cell, str) for cell in row)
+            demand(right, place, f"needs a string for each of its {len(header)} columns, has {row}")
     for path in pictures_of(report):
         _check_path(path)
 

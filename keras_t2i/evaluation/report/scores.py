@@ -100,6 +100,18 @@ def entry_table(report):
     return scrolled(table, "What was compared")
 
 
+def plain_table(table):
+    """One of the report's `tables`."""
+    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in table["header"])
+    rows = []
+    for first, *others in table["rows"]:
+        cells = "".join(f"<td>{escape(cell)}</td>" for cell in others)
+        rows.append(f'<tr><th scope="row">{name_html(first)}</th>{cells}</tr>')
+    html = f'<table class="list"><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
+    text = f"<p>{escape(table.get('text') or '')}</p>"
+    return f"<h3>{escape(table['title'])}</h3>{text}{scrolled(html, table['title'])}"
+
+
 def definitions(report):
     """What each metric measures, by group, with its source."""
     parts = []

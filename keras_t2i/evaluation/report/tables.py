@@ -17,7 +17,7 @@ from keras_t2i.evaluation.report.values import sorted_entries
 from keras_t2i.evaluation.report.values import value_text
 from keras_t2i.evaluation.report.values import with_kind
 
-__all__ = ["append_section", "card_section", "leaderboard", "replace_between_markers"]
+__all__ = ["append_section", "card_section", "leaderboard", "plain_table", "replace_between_markers"]
 
 PROMPT_SETS = ("training captions", "held-out combinations")
 
@@ -135,6 +135,12 @@ def leaderboard(report, prompt_sets=None, metrics=None):
     table = _table(["drawn by", *(header for header, _ in columns)], rows)
     bold = " Bold: the best generator." if "**" in table else ""
     return f"{table}\n\n{_protocol(report, named)}{bold}{further} {_origin(report)}"
+
+
+def plain_table(table):
+    """One of a report's `tables`, in Markdown, with its title and text: a string without a line break at its
+    end."""
+    return f"**{table['title']}.** {table['text']}\n\n{_table(table['header'], table['rows'])}"
 
 
 def card_section(report, entry_name):

@@ -1,5 +1,6 @@
 """A small picture to one of any size, in one or two passes of the renderer's network."""
 
+from functools import cache
 from typing import NamedTuple
 
 import keras
@@ -20,6 +21,7 @@ from keras_t2i.models.stages.tiling import framed_bands
 from keras_t2i.utils.images import to_float
 from keras_t2i.utils.images import to_uint8
 
+PACKAGED = "renderer_emoji"
 BLOCK = 64  # pixels of the input that the network sees at once, and how many more on each side
 MARGIN = 24
 
@@ -45,6 +47,12 @@ class Canvas(NamedTuple):
     def shape(self):
         """(height, width, channels)."""
         return self.height, self.width, 3 if self.background is not None else 4
+
+
+@cache
+def packaged_renderer():
+    """The `RendererStage` of a generator that has none of its own; opened once."""
+    return RendererStage.from_preset(PACKAGED)
 
 
 @keras.saving.register_keras_serializable(package="keras_t2i")

@@ -116,6 +116,8 @@ def set_at(report, *place):
     [
         (("version", 2), "must be 1"),
         (("entries", {}), "must be a list"),
+        (("tables", [{}]), "needs a 'title'"),
+        (("tables", [{"title": "a", "header": ["b", "c"], "rows": [["d"]]}]), "each of its 2 columns"),
         (("metrics", "kid", {}), "needs a 'name'"),
         (("metrics", "kid", "better", "up"), "'up'"),
         (("metrics", "kid", "format", "{:d}"), "must suit a float"),

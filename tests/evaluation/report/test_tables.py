@@ -7,6 +7,7 @@ from report_example import example
 from keras_t2i.evaluation.report.tables import append_section
 from keras_t2i.evaluation.report.tables import card_section
 from keras_t2i.evaluation.report.tables import leaderboard
+from keras_t2i.evaluation.report.tables import plain_table
 from keras_t2i.evaluation.report.tables import replace_between_markers
 
 
@@ -201,3 +202,14 @@ def test_section_is_appended_once(tmp_path):
     file.write_text("half <!-- evaluation: end -->")
     with pytest.raises(ValueError, match="add them"):
         append_section(file, "evaluation", "third")
+
+
+def test_a_plain_table():
+    table = {
+        "title": "At size",
+        "text": "Sharp?",
+        "header": ["by", "dB"],
+        "rows": [["a|b", "1.5"], ["c", "-"]],
+    }
+    header, rows, text = read(plain_table(table).replace("a\\|b", "ab"))
+    assert header == ["by", "dB"] and rows == {"ab": ["1.5"], "c": ["-"]} and text == "**At size.** Sharp?"
