@@ -81,7 +81,8 @@ def make_grid(pictures, columns=None, scale=1, gap=2):
 
     Args:
         pictures: uint8 `(n, h, w, 3)`, row by row; or straight RGBA, `(n, h, w, 4)`.
-        columns: pictures in a row; default: as square as it gets. `columns=n` makes a strip.
+        columns: pictures in a row; default: as square as it gets, or up to twice as wide as high where that
+            leaves no place empty. `columns=n` makes a strip.
         scale: int, how many times larger a pixel becomes.
         gap: white pixels between pictures.
 
@@ -100,7 +101,10 @@ def make_grid(pictures, columns=None, scale=1, gap=2):
     ):
         raise ValueError(f"pictures must be uint8 (n, h, w, 3 or 4), got {pictures.dtype} {pictures.shape}")
     n, height, width, channels = pictures.shape
-    columns = math.ceil(math.sqrt(n)) if columns is None else columns
+    if columns is None:
+        square = math.ceil(math.sqrt(n))
+        full = (c for c in range(square, n + 1) if n % c == 0 and c <= 2 * (n // c))
+        columns = next(full, square)
     if columns < 1 or scale < 1 or gap < 0:
         raise ValueError(f"columns and scale must be at least 1, gap 0, got {columns}, {scale}, {gap}")
     height, width = height * scale, width * scale

@@ -58,6 +58,11 @@ def test_grid():
         make_grid(pictures, scale=0)
 
 
+@pytest.mark.parametrize("count, rows, columns", [(1, 1, 1), (2, 1, 2), (5, 2, 3), (8, 2, 4), (12, 3, 4)])
+def test_a_grid_has_no_empty_place_where_it_can(count, rows, columns):
+    assert make_grid(np.zeros((count, 2, 3, 3), "uint8"), gap=0).shape == (2 * rows, 3 * columns, 3)
+
+
 def test_save_png(tmp_path):
     picture = np.random.default_rng(0).integers(0, 256, (4, 5, 3), "uint8")
     file = save_png(picture, tmp_path / "new" / "ünï code.png")
