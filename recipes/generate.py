@@ -24,7 +24,8 @@ SIZE = 512
 
 def parse(argv=None):
     """The parser and what it read; leaves with code 2 where the command line is wrong."""
-    parser = argparse.ArgumentParser("generate.py", description=__doc__, formatter_class=HelpFormatter)
+    name = sys.argv[0] if sys.argv[0].startswith("keras-t2i") else "generate.py"
+    parser = argparse.ArgumentParser(name, description=__doc__, formatter_class=HelpFormatter)
     add, count = parser.add_argument, {"type": number(int, least=1), "metavar": "N"}
     add("prompts", nargs="+", metavar="PROMPT", help="what to show, in quotes; several make a grid")
     add("--preset", default="diffusion_emoji_32", help="name of a preset, a folder, or hf://...")
