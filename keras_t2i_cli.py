@@ -1,12 +1,13 @@
-"""`keras-t2i`: every recipe, from an installed package. It stands beside the package, for to import that takes
-seconds, and a list of commands should not."""
+"""`keras-t2i`: every recipe, from an installed package.
+
+It stands beside the package, for to import that takes seconds, and a list of commands should not.
+"""
 
 import argparse
 import ast
 import importlib.util
 import json
 import os
-import runpy
 import subprocess
 import sys
 from importlib import metadata
@@ -87,12 +88,16 @@ def run(file, arguments, name):
     folder = recipes_folder()
     sys.path.insert(0, str(folder))  # where they find what they share
     sys.argv = [name, *arguments]
-    runpy.run_path(str(folder / file), run_name="__main__")
+    page = folder / file  # not by runpy, which would put its path for the name in what a person is told
+    code = compile(page.read_text(encoding="utf-8"), str(page), "exec")
+    exec(code, {"__name__": "__main__", "__file__": str(page)})
 
 
 def presets(arguments):
     """Print the packaged presets."""
-    argparse.ArgumentParser("keras-t2i presets", description="List the packaged presets.").parse_args(arguments)
+    argparse.ArgumentParser("keras-t2i presets", description="List the packaged presets.").parse_args(
+        arguments
+    )
     for config in sorted((package_folder() / "presets" / "packaged").glob("*/config.json")):
         about = json.loads(config.with_name("metadata.json").read_text(encoding="utf-8"))
         network = json.loads(config.read_text(encoding="utf-8"))["class_name"]

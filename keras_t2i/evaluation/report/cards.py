@@ -19,7 +19,8 @@ def fill_cards(report, candidates, root):
     for candidate in candidates:
         card = candidate.folder / "README.md"
         packaged = Path(keras_t2i.__file__).parent in card.parents
-        if not candidate.folder.is_dir() or (packaged and Path(root) not in card.parents):
+        checkout = (Path(root) / "pyproject.toml").is_file() and Path(root) in card.parents
+        if not candidate.folder.is_dir() or (packaged and not checkout):
             continue
         if not card.exists():
             write_text(card, f"# {candidate.folder.name}\n")
