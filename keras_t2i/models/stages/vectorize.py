@@ -9,9 +9,14 @@ from keras_t2i.utils.palette import find_palette
 UNIT = 10
 
 
-def vectorize(pixels, error=0.0002, most=48, tolerance=0.2, hidden=0.6, under=1, smallest=6.0, stats=None):
+def vectorize(pixels, error=0.0002, most=48, tolerance=0.2, hidden=0.6, under=1, smallest=6.0, stats=None, pre=0.0, unit=10, sigmas=(0, 1, 1.5, 2, 2.5)):
     """pixels float (h, w, 3) in [0,1]"""
     h, w, c = pixels.shape
+    global UNIT
+    UNIT = unit
+    original = pixels
+    if pre:
+        pixels = blurred(pixels, pre).astype("float32")
     palette = find_palette(pixels.reshape(-1, c), error, most)
     palette = palette[np.argsort(-palette @ np.array([0.3, 0.59, 0.11]))]
     padded = np.pad(pixels, ((2, 2), (2, 2), (0, 0)), "edge")
@@ -19,7 +24,8 @@ def vectorize(pixels, error=0.0002, most=48, tolerance=0.2, hidden=0.6, under=1,
     scores = np.ascontiguousarray(scores).reshape(len(palette), h + 4, w + 4)
     remove_specks(scores, smallest)
     labels = scores.argmax(axis=0)
-    colors = [padded[labels == k].mean(axis=0) if (labels == k).any() else None for k in range(len(palette))]
+    colors, sigma = refit(original, labels[2:-2, 2:-2], palette, sigmas)
+    colors = [c if (labels == k).any() else None for k, c in enumerate(colors)]
     m = len(palette)
     later = np.full_like(scores, -1e3)
     for k in range(m - 2, -1, -1):
@@ -50,7 +56,44 @@ def vectorize(pixels, error=0.0002, most=48, tolerance=0.2, hidden=0.6, under=1,
     if stats is not None:
         stats.update(m=m, curves=count)
     head = f'<svg xmlns="http://www.w3.org/2000/svg" width="{w}" height="{h}" viewBox="0 0 {w * UNIT} {h * UNIT}">'
+    if sigma:
+        e = 8 * UNIT
+        paths = [f'<filter id="b" filterUnits="userSpaceOnUse" x="{-e}" y="{-e}" width="{w * UNIT + 2 * e}" height="{h * UNIT + 2 * e}" color-interpolation-filters="sRGB"><feGaussianBlur stdDeviation="{sigma * UNIT}"/></filter><g filter="url(#b)">', *paths, "</g>"]
+    if stats is not None:
+        stats.update(sigma=sigma)
     return "\n".join([head, *paths, "</svg>\n"])
+
+
+def gauss(n, sigma):
+    x = np.arange(n)
+    far = np.arange(-16, n + 16)
+    g = np.exp(-((x[:, None] - far) ** 2) / (2 * sigma**2))
+    g[:, 16] += g[:, :16].sum(axis=1)
+    g[:, -17] += g[:, -16:].sum(axis=1)
+    g = g[:, 16:-16]
+    return (g / g.sum(axis=1, keepdims=True)).astype("float32")
+
+
+def blurred(x, sigma):
+    a, b = gauss(x.shape[0], sigma), gauss(x.shape[1], sigma)
+    return np.moveaxis(a @ np.moveaxis(x, -1, 0) @ b.T, 0, -1)
+
+
+def half(x):
+    return 0.25 * (x[::2, ::2] + x[1::2, ::2] + x[::2, 1::2] + x[1::2, 1::2])
+
+
+def refit(pixels, labels, palette, sigmas):
+    target = half(pixels)
+    flat = half(palette.astype("float32")[labels])
+    errors = [np.mean((target - (blurred(flat, s / 2) if s else flat)) ** 2) for s in sigmas]
+    sigma = sigmas[int(np.argmin(errors))]
+    maps = half(np.eye(len(palette), dtype="float32")[labels])
+    if sigma:
+        maps = blurred(maps, sigma / 2)
+    a = maps.reshape(-1, len(palette))
+    m = a.T @ a + 1e-2 * len(a) / 1e3 * np.eye(len(palette))
+    return np.linalg.solve(m, a.T @ target.reshape(-1, 3) + 1e-2 * len(a) / 1e3 * palette).clip(0, 1), sigma
 
 
 def remove_specks(scores, smallest):
