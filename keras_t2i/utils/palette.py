@@ -1,4 +1,4 @@
-"""A few colors that a picture is mostly made of."""
+"""A few colors that a picture is mostly made of, and how they are painted best."""
 
 import numpy as np
 
@@ -31,7 +31,7 @@ def find_palette(pixels, error, most):
         parts = [group[low], group[~low]]
         groups[widest : widest + 1] = parts
         spread[widest : widest + 1] = [spread_of(points, weights, part) for part in parts]
-    palette = np.stack([np.average(points[g], axis=0, weights=weights[g]) for g in groups])
+    palette = np.stack([np.average(points[group], axis=0, weights=weights[group]) for group in groups])
     for _ in range(8):
         labels = nearest(points, palette)
         counts = np.bincount(labels, weights, len(palette))
@@ -60,3 +60,50 @@ def spread_of(points, weights, group):
 def nearest(points, palette):
     """For each point its nearest color: int `(n,)`."""
     return (2.0 * points @ palette.T - (palette**2).sum(axis=1)).argmax(axis=1)
+
+
+def refit(pixels, labels, palette, sigmas):
+    """The blur and the colors, painted flat and blurred, that come nearest to a picture (least squares).
+
+    Args:
+        pixels: float32 `(h, w, c)` in [0, 1], of even height and width.
+        labels: int `(h, w)`, of the palette.
+        palette: float64 `(m, c)`.
+        sigmas: floats, the blurs to choose from, in pixels; 0: none.
+
+    Returns:
+        (colors float64 `(m, c)`, sigma, residuals): what is left of the picture, float32
+        `(h / 2, w / 2, c)`, means of four pixels.
+    """
+    target, flat = halved(pixels), halved(palette.astype("float32")[labels])
+    errors = [np.mean((target - blurred(flat, sigma / 2)) ** 2) for sigma in sigmas]
+    sigma = sigmas[int(np.argmin(errors))]
+    m, c = palette.shape
+    shares = blurred(halved(np.eye(m, dtype="float32")[labels]), sigma / 2).reshape(-1, m)
+    pull = 1e-5 * len(shares)  # towards the palette: the colors of tiny regions are hardly determined
+    matrix = shares.T @ shares + pull * np.eye(m)
+    colors = np.linalg.solve(matrix, shares.T @ target.reshape(-1, c) + pull * palette).clip(0, 1)
+    return colors, sigma, target - (shares @ colors.astype("float32")).reshape(target.shape)
+
+
+def halved(x):
+    return 0.25 * (x[::2, ::2] + x[1::2, ::2] + x[::2, 1::2] + x[1::2, 1::2])
+
+
+def blurred(x, sigma):
+    """A picture `(h, w, c)`, blurred by a Gaussian; the border goes on."""
+    if not sigma:
+        return x
+    down, across = (gaussian(side, sigma) for side in x.shape[:2])
+    return np.moveaxis(down @ np.moveaxis(x, -1, 0) @ across.T, 0, -1)
+
+
+def gaussian(count, sigma):
+    """The matrix `(count, count)` of a blur of a row; beyond the border the outermost sample goes on."""
+    reach = int(np.ceil(4 * sigma))
+    places, around = np.arange(count), np.arange(-reach, count + reach)
+    taps = np.exp(-0.5 * ((places[:, None] - around) / sigma) ** 2)
+    matrix = taps[:, reach : reach + count].copy()
+    matrix[:, 0] += taps[:, :reach].sum(axis=1)
+    matrix[:, -1] += taps[:, reach + count :].sum(axis=1)
+    return (matrix / matrix.sum(axis=1, keepdims=True)).astype("float32")

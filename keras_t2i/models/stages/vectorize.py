@@ -1,157 +1,210 @@
-import contourpy
+"""A drawing as an SVG: its colors are cut into a few, and each is painted where it is the nearest.
+
+Where two colors meet lies a level set of the drawing's smooth colors, found between samples (contourpy) and
+fitted by Bezier curves. Colors are painted from light to dark, and each goes on a little beneath those that are
+painted over it, so no gap can open between them. A drawing with soft edges is blurred as little as fits it
+best, and the colors are those that, blurred, come nearest to it.
+"""
+
+from typing import NamedTuple
+
 import numpy as np
-from PIL import Image
-from PIL import ImageDraw
 
-from keras_t2i.utils.bezier import fit_closed
+from keras_t2i.models.stages.tiling import Placement
+from keras_t2i.utils.contours import area_of
+from keras_t2i.utils.contours import grown
+from keras_t2i.utils.contours import path_data
+from keras_t2i.utils.contours import polygons
+from keras_t2i.utils.contours import within
+from keras_t2i.utils.palette import blurred
 from keras_t2i.utils.palette import find_palette
+from keras_t2i.utils.palette import refit
 
-UNIT = 10
+SIDE = 512  # samples along the longer side of a picture
+UNITS = 2  # of the document in a sample: coordinates are whole numbers
+PAD = 2  # samples beyond the border, so that a blur finds color there
+LUMINANCE = (0.299, 0.587, 0.114)
+NEVER = -1e3  # below any score
+SIGMAS = (0.0, 0.7, 1.0, 1.5, 2.0)  # blurs, in samples
+CLEAR, SOLID = 0.03, 0.97  # opacities: below, not painted; above, opaque
 
 
-def vectorize(pixels, error=0.0002, most=48, tolerance=0.2, hidden=0.6, under=1, smallest=6.0, stats=None, pre=0.0, unit=10, sigmas=(0, 1, 1.5, 2, 2.5)):
-    """pixels float (h, w, 3) in [0,1]"""
-    h, w, c = pixels.shape
-    global UNIT
-    UNIT = unit
-    original = pixels
-    if pre:
-        pixels = blurred(pixels, pre).astype("float32")
-    palette = find_palette(pixels.reshape(-1, c), error, most)
-    palette = palette[np.argsort(-palette @ np.array([0.3, 0.59, 0.11]))]
-    padded = np.pad(pixels, ((2, 2), (2, 2), (0, 0)), "edge")
-    scores = (padded.reshape(-1, c) @ (2 * palette.T.astype("float32")) - (palette**2).sum(axis=1).astype("float32")).T
-    scores = np.ascontiguousarray(scores).reshape(len(palette), h + 4, w + 4)
-    remove_specks(scores, smallest)
+class Detail(NamedTuple):
+    """How closely a drawing is followed.
+
+    colors: int, at most; error: float, mean square error of the colors, summed over channels in [0, 1], at
+    which there are enough; tolerance: float, samples, how far a curve may be from an edge, and hidden, where
+    another region lies over it; smooth: float, samples, of the blur before edges are looked for; smallest:
+    float, square samples, the area of what is left out; gradient: float, how much of the error of all
+    samples (a share of their number) a gradient must take away to be worth its bytes.
+    """
+
+    colors: int = 24
+    error: float = 1e-3
+    tolerance: float = 1.0
+    hidden: float = 2.0
+    smooth: float = 1.0
+    smallest: float = 40.0
+    gradient: float = 4e-6
+
+
+def to_svg(drawn, canvas, detail=Detail()):  # noqa: B008 (a tuple)
+    """A drawing as an SVG document.
+
+    Args:
+        drawn: float32 `(4, h, w)`, even h and w: red, green, blue on white in [-1, 1], opacity in [0, 1].
+        canvas: `Canvas`: height and width of the document in pixels, and its background.
+        detail: `Detail`.
+
+    Returns:
+        str, XML of at most a few paths a color, without scripts and references to other files.
+    """
+    pixels = painted(drawn, canvas.background)
+    h, w, _ = pixels.shape
+    body = "\n".join(picture(pixels, detail))
+    paper = ""
+    if canvas.background is not None:
+        paper = f'<rect width="100%" height="100%" fill="{hexadecimal(np.array(canvas.background) / 255)}"/>\n'
+    place = Placement.of(h, w, canvas.height, canvas.width)
+    inner = f'viewBox="0 0 {w * UNITS} {h * UNITS}"'
+    if abs(place.rows - canvas.height) <= 1 and abs(place.columns - canvas.width) <= 1:
+        frame, end = f"{inner}>\n{paper}", ""
+    else:
+        box = f'x="{place.left}" y="{place.top}" width="{place.columns}" height="{place.rows}"'
+        frame, end = f">\n{paper}<svg {box} {inner}>\n", "</svg>\n"
+    start = f'<svg xmlns="http://www.w3.org/2000/svg" width="{canvas.width}" height="{canvas.height}" '
+    return f"{start}{frame}{body}\n{end}</svg>\n"
+
+
+def painted(drawn, background):
+    """A drawing on its background, float32 `(h, w, 3)` in [0, 1]; premultiplied, `(h, w, 4)`, without one."""
+    on_white, opacity = (np.clip(drawn[:3], -1, 1) + 1) / 2, np.clip(drawn[3:], 0, 1)
+    if background is None:
+        pixels = np.concatenate([(on_white - (1 - opacity)).clip(0, 1), opacity])
+    else:
+        paper = np.float32(background)[:, None, None] / 255
+        pixels = (on_white + (1 - opacity) * (paper - 1)).clip(0, 1)
+    return np.ascontiguousarray(pixels.transpose(1, 2, 0), "float32")
+
+
+def picture(pixels, detail):
+    """Elements of an SVG: those that paint float32 `(h, w, 3 or 4)`."""
+    h, w, channels = pixels.shape
+    palette = in_order(find_palette(pixels.reshape(-1, channels), detail.error, detail.colors))
+    scores = scores_of(blurred(pixels, detail.smooth), palette)
     labels = scores.argmax(axis=0)
-    colors, sigma = refit(original, labels[2:-2, 2:-2], palette, sigmas)
-    colors = [c if (labels == k).any() else None for k, c in enumerate(colors)]
-    m = len(palette)
-    later = np.full_like(scores, -1e3)
-    for k in range(m - 2, -1, -1):
+    inner = labels[PAD:-PAD, PAD:-PAD]
+    colors, sigma, residuals = refit(pixels, inner, palette, SIGMAS)
+    opacities = colors[:, 3] if channels == 4 else np.ones(len(colors))
+    solid = np.where(opacities > SOLID, True, False)
+    later = np.full_like(scores, NEVER)
+    for k in range(len(scores) - 2, -1, -1):
         np.maximum(later[k + 1], scores[k + 1], out=later[k])
-    earlier = np.full_like(scores[0], -1e3)
-    paths, count = [], 0
-    axis_x, axis_y = np.arange(w + 4) - 1.5, np.arange(h + 4) - 1.5
-    for k in range(m):
-        if colors[k] is None:
-            continue
-        visible = np.maximum(scores[k], later[k]) - earlier
-        own = dilated(scores[k] - later[k], under)
-        field = np.minimum(visible, own)
-        field[[0, -1]] = field[:, [0, -1]] = -1e-3
+    earlier, paths, gradients = np.full_like(scores[0], NEVER), [], []
+    for k, color in enumerate(colors):
+        own = scores[k] - later[k]
+        own, seen = (grown(own), np.maximum(scores[k], later[k]) - earlier) if solid[k] else (own, scores[k] - earlier)
         np.maximum(earlier, scores[k], out=earlier)
-        data = ""
-        for outer, *holes in polygons(field, axis_x, axis_y):
-            if abs(area_of(outer)) < smallest:
-                continue
-            for line in (outer, *(hole for hole in holes if has_earlier(hole, labels, k, smallest))):
-                seen = at(visible, line) < at(own, line)
-                tol = np.where(seen, tolerance, hidden)
-                curves = fit_closed(line, tol)
-                count += len(curves)
-                data += path_of(curves)
-        if data:
-            paths.append(f'<path d="{data}" fill="{hex_of(colors[k])}"/>')
-    if stats is not None:
-        stats.update(m=m, curves=count)
-    head = f'<svg xmlns="http://www.w3.org/2000/svg" width="{w}" height="{h}" viewBox="0 0 {w * UNIT} {h * UNIT}">'
-    if sigma:
-        e = 8 * UNIT
-        paths = [f'<filter id="b" filterUnits="userSpaceOnUse" x="{-e}" y="{-e}" width="{w * UNIT + 2 * e}" height="{h * UNIT + 2 * e}" color-interpolation-filters="sRGB"><feGaussianBlur stdDeviation="{sigma * UNIT}"/></filter><g filter="url(#b)">', *paths, "</g>"]
-    if stats is not None:
-        stats.update(sigma=sigma)
-    return "\n".join([head, *paths, "</svg>\n"])
-
-
-def gauss(n, sigma):
-    x = np.arange(n)
-    far = np.arange(-16, n + 16)
-    g = np.exp(-((x[:, None] - far) ** 2) / (2 * sigma**2))
-    g[:, 16] += g[:, :16].sum(axis=1)
-    g[:, -17] += g[:, -16:].sum(axis=1)
-    g = g[:, 16:-16]
-    return (g / g.sum(axis=1, keepdims=True)).astype("float32")
-
-
-def blurred(x, sigma):
-    a, b = gauss(x.shape[0], sigma), gauss(x.shape[1], sigma)
-    return np.moveaxis(a @ np.moveaxis(x, -1, 0) @ b.T, 0, -1)
-
-
-def half(x):
-    return 0.25 * (x[::2, ::2] + x[1::2, ::2] + x[::2, 1::2] + x[1::2, 1::2])
-
-
-def refit(pixels, labels, palette, sigmas):
-    target = half(pixels)
-    flat = half(palette.astype("float32")[labels])
-    errors = [np.mean((target - (blurred(flat, s / 2) if s else flat)) ** 2) for s in sigmas]
-    sigma = sigmas[int(np.argmin(errors))]
-    maps = half(np.eye(len(palette), dtype="float32")[labels])
-    if sigma:
-        maps = blurred(maps, sigma / 2)
-    a = maps.reshape(-1, len(palette))
-    m = a.T @ a + 1e-2 * len(a) / 1e3 * np.eye(len(palette))
-    return np.linalg.solve(m, a.T @ target.reshape(-1, 3) + 1e-2 * len(a) / 1e3 * palette).clip(0, 1), sigma
-
-
-def remove_specks(scores, smallest):
-    labels = scores.argmax(axis=0)
-    for k in range(len(scores)):
-        mask = np.where(labels == k, 1.0, -1.0)
-        if not (labels == k).any():
+        if opacities[k] < CLEAR or not (labels == k).any():
             continue
+        flat = ""
+        for outer, *holes in polygons(framed(np.minimum(own, seen))):
+            if abs(area_of(outer)) < detail.smallest:
+                continue
+            lines = [outer, *(line for line in holes if not solid[k] or shows(line, labels, k, detail.smallest))]
+            data = "".join(region(line, own, seen, detail) for line in lines)
+            found = gradient_of(outer, inner == k, residuals, color, detail) if solid[k] else None
+            if found is None:
+                flat += data
+            else:
+                gradients.append(gradient_element(len(gradients), *found))
+                paths.append(f'<path d="{data}" fill="url(#g{len(gradients) - 1})"/>')
+        if flat:
+            opacity = "" if solid[k] else f' fill-opacity="{opacities[k]:.2f}"'
+            paths.append(f'<path d="{flat}" fill="{hexadecimal(color[:3] / max(opacities[k], 1e-3))}"{opacity}/>')
+    if sigma:
+        reach = int(4 * sigma * UNITS) + 2
+        box = f'x="{-reach}" y="{-reach}" width="{w * UNITS + 2 * reach}" height="{h * UNITS + 2 * reach}"'
+        space = 'filterUnits="userSpaceOnUse" color-interpolation-filters="sRGB"'
+        blur = f'<feGaussianBlur stdDeviation="{sigma * UNITS:g}"/>'
+        paths = [f'<filter id="b" {space} {box}>{blur}</filter>', '<g filter="url(#b)">', *paths, "</g>"]
+    return [*gradients, *paths]
 
 
-def dilated(field, times):
-    for _ in range(times):
-        field = field.copy()
-        for axis in (0, 1):
-            f = np.moveaxis(field, axis, 0)
-            low, high = f[:-1].copy(), f[1:].copy()
-            np.maximum(f[1:], low, out=f[1:])
-            np.maximum(f[:-1], high, out=f[:-1])
+def in_order(palette):
+    """Colors in the order in which they are painted: what is clear, what is translucent, light to dark."""
+    light = palette[:, :3] @ LUMINANCE
+    if palette.shape[1] == 4:
+        light = light - 2 * np.where(palette[:, 3] < SOLID, palette[:, 3] - 3, 0)
+    return palette[np.argsort(-light, kind="stable")]
+
+
+def scores_of(pixels, palette):
+    """How near each sample is to each color: float32 `(m, h + 2 PAD, w + 2 PAD)`, the largest the nearest.
+
+    Differences of two are linear in the samples' colors, so where they vanish is found well by interpolation.
+    """
+    padded = np.pad(pixels, ((PAD, PAD), (PAD, PAD), (0, 0)), "edge")
+    values = palette.astype("float32")
+    found = (2 * values) @ padded.reshape(-1, values.shape[1]).T - (values**2).sum(axis=1)[:, None]
+    return found.reshape(-1, *padded.shape[:2])
+
+
+def framed(field):
+    """A function that is negative along its border."""
+    field[[0, -1]] = field[:, [0, -1]] = -1e-3
     return field
 
 
-def at(field, line):
-    x, y = np.rint(line.T + 1.5).astype(int)
-    return field[np.clip(y, 0, field.shape[0] - 1), np.clip(x, 0, field.shape[1] - 1)]
+def shows(hole, labels, k, smallest):
+    """Whether colors that were painted before color k show in a hole of it."""
+    part, mask = within(hole, labels.shape)
+    return ((labels[part] < k) & mask).sum() >= smallest
 
 
-def has_earlier(hole, labels, k, smallest):
-    low, high = np.floor(hole.min(axis=0) + 1.5).astype(int), np.ceil(hole.max(axis=0) + 1.5).astype(int) + 1
-    mask = Image.new("1", tuple(int(v) for v in high - low))
-    ImageDraw.Draw(mask).polygon([tuple(p) for p in (hole + 1.5 - low)], fill=1)
-    inside = labels[low[1] : high[1], low[0] : high[0]]
-    return ((inside < k) & np.asarray(mask)[: inside.shape[0], : inside.shape[1]]).sum() >= smallest
+def region(line, own, seen, detail):
+    """Path data of a line around a color."""
+    x, y = np.rint(line.T).astype(int)
+    tolerance = np.where(seen[y, x] < own[y, x], detail.tolerance, detail.hidden)
+    return path_data(line, tolerance, UNITS, 0.5 - PAD)
 
 
-def polygons(field, xs, ys):
-    made = contourpy.contour_generator(xs, ys, field, fill_type=contourpy.FillType.OuterOffset)
-    points, offsets = made.filled(0.0, np.inf)
-    return [
-        [line[a : b - 1] for a, b in zip(cuts[:-1], cuts[1:], strict=True)]
-        for line, cuts in zip(points, offsets, strict=True)
-    ]
+def gradient_of(outer, mask, residuals, color, detail):
+    """The linear gradient that explains what is left of a region, or `None` where it is flat.
+
+    Least squares of a plane in each channel, of which the direction that explains most is kept.
+
+    Returns:
+        (ends float64 `(2, 2)` (x, y) in samples, colors float64 `(2, 3)`).
+    """
+    if abs(area_of(outer)) < 0.01 * mask.size:
+        return None
+    part, inside = within((outer - PAD) / 2, residuals.shape[:2])
+    rows, columns = np.nonzero(inside & mask[::2, ::2][part])
+    if len(rows) < 16:
+        return None
+    places = np.stack([columns + part[1].start, rows + part[0].start], axis=1) * 2.0 + 1.0
+    left = residuals[part][rows, columns, :3].astype("float64")
+    middle, mean = places.mean(axis=0), left.mean(axis=0)
+    slopes = np.linalg.lstsq(places - middle, left - mean, rcond=None)[0]
+    directions, sizes, channels = np.linalg.svd(slopes)
+    direction, change = directions[:, 0], sizes[0] * channels[0]
+    along = (places - middle) @ direction
+    explained = 4.0 * ((left**2).sum() - ((left - mean - np.outer(along, change)) ** 2).sum())
+    if explained < detail.gradient * mask.size:
+        return None
+    reach = np.array([along.min(), along.max()])
+    return middle + np.outer(reach, direction), color[:3] + mean + np.outer(reach, change)
 
 
-def area_of(line):
-    x, y = line.T
-    return 0.5 * float(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1)))
+def gradient_element(number, ends, colors):
+    (x1, y1), (x2, y2) = np.rint(ends * UNITS).astype(int).tolist()
+    first, last = (hexadecimal(color) for color in colors)
+    return (
+        f'<linearGradient id="g{number}" gradientUnits="userSpaceOnUse" x1="{x1}" y1="{y1}" x2="{x2}" '
+        f'y2="{y2}"><stop stop-color="{first}"/><stop offset="1" stop-color="{last}"/></linearGradient>'
+    )
 
 
-def path_of(curves):
-    curves = np.rint(curves * UNIT).astype(int)
-    curves[:-1, 3] = curves[1:, 0]
-    x, y = curves[0, 0]
-    parts = [f"M{x} {y}"]
-    for curve in curves:
-        moves = (curve[1:] - curve[0]).ravel().tolist()
-        parts.append("c" + " ".join(map(str, moves)))
-    return "".join(parts).replace(" -", "-") + "z"
-
-
-def hex_of(color):
-    return "#" + "".join(f"{int(v * 255 + 0.5):02x}" for v in np.clip(color, 0, 1))
+def hexadecimal(color):
+    return "#" + "".join(f"{int(value * 255 + 0.5):02x}" for value in np.clip(color, 0, 1))
