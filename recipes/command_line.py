@@ -71,10 +71,10 @@ def existing_file(text):
     return Path(text)
 
 
-def free_name(prompt):
+def free_name(prompt, suffix=".png"):
     """A name for a picture of `prompt` that no file has: pictures/a-red-apple.png, ...-2.png, ..."""
     slug = re.sub(r"\W+", "-", prompt.lower()).strip("-")[:40].strip("-") or "picture"
-    count, file = 1, Path("pictures", f"{slug}.png")
+    count, file = 1, Path("pictures", f"{slug}{suffix}")
     while file.exists():
         count += 1
         file = file.with_stem(f"{slug}-{count}")

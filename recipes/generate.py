@@ -10,6 +10,7 @@ import argparse
 import os
 import sys
 import time
+from pathlib import Path
 
 from command_line import HelpFormatter
 from command_line import free_name
@@ -37,10 +38,13 @@ def parse(argv=None):
     any_size = "pixels of a picture's side, or height x width: any, by a --renderer"
     add("--size", type=size, metavar="N|HxW", help=any_size)
     add("--transparent", action="store_true", help="no white paper behind the picture")
+    add(
+        "--svg", action="store_true", help="curves in place of pixels: an SVG file a picture, by a --renderer"
+    )
     add("--renderer", help="preset of lesson 8, which draws at --size; None: the generator's own")
     add("--scale", default=8, **count, help="how many times larger the PNG shows a pixel, without --size")
     replaced = "where the picture goes; a file you name is replaced, the default gets a number instead"
-    add("--output", default=OUTPUT, metavar="FILE.png", help=replaced)
+    add("--output", default=OUTPUT, metavar="FILE", help=replaced)
     return parser, parser.parse_args(argv)
 
 
@@ -51,11 +55,13 @@ def main(argv=None):
     start = time.monotonic()
     print("[1/3] Loading Keras and the preset", options.preset, flush=True)
     from keras_t2i.models.generator import Generator
+    from keras_t2i.utils.files import write_bytes
     from keras_t2i.utils.gif import save_frames
     from keras_t2i.utils.images import make_grid
     from keras_t2i.utils.images import save_png
 
     prompts, n, first = options.prompts, options.num_images, options.seed
+    many = len(prompts) * n > 1
     try:
         generator = Generator.from_preset(options.preset)
         if options.renderer is not None:
@@ -64,12 +70,24 @@ def main(argv=None):
         given = {k: v for k, v in vars(options).items() if k in SETTINGS and v != parser.get_default(k)}
         if options.frames is not None and not generator.base.watchable:
             raise ValueError(f"--frames: {options.preset} makes a picture in one step")
+        if options.svg and options.output != OUTPUT and (not options.output.lower().endswith(".svg") or many):
+            raise ValueError("--svg: --output names one .svg file, of one picture")
         sized, scale = options.size is not None, options.scale if options.size is None else 1
-        if sized:
+        if sized or options.svg:
             given |= {"size": options.size, "background": None if options.transparent else "white"}
-        file = free_name(prompts[0]) if options.output == OUTPUT else options.output
+        suffix = ".svg" if options.svg else ".png"
+        file = free_name(prompts[0], suffix) if options.output == OUTPUT else options.output
         draw = given | {"seed": first, "best_of": options.best_of, "progress": True}
-        if len(prompts) * n == 1 and sized:  # of any size: it is never held as a whole
+        if options.svg:
+            documents = generator.generate(prompts, num_images=n, output="svg", **draw)
+            for i, document in enumerate(documents):
+                file = (
+                    free_name(prompts[i // n], suffix) if options.output == OUTPUT else Path(file).absolute()
+                )
+                write_bytes(file, document.encode())
+                print(f"      {file}")
+            shape = options.size or (512, 512)
+        elif not many and sized:  # of any size: it is never held as a whole
             file, shape = generator.render_to(file, prompts[0], **draw), options.size
         else:  # one row a prompt; one picture of each prompt fills a square instead
             pictures = generator.generate(prompts, num_images=n, **draw)

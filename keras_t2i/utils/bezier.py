@@ -3,7 +3,7 @@ curves", Graphics Gems, pp. 612-626)."""
 
 import numpy as np
 
-ITERATIONS = 3  # of finding each point's parameter anew, where a curve is nearly near enough
+ITERATIONS = 2  # of finding each point's parameter anew, where a curve is nearly near enough
 NEARLY = 3.0  # tolerances
 
 
@@ -71,56 +71,58 @@ def fit_open(points, tolerance, direction=None):
 
 def fit_one(points, at, start, end, tolerance):
     """One curve, and the place of the point that it is too far from, or `None`."""
-    if len(points) == 2:
-        return line(points[0], points[1]), None
     straight = line(points[0], points[-1])
-    if not (away(straight, at, points) > 0.25 * tolerance**2).any():
+    if len(points) == 2:
         return straight, None
-    best, worst, least = straight, len(points) // 2, np.inf
+    basis, least = bernstein(at), np.inf
+    gap, limit = basis @ straight - points, tolerance * tolerance
+    if (squared(gap) <= 0.25 * limit).all():
+        return straight, None
     for _ in range(ITERATIONS + 1):
-        curve = least_squares(points, at, start, end)
-        errors = away(curve, at, points) / tolerance**2
+        curve = least_squares(points, basis, start, end)
+        gap = basis @ curve - points
+        errors = squared(gap) / limit
         most = int(errors.argmax())
-        if errors[most] < least:
-            best, worst, least = curve, most, errors[most]
         if errors[most] <= 1.0:
             return curve, None
+        if errors[most] < least:
+            best, worst, least = curve, most, errors[most]
         if errors[most] > NEARLY**2:
             break
-        at = nearer(curve, at, points)
+        at = nearer(curve, at, gap)
+        basis = bernstein(at)
     return best, worst
 
 
-def away(curve, at, points):
-    """Squared distances of points from those of a curve."""
-    gap = evaluate(curve, at) - points
-    return gap[:, 0] ** 2 + gap[:, 1] ** 2
+def squared(gap):
+    return gap[:, 0] * gap[:, 0] + gap[:, 1] * gap[:, 1]
 
 
-def least_squares(points, at, start, end):
-    """The curve with given ends and directions that is nearest to points at given parameters."""
-    basis, first, last = bernstein(at), points[0], points[-1]
+def least_squares(points, basis, start, end):
+    """The curve with given ends and directions that is nearest to points, by their `bernstein`."""
+    first, last = points[0], points[-1]
     one, two = basis[:, 1], basis[:, 2]
-    rest = points - np.outer(basis[:, 0] + one, first) - np.outer(two + basis[:, 3], last)
+    rest = points - basis @ np.array([first, first, last, last])
     a, c = one @ one, two @ two
     b = (one @ two) * (start @ end)
     x, y = (one @ rest) @ start, (two @ rest) @ end
-    determinant, chord = a * c - b * b, np.hypot(*(last - first))
-    lengths = np.array([c * x - b * y, a * y - b * x]) / determinant if determinant > 1e-12 * a * c else None
-    if lengths is None or (lengths < 1e-3 * chord).any():
-        lengths = np.full(2, chord / 3.0)
-    return np.stack([first, first + lengths[0] * start, last + lengths[1] * end, last])
+    determinant, chord = a * c - b * b, float(np.hypot(*(last - first)))
+    before = after = chord / 3.0
+    if determinant > 1e-12 * a * c:
+        before, after = (c * x - b * y) / determinant, (a * y - b * x) / determinant
+        if min(before, after) < 1e-3 * chord:
+            before = after = chord / 3.0
+    return np.array([first, first + before * start, last + after * end, last])
 
 
-def nearer(curve, at, points):
-    """Parameters at which the curve is nearer to the points: one step of Newton's."""
-    d1 = 3.0 * np.diff(curve, axis=0)
-    d2 = 2.0 * np.diff(d1, axis=0)
+def nearer(curve, at, gap):
+    """Parameters at which a curve is nearer to points, by one step of Newton's; gap: how far it is now."""
+    d1 = 3.0 * (curve[1:] - curve[:-1])
+    d2 = 2.0 * (d1[1:] - d1[:-1])
     s = 1.0 - at
-    first = np.outer(s * s, d1[0]) + np.outer(2 * s * at, d1[1]) + np.outer(at * at, d1[2])
-    second = np.outer(s, d2[0]) + np.outer(at, d2[1])
-    gap = evaluate(curve, at) - points
-    slope = (first**2).sum(axis=1) + (gap * second).sum(axis=1)
+    first = np.stack([s * s, 2 * s * at, at * at], axis=1) @ d1
+    second = np.stack([s, at], axis=1) @ d2
+    slope = squared(first) + (gap * second).sum(axis=1)
     step = (gap * first).sum(axis=1) / np.where(slope > 1e-12, slope, np.inf)
     return np.maximum.accumulate(np.clip(at - step, 0.0, 1.0))
 
@@ -131,8 +133,13 @@ def evaluate(curve, at):
 
 
 def bernstein(at):
-    s = 1.0 - at
-    return np.stack([s * s * s, 3 * s * s * at, 3 * s * at * at, at * at * at], axis=1)
+    """The four polynomials at parameters: float64 `(n, 4)`, rows sum to 1."""
+    s, basis = 1.0 - at, np.empty((len(at), 4))
+    basis[:, 0] = s * s * s
+    basis[:, 1] = 3 * s * s * at
+    basis[:, 2] = 3 * s * at * at
+    basis[:, 3] = at * at * at
+    return basis
 
 
 def line(first, last):

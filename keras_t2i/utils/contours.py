@@ -101,6 +101,8 @@ def is_straight(curve):
     chord = curve[3] - curve[0]
     crossed = chord[0] * (curve[1:3, 1] - curve[0, 1]) - chord[1] * (curve[1:3, 0] - curve[0, 0])
     along = (curve[1:3] - curve[0]) @ chord
-    return bool((np.abs(crossed) <= 0.5 * np.hypot(*chord)).all() and (along >= 0).all() and (
-        along <= chord @ chord
-    ).all())
+    return bool(
+        (np.abs(crossed) <= 0.5 * np.hypot(*chord)).all()
+        and (along >= 0).all()
+        and (along <= chord @ chord).all()
+    )

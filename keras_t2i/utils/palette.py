@@ -66,20 +66,25 @@ def refit(pixels, labels, palette, sigmas):
     """The blur and the colors, painted flat and blurred, that come nearest to a picture (least squares).
 
     Args:
-        pixels: float32 `(h, w, c)` in [0, 1], of even height and width.
+        pixels: float32 `(h, w, c)` in [0, 1].
         labels: int `(h, w)`, of the palette.
         palette: float64 `(m, c)`.
         sigmas: floats, the blurs to choose from, in pixels; 0: none.
 
     Returns:
         (colors float64 `(m, c)`, sigma, residuals): what is left of the picture, float32
-        `(h / 2, w / 2, c)`, means of four pixels.
+        `(h / 2, w / 2, c)`, rounded up: means of four pixels.
     """
+    h, w = labels.shape
+    pixels = np.pad(pixels, ((0, h % 2), (0, w % 2), (0, 0)), "edge")
+    labels = np.pad(labels, ((0, h % 2), (0, w % 2)), "edge")
     target, flat = halved(pixels), halved(palette.astype("float32")[labels])
     errors = [np.mean((target - blurred(flat, sigma / 2)) ** 2) for sigma in sigmas]
     sigma = sigmas[int(np.argmin(errors))]
     m, c = palette.shape
-    shares = blurred(halved(np.eye(m, dtype="float32")[labels]), sigma / 2).reshape(-1, m)
+    one = np.eye(m, dtype="float32") / 4
+    shares = sum(one[labels[i::2, j::2]] for i in (0, 1) for j in (0, 1))
+    shares = blurred(shares, sigma / 2).reshape(-1, m)
     pull = 1e-5 * len(shares)  # towards the palette: the colors of tiny regions are hardly determined
     matrix = shares.T @ shares + pull * np.eye(m)
     colors = np.linalg.solve(matrix, shares.T @ target.reshape(-1, c) + pull * palette).clip(0, 1)
@@ -94,16 +99,13 @@ def blurred(x, sigma):
     """A picture `(h, w, c)`, blurred by a Gaussian; the border goes on."""
     if not sigma:
         return x
-    down, across = (gaussian(side, sigma) for side in x.shape[:2])
-    return np.moveaxis(down @ np.moveaxis(x, -1, 0) @ across.T, 0, -1)
-
-
-def gaussian(count, sigma):
-    """The matrix `(count, count)` of a blur of a row; beyond the border the outermost sample goes on."""
-    reach = int(np.ceil(4 * sigma))
-    places, around = np.arange(count), np.arange(-reach, count + reach)
-    taps = np.exp(-0.5 * ((places[:, None] - around) / sigma) ** 2)
-    matrix = taps[:, reach : reach + count].copy()
-    matrix[:, 0] += taps[:, :reach].sum(axis=1)
-    matrix[:, -1] += taps[:, reach + count :].sum(axis=1)
-    return (matrix / matrix.sum(axis=1, keepdims=True)).astype("float32")
+    reach = int(np.ceil(3 * sigma))
+    taps = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
+    taps = (taps / taps.sum()).astype("float32")
+    for axis in (0, 1):
+        count = x.shape[axis]
+        wide = [(reach, reach) if i == axis else (0, 0) for i in range(x.ndim)]
+        longer = np.moveaxis(np.pad(x, wide, "edge"), axis, 0)
+        x = sum(tap * longer[i : i + count] for i, tap in enumerate(taps))
+        x = np.ascontiguousarray(np.moveaxis(x, 0, axis))
+    return x

@@ -9,13 +9,16 @@ best, and the colors are those that, blurred, come nearest to it.
 from typing import NamedTuple
 
 import numpy as np
+from tqdm import tqdm
 
 from keras_t2i.models.stages.tiling import Placement
 from keras_t2i.utils.contours import area_of
+from keras_t2i.utils.contours import check_contours
 from keras_t2i.utils.contours import grown
 from keras_t2i.utils.contours import path_data
 from keras_t2i.utils.contours import polygons
 from keras_t2i.utils.contours import within
+from keras_t2i.utils.images import to_float
 from keras_t2i.utils.palette import blurred
 from keras_t2i.utils.palette import find_palette
 from keras_t2i.utils.palette import refit
@@ -48,11 +51,35 @@ class Detail(NamedTuple):
     gradient: float = 4e-6
 
 
+def vector_drawings(stage, pictures, canvas, noise_level=0.0, progress=False, window=None):
+    """Drawings of pictures by a `RendererStage`, as SVG documents.
+
+    Args:
+        pictures: uint8 `(n, h, w, 3)`.
+        canvas: `Canvas`: height and width of the documents in pixels, and their background.
+        noise_level, window: as of `RendererStage.bands`.
+        progress: bool, whether to show a progress bar, of pictures.
+
+    Returns:
+        list of str.
+
+    Raises: ImportError without contourpy.
+    """
+    check_contours()
+    height, width = pictures.shape[1:3] if window is None else window[2:]
+    place = Placement.of(height, width, SIDE, SIDE)
+    samples, found = canvas._replace(height=place.rows, width=place.columns), []
+    for image in tqdm(pictures, unit="picture", disable=not progress):
+        bands, _ = stage.placed_bands(to_float(image), samples, noise_level, window=window)
+        found.append(to_svg(np.concatenate(list(bands), axis=1), canvas))
+    return found
+
+
 def to_svg(drawn, canvas, detail=Detail()):  # noqa: B008 (a tuple)
     """A drawing as an SVG document.
 
     Args:
-        drawn: float32 `(4, h, w)`, even h and w: red, green, blue on white in [-1, 1], opacity in [0, 1].
+        drawn: float32 `(4, h, w)`: red, green, blue on white in [-1, 1], opacity in [0, 1].
         canvas: `Canvas`: height and width of the document in pixels, and its background.
         detail: `Detail`.
 
@@ -64,7 +91,9 @@ def to_svg(drawn, canvas, detail=Detail()):  # noqa: B008 (a tuple)
     body = "\n".join(picture(pixels, detail))
     paper = ""
     if canvas.background is not None:
-        paper = f'<rect width="100%" height="100%" fill="{hexadecimal(np.array(canvas.background) / 255)}"/>\n'
+        paper = (
+            f'<rect width="100%" height="100%" fill="{hexadecimal(np.array(canvas.background) / 255)}"/>\n'
+        )
     place = Placement.of(h, w, canvas.height, canvas.width)
     inner = f'viewBox="0 0 {w * UNITS} {h * UNITS}"'
     if abs(place.rows - canvas.height) <= 1 and abs(place.columns - canvas.width) <= 1:
@@ -103,7 +132,11 @@ def picture(pixels, detail):
     earlier, paths, gradients = np.full_like(scores[0], NEVER), [], []
     for k, color in enumerate(colors):
         own = scores[k] - later[k]
-        own, seen = (grown(own), np.maximum(scores[k], later[k]) - earlier) if solid[k] else (own, scores[k] - earlier)
+        own, seen = (
+            (grown(own), np.maximum(scores[k], later[k]) - earlier)
+            if solid[k]
+            else (own, scores[k] - earlier)
+        )
         np.maximum(earlier, scores[k], out=earlier)
         if opacities[k] < CLEAR or not (labels == k).any():
             continue
@@ -111,7 +144,10 @@ def picture(pixels, detail):
         for outer, *holes in polygons(framed(np.minimum(own, seen))):
             if abs(area_of(outer)) < detail.smallest:
                 continue
-            lines = [outer, *(line for line in holes if not solid[k] or shows(line, labels, k, detail.smallest))]
+            lines = [
+                outer,
+                *(line for line in holes if not solid[k] or shows(line, labels, k, detail.smallest)),
+            ]
             data = "".join(region(line, own, seen, detail) for line in lines)
             found = gradient_of(outer, inner == k, residuals, color, detail) if solid[k] else None
             if found is None:
@@ -121,7 +157,9 @@ def picture(pixels, detail):
                 paths.append(f'<path d="{data}" fill="url(#g{len(gradients) - 1})"/>')
         if flat:
             opacity = "" if solid[k] else f' fill-opacity="{opacities[k]:.2f}"'
-            paths.append(f'<path d="{flat}" fill="{hexadecimal(color[:3] / max(opacities[k], 1e-3))}"{opacity}/>')
+            paths.append(
+                f'<path d="{flat}" fill="{hexadecimal(color[:3] / max(opacities[k], 1e-3))}"{opacity}/>'
+            )
     if sigma:
         reach = int(4 * sigma * UNITS) + 2
         box = f'x="{-reach}" y="{-reach}" width="{w * UNITS + 2 * reach}" height="{h * UNITS + 2 * reach}"'
