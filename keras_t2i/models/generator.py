@@ -302,7 +302,8 @@ class Generator(keras_hub.models.TextToImage):
         """Draw one picture into a file, band by band: it is never held as a whole.
 
         Args:
-            file: path that ends in .png, .tif, .tiff or .svg (see `output` of `generate`). What is there is replaced once the new one is whole.
+            file: path that ends in .png, .tif, .tiff or .svg (see `output` of `generate`). What is there is
+                replaced once the new one is whole.
             inputs: a prompt, or a given picture, uint8 `(h, w, 3)`.
             size, background, progress: as of `render`.
             **options: of `generate` (a prompt) or `noise_level` (a picture).

@@ -95,8 +95,9 @@ class GivenPicture:
 
 
 def on_canvas(generator, pictures, canvas, given=None, progress=False, output="array"):
-    """What the base has drawn, uint8 `(n, s, s, 3)`, at a canvas' size; as it is, where that is `None`. A list
-    of documents for the output "svg".
+    """What the base has drawn, uint8 `(n, s, s, 3)`, at a canvas' size; as it is, where that is `None`.
+
+    For the output "svg" a list of documents.
 
     Args:
         given: `GivenPicture` that they were drawn from: its aspect is theirs, and what it keeps is kept.

@@ -1,12 +1,11 @@
-"""Level sets of sampled functions as polygons, and polygons as SVG's path data."""
+"""Level sets of sampled functions, as polygons."""
 
 import importlib.util
+import itertools
 
 import numpy as np
 from PIL import Image
 from PIL import ImageDraw
-
-from keras_t2i.utils.bezier import fit_closed
 
 
 def check_contours():
@@ -39,7 +38,7 @@ def polygons(field):
     )
     points, offsets = made.filled(0.0, np.inf)
     return [
-        [line[a : b - 1] for a, b in zip(cuts[:-1], cuts[1:], strict=True)]
+        [line[a : b - 1] for a, b in itertools.pairwise(cuts)]
         for line, cuts in zip(points, offsets, strict=True)
     ]
 
@@ -67,42 +66,3 @@ def grown(field):
         np.maximum(out[:-1], second[1:], out=out[:-1])
         field = np.moveaxis(out, 0, axis)
     return field
-
-
-def path_data(line, tolerance, scale, offset=0.0):
-    """A closed line as cubic Bezier curves, in whole numbers.
-
-    Args:
-        line: float64 `(n, 2)`.
-        tolerance: float or float64 `(n,)`: see `fit_closed`.
-        scale: float, units of the document in a unit of `line`.
-        offset: float, added to both coordinates before.
-
-    Returns:
-        str, of an SVG path's `d`. Moves are relative to rounded points, so their errors do not add up.
-    """
-    curves = np.rint((fit_closed(line, tolerance) + offset) * scale).astype(int)
-    x, y = curves[0, 0].tolist()
-    parts = [f"M{x} {y}"]
-    for curve in curves:
-        moves = (curve[1:] - curve[0]).ravel().tolist()
-        flat = np.ptp(curve, axis=0).tolist()
-        if flat == [0, 0]:
-            continue
-        if is_straight(curve):
-            parts.append(f"l{moves[4]} {moves[5]}")
-        else:
-            parts.append("c" + " ".join(map(str, moves)))
-    return "".join(parts).replace(" -", "-") + "z"
-
-
-def is_straight(curve):
-    """Whether no control point is farther than half a unit from the line between a curve's ends."""
-    chord = curve[3] - curve[0]
-    crossed = chord[0] * (curve[1:3, 1] - curve[0, 1]) - chord[1] * (curve[1:3, 0] - curve[0, 0])
-    along = (curve[1:3] - curve[0]) @ chord
-    return bool(
-        (np.abs(crossed) <= 0.5 * np.hypot(*chord)).all()
-        and (along >= 0).all()
-        and (along <= chord @ chord).all()
-    )

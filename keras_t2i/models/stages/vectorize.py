@@ -1,9 +1,9 @@
 """A drawing as an SVG: its colors are cut into a few, and each is painted where it is the nearest.
 
 Where two colors meet lies a level set of the drawing's smooth colors, found between samples (contourpy) and
-fitted by Bezier curves. Colors are painted from light to dark, and each goes on a little beneath those that are
-painted over it, so no gap can open between them. A drawing with soft edges is blurred as little as fits it
-best, and the colors are those that, blurred, come nearest to it.
+fitted by Bezier curves. Colors are painted from light to dark, and each goes on a little beneath those that
+are painted over it, so no gap can open between them. A drawing with soft edges is blurred by what fits it
+best, and the colors are those that, blurred, come nearest to it; large regions may have a gradient.
 """
 
 from typing import NamedTuple
@@ -15,13 +15,18 @@ from keras_t2i.models.stages.tiling import Placement
 from keras_t2i.utils.contours import area_of
 from keras_t2i.utils.contours import check_contours
 from keras_t2i.utils.contours import grown
-from keras_t2i.utils.contours import path_data
 from keras_t2i.utils.contours import polygons
 from keras_t2i.utils.contours import within
 from keras_t2i.utils.images import to_float
 from keras_t2i.utils.palette import blurred
 from keras_t2i.utils.palette import find_palette
 from keras_t2i.utils.palette import refit
+from keras_t2i.utils.svg import blurred_group
+from keras_t2i.utils.svg import document
+from keras_t2i.utils.svg import hexadecimal
+from keras_t2i.utils.svg import linear_gradient
+from keras_t2i.utils.svg import path
+from keras_t2i.utils.svg import path_data
 
 SIDE = 512  # samples along the longer side of a picture
 UNITS = 2  # of the document in a sample: coordinates are whole numbers
@@ -88,21 +93,8 @@ def to_svg(drawn, canvas, detail=Detail()):  # noqa: B008 (a tuple)
     """
     pixels = painted(drawn, canvas.background)
     h, w, _ = pixels.shape
-    body = "\n".join(picture(pixels, detail))
-    paper = ""
-    if canvas.background is not None:
-        paper = (
-            f'<rect width="100%" height="100%" fill="{hexadecimal(np.array(canvas.background) / 255)}"/>\n'
-        )
     place = Placement.of(h, w, canvas.height, canvas.width)
-    inner = f'viewBox="0 0 {w * UNITS} {h * UNITS}"'
-    if abs(place.rows - canvas.height) <= 1 and abs(place.columns - canvas.width) <= 1:
-        frame, end = f"{inner}>\n{paper}", ""
-    else:
-        box = f'x="{place.left}" y="{place.top}" width="{place.columns}" height="{place.rows}"'
-        frame, end = f">\n{paper}<svg {box} {inner}>\n", "</svg>\n"
-    start = f'<svg xmlns="http://www.w3.org/2000/svg" width="{canvas.width}" height="{canvas.height}" '
-    return f"{start}{frame}{body}\n{end}</svg>\n"
+    return document(elements_of(pixels, detail), (w * UNITS, h * UNITS), canvas, place)
 
 
 def painted(drawn, background):
@@ -116,8 +108,8 @@ def painted(drawn, background):
     return np.ascontiguousarray(pixels.transpose(1, 2, 0), "float32")
 
 
-def picture(pixels, detail):
-    """Elements of an SVG: those that paint float32 `(h, w, 3 or 4)`."""
+def elements_of(pixels, detail):
+    """Elements of an SVG: those that paint float32 `(h, w, 3)`, or premultiplied `(h, w, 4)`."""
     h, w, channels = pixels.shape
     palette = in_order(find_palette(pixels.reshape(-1, channels), detail.error, detail.colors))
     scores = scores_of(blurred(pixels, detail.smooth), palette)
@@ -125,48 +117,51 @@ def picture(pixels, detail):
     inner = labels[PAD:-PAD, PAD:-PAD]
     colors, sigma, residuals = refit(pixels, inner, palette, SIGMAS)
     opacities = colors[:, 3] if channels == 4 else np.ones(len(colors))
-    solid = np.where(opacities > SOLID, True, False)
+    opacities = np.where(opacities > SOLID, 1.0, opacities)
     later = np.full_like(scores, NEVER)
     for k in range(len(scores) - 2, -1, -1):
         np.maximum(later[k + 1], scores[k + 1], out=later[k])
     earlier, paths, gradients = np.full_like(scores[0], NEVER), [], []
-    for k, color in enumerate(colors):
-        own = scores[k] - later[k]
-        own, seen = (
-            (grown(own), np.maximum(scores[k], later[k]) - earlier)
-            if solid[k]
-            else (own, scores[k] - earlier)
-        )
+    for k, (color, opacity) in enumerate(zip(colors, opacities, strict=True)):
+        solid, own, seen = opacity == 1, scores[k] - later[k], scores[k] - earlier
+        if solid:  # what is painted later hides what goes on beneath it
+            own, seen = grown(own), np.maximum(scores[k], later[k]) - earlier
         np.maximum(earlier, scores[k], out=earlier)
-        if opacities[k] < CLEAR or not (labels == k).any():
+        if opacity < CLEAR or not (labels == k).any():
             continue
         flat = ""
-        for outer, *holes in polygons(framed(np.minimum(own, seen))):
-            if abs(area_of(outer)) < detail.smallest:
-                continue
-            lines = [
-                outer,
-                *(line for line in holes if not solid[k] or shows(line, labels, k, detail.smallest)),
-            ]
-            data = "".join(region(line, own, seen, detail) for line in lines)
-            found = gradient_of(outer, inner == k, residuals, color, detail) if solid[k] else None
+        for outer, data in regions(own, seen, labels, k if solid else None, detail):
+            found = gradient_of(outer, inner == k, residuals, color, detail) if solid else None
             if found is None:
                 flat += data
             else:
-                gradients.append(gradient_element(len(gradients), *found))
-                paths.append(f'<path d="{data}" fill="url(#g{len(gradients) - 1})"/>')
+                name = f"g{len(gradients)}"
+                gradients.append(linear_gradient(name, found[0] * UNITS, found[1]))
+                paths.append(path(data, f"url(#{name})"))
         if flat:
-            opacity = "" if solid[k] else f' fill-opacity="{opacities[k]:.2f}"'
-            paths.append(
-                f'<path d="{flat}" fill="{hexadecimal(color[:3] / max(opacities[k], 1e-3))}"{opacity}/>'
-            )
-    if sigma:
-        reach = int(4 * sigma * UNITS) + 2
-        box = f'x="{-reach}" y="{-reach}" width="{w * UNITS + 2 * reach}" height="{h * UNITS + 2 * reach}"'
-        space = 'filterUnits="userSpaceOnUse" color-interpolation-filters="sRGB"'
-        blur = f'<feGaussianBlur stdDeviation="{sigma * UNITS:g}"/>'
-        paths = [f'<filter id="b" {space} {box}>{blur}</filter>', '<g filter="url(#b)">', *paths, "</g>"]
-    return [*gradients, *paths]
+            paths.append(path(flat, hexadecimal(color[:3] / max(opacity, 1e-3)), opacity))
+    return [*gradients, *blurred_group(paths, sigma * UNITS, w * UNITS, h * UNITS)]
+
+
+def regions(own, seen, labels, solid, detail):
+    """Yield the regions of a color: the outer line, in samples, and path data.
+
+    Args:
+        own, seen: float32 `(h, w)`, positive where the color is nearer than those painted later and earlier.
+        labels: int `(h, w)`, the nearest color.
+        solid: int, the color, where it is opaque: holes in which only later ones lie are left out.
+    """
+    field = np.minimum(own, seen)
+    field[[0, -1]] = field[:, [0, -1]] = -1e-3  # closes the lines
+    for outer, *holes in polygons(field):
+        if abs(area_of(outer)) >= detail.smallest:
+            kept = [hole for hole in holes if solid is None or shows(hole, labels, solid, detail.smallest)]
+            data = ""
+            for line in (outer, *kept):
+                x, y = np.rint(line.T).astype(int)
+                tolerance = np.where(seen[y, x] < own[y, x], detail.tolerance, detail.hidden)
+                data += path_data(line, tolerance, UNITS, 0.5 - PAD)
+            yield outer, data
 
 
 def in_order(palette):
@@ -188,23 +183,10 @@ def scores_of(pixels, palette):
     return found.reshape(-1, *padded.shape[:2])
 
 
-def framed(field):
-    """A function that is negative along its border."""
-    field[[0, -1]] = field[:, [0, -1]] = -1e-3
-    return field
-
-
 def shows(hole, labels, k, smallest):
     """Whether colors that were painted before color k show in a hole of it."""
     part, mask = within(hole, labels.shape)
     return ((labels[part] < k) & mask).sum() >= smallest
-
-
-def region(line, own, seen, detail):
-    """Path data of a line around a color."""
-    x, y = np.rint(line.T).astype(int)
-    tolerance = np.where(seen[y, x] < own[y, x], detail.tolerance, detail.hidden)
-    return path_data(line, tolerance, UNITS, 0.5 - PAD)
 
 
 def gradient_of(outer, mask, residuals, color, detail):
@@ -233,16 +215,3 @@ def gradient_of(outer, mask, residuals, color, detail):
         return None
     reach = np.array([along.min(), along.max()])
     return middle + np.outer(reach, direction), color[:3] + mean + np.outer(reach, change)
-
-
-def gradient_element(number, ends, colors):
-    (x1, y1), (x2, y2) = np.rint(ends * UNITS).astype(int).tolist()
-    first, last = (hexadecimal(color) for color in colors)
-    return (
-        f'<linearGradient id="g{number}" gradientUnits="userSpaceOnUse" x1="{x1}" y1="{y1}" x2="{x2}" '
-        f'y2="{y2}"><stop stop-color="{first}"/><stop offset="1" stop-color="{last}"/></linearGradient>'
-    )
-
-
-def hexadecimal(color):
-    return "#" + "".join(f"{int(value * 255 + 0.5):02x}" for value in np.clip(color, 0, 1))
