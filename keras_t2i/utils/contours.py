@@ -58,9 +58,9 @@ def within(line, shape):
     return (slice(low[1], high[1]), slice(low[0], high[0])), np.asarray(mask)
 
 
-def grown(field):
-    """A function whose level sets lie a sample further out: the largest of each 3 x 3 samples."""
-    for axis in (0, 1):
+def grown(field, times=1):
+    """A function whose level sets lie so many samples further out: each time the largest of 3 x 3 samples."""
+    for axis in (0, 1) * times:
         first, second, out = (np.moveaxis(array, axis, 0) for array in (field, field, field.copy()))
         np.maximum(out[1:], first[:-1], out=out[1:])
         np.maximum(out[:-1], second[1:], out=out[:-1])

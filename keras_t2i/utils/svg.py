@@ -5,19 +5,18 @@ import numpy as np
 from keras_t2i.utils.bezier import fit_closed
 
 
-def path_data(line, tolerance, scale, offset=0.0):
+def path_data(line, tolerance, scale):
     """A closed line as cubic Bezier curves, in whole numbers.
 
     Args:
         line: float64 `(n, 2)`.
         tolerance: float or float64 `(n,)`: see `fit_closed`.
         scale: float, units of the document in a unit of `line`.
-        offset: float, added to both coordinates before.
 
     Returns:
         str, of an SVG path's `d`. Moves are relative to rounded points, so their errors do not add up.
     """
-    curves = np.rint((fit_closed(line, tolerance) + offset) * scale).astype(int)
+    curves = np.rint(fit_closed(line, tolerance) * scale).astype(int)
     x, y = curves[0, 0].tolist()
     parts = [f"M{x} {y}"]
     for curve in curves:

@@ -30,8 +30,10 @@ from keras_t2i.utils.svg import path_data
 
 SIDE = 512  # samples along the longer side of a picture
 UNITS = 2  # of the document in a sample: coordinates are whole numbers
-PAD = 2  # samples beyond the border, so that a blur finds color there
+PAD = 2  # samples beyond the border, in which regions end
+REACH = 8  # how many times farther out they are painted, since a blur takes from there
 LUMINANCE = (0.299, 0.587, 0.114)
+UNDER = 3  # samples that a color goes on beneath: the tolerances of both lines, so that no gap can open
 NEVER = -1e3  # below any score
 SIGMAS = (0.0, 0.7, 1.0, 1.5, 2.0)  # blurs, in samples
 CLEAR, SOLID = 0.03, 0.97  # opacities: below, not painted; above, opaque
@@ -125,7 +127,7 @@ def elements_of(pixels, detail):
     for k, (color, opacity) in enumerate(zip(colors, opacities, strict=True)):
         solid, own, seen = opacity == 1, scores[k] - later[k], scores[k] - earlier
         if solid:  # what is painted later hides what goes on beneath it
-            own, seen = grown(own), np.maximum(scores[k], later[k]) - earlier
+            own, seen = grown(own, UNDER), np.maximum(scores[k], later[k]) - earlier
         np.maximum(earlier, scores[k], out=earlier)
         if opacity < CLEAR or not (labels == k).any():
             continue
@@ -160,7 +162,7 @@ def regions(own, seen, labels, solid, detail):
             for line in (outer, *kept):
                 x, y = np.rint(line.T).astype(int)
                 tolerance = np.where(seen[y, x] < own[y, x], detail.tolerance, detail.hidden)
-                data += path_data(line, tolerance, UNITS, 0.5 - PAD)
+                data += path_data(outwards(line + 0.5 - PAD, labels.shape), tolerance, UNITS)
             yield outer, data
 
 
@@ -181,6 +183,13 @@ def scores_of(pixels, palette):
     values = palette.astype("float32")
     found = (2 * values) @ padded.reshape(-1, values.shape[1]).T - (values**2).sum(axis=1)[:, None]
     return found.reshape(-1, *padded.shape[:2])
+
+
+def outwards(line, shape):
+    """A line in samples, with what lies beyond the border moved farther out, so that a blur finds color there."""
+    sides = np.array(shape[::-1]) - 2.0 * PAD
+    nearest = line.clip(0.0, sides)
+    return nearest + REACH * (line - nearest)
 
 
 def shows(hole, labels, k, smallest):
