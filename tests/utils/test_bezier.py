@@ -4,7 +4,9 @@ import pytest
 from keras_t2i.utils.bezier import evaluate
 from keras_t2i.utils.bezier import find_corners
 from keras_t2i.utils.bezier import fit_closed
+from keras_t2i.utils.bezier import fit_one
 from keras_t2i.utils.bezier import fit_open
+from keras_t2i.utils.bezier import unit
 
 
 def circle(radius, n):
@@ -18,12 +20,14 @@ def densely(curves, n=50):
 
 def test_a_known_curve_is_found_again():
     known = np.array([[0.0, 0.0], [30.0, 60.0], [80.0, 60.0], [100.0, 0.0]])
-    points = evaluate(known, np.linspace(0, 1, 200))
-    (found,) = fit_open(points, np.full(200, 1.5))
-    np.testing.assert_allclose(found[[0, 3]], known[[0, 3]], atol=1e-9)
-    np.testing.assert_allclose(found, known, atol=3)
-    gaps = np.linalg.norm(densely([found])[:, None] - points, axis=-1).min(axis=1)
-    assert gaps.max() < 1.5
+    at = np.linspace(0, 1, 200)
+    points, ends = evaluate(known, at), (unit(known[1] - known[0]), unit(known[2] - known[3]))
+    found, too_far = fit_one(points, at, *ends, np.full(200, 0.01))
+    assert too_far is None
+    np.testing.assert_allclose(found, known, atol=1e-6)
+    curves = fit_open(points, np.full(200, 0.3))
+    assert len(curves) <= 3
+    assert np.linalg.norm(densely(curves)[:, None] - points, axis=-1).min(axis=1).max() < 0.6
 
 
 @pytest.mark.parametrize("tolerance", [0.05, 0.5])

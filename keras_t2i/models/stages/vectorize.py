@@ -186,7 +186,7 @@ def scores_of(pixels, palette):
 
 
 def outwards(line, shape):
-    """A line in samples, with what lies beyond the border moved farther out, so that a blur finds color there."""
+    """A line in samples, with what lies beyond the border moved farther out: a blur finds color there."""
     sides = np.array(shape[::-1]) - 2.0 * PAD
     nearest = line.clip(0.0, sides)
     return nearest + REACH * (line - nearest)

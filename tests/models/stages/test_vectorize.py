@@ -106,7 +106,7 @@ def test_opacity_is_kept():
     np.testing.assert_allclose(found[66, 90, :3] / 255, BLUE, atol=0.03)
     np.testing.assert_allclose(found[66, 60, :3] / 255, RED, atol=0.03)
     on_yellow = redrawn(to_svg(drawn, square("#ffff00")))[..., :3] / 255
-    np.testing.assert_allclose(on_yellow[66, 90], (BLUE + (1, 1, 0)) / 2, atol=0.03)
+    np.testing.assert_allclose(on_yellow[66, 90], (BLUE + np.array([1, 1, 0])) / 2, atol=0.03)
     np.testing.assert_allclose(on_yellow[3, 3], (1, 1, 0), atol=0.03)
 
 
