@@ -1,12 +1,14 @@
-"""The options of the training recipes, checked in one place. To import it is quick: it needs no Keras."""
+"""The options of the recipes, checked in one place. To import it is quick: it needs no Keras."""
 
 import argparse
 import math
 import os
 import re
+import sys
 from pathlib import Path
 
 DUAL_ENCODER = "preset of lesson 2: name or folder"
+OUTPUT = "pictures/<prompt>.png"  # of a picture that is given no name
 FORMER = {  # options up to 0.5 that no line of DEFAULTS has the name of, and what replaces them
     "diffusion": {
         "prediction": "it is DEFAULTS' parameterization in recipes/train_diffusion.py",
@@ -71,10 +73,10 @@ def existing_file(text):
     return Path(text)
 
 
-def free_name(prompt):
+def free_name(prompt, suffix=".png"):
     """A name for a picture of `prompt` that no file has: pictures/a-red-apple.png, ...-2.png, ..."""
     slug = re.sub(r"\W+", "-", prompt.lower()).strip("-")[:40].strip("-") or "picture"
-    count, file = 1, Path("pictures", f"{slug}.png")
+    count, file = 1, Path("pictures", f"{slug}{suffix}")
     while file.exists():
         count += 1
         file = file.with_stem(f"{slug}-{count}")
@@ -136,4 +138,32 @@ def training_parser(doc, name, defaults, changes=None):
         hidden = {"default": argparse.SUPPRESS, "help": argparse.SUPPRESS}
         parser.add_argument(f"--{option}", action=Former, nargs="*", const=instead, **hidden)
     parser.set_defaults(**options)
+    return parser
+
+
+def generate_parser(doc, size_of_all):
+    """The options of `generate.py`, of which `doc` is its description."""
+    name = sys.argv[0] if sys.argv[0].startswith("keras-t2i") else "generate.py"
+    parser = argparse.ArgumentParser(name, description=doc, formatter_class=HelpFormatter)
+    add, count = parser.add_argument, {"type": number(int, least=1), "metavar": "N"}
+    add("prompts", nargs="+", metavar="PROMPT", help="what to show, in quotes; several make a grid")
+    add("--preset", default="diffusion_emoji_32", help="name of a preset, a folder, or hf://...")
+    add("--seed", default="random", type=seed, help="whole number; the same seed makes the same picture")
+    add("--num-images", default=1, **count, help="pictures of each prompt")
+    add("--best-of", default=1, **count, help="make N for each picture, keep the best")
+    differ = "how far pictures of a prompt differ; 0: not at all; of a preset that takes no steps"
+    add("--temperature", default=1.0, type=float, metavar="T", help=differ)
+    add("--num-steps", **count, help="steps from noise to picture; None: the preset's")
+    add("--guidance-scale", type=float, metavar="G", help="how strictly words are followed; None: as above")
+    add("--frames", metavar="FILE", help="how the first picture evolves in its steps: .gif, or .png, a strip")
+    side = parser.add_mutually_exclusive_group()
+    any_size = f"pixels of a picture's side, or height x width: any. Without --scale: {size_of_all}"
+    side.add_argument("--size", type=size, metavar="N|HxW", help=any_size)
+    pixels = "instead, the pixels that diffusion draws, each so many times larger: no renderer"
+    side.add_argument("--scale", **count, help=pixels)
+    add("--transparent", action="store_true", help="no white paper behind the picture")
+    add("--svg", action="store_true", help="curves in place of pixels: an SVG file for each picture")
+    add("--renderer", help="preset of lesson 8, which draws at --size; None: the generator's, or ours")
+    replaced = "where the picture goes; a file you name is replaced, the default gets a number instead"
+    add("--output", default=OUTPUT, metavar="FILE", help=replaced)
     return parser

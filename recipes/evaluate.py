@@ -16,11 +16,9 @@ import sys
 from pathlib import Path
 
 import common
-import numpy as np
 
 from keras_t2i.data.registry import DEFAULT
 from keras_t2i.data.registry import describe_sources
-from keras_t2i.evaluation.baselines.enlarging import enlargers
 from keras_t2i.evaluation.baselines.registry import all_baselines
 from keras_t2i.evaluation.candidate import Candidate
 from keras_t2i.evaluation.curves import curves
@@ -28,8 +26,7 @@ from keras_t2i.evaluation.evaluate import Evaluation
 from keras_t2i.evaluation.judges.evaluator import PACKAGED_JUDGES
 from keras_t2i.evaluation.judges.evaluator import Judges
 from keras_t2i.evaluation.prompt_sets import load_prompt_sets
-from keras_t2i.evaluation.rendering import DrawingsAtSize
-from keras_t2i.evaluation.rendering import enlarged
+from keras_t2i.evaluation.rendering import at_sizes
 from keras_t2i.evaluation.report import assemble
 from keras_t2i.evaluation.report.cards import fill_cards
 from keras_t2i.evaluation.report.report import write_report
@@ -37,22 +34,6 @@ from keras_t2i.evaluation.report.tables import leaderboard
 from keras_t2i.evaluation.report.tables import plain_table
 from keras_t2i.evaluation.report.tables import replace_between_markers
 from keras_t2i.models import Generator
-
-
-def at_sizes(args, candidates, sets, train):
-    """Tables of drawings at --sizes, beside those of real pictures."""
-    count, smoke = (4 if args.smoke else 200), {"sample": args.smoke}
-    asked, unseen = common.some(sets[0].images, count), sets[-1].images
-    others = train.take(np.flatnonzero(~np.isin(train.groups, sets[0].images.groups)))
-    at_size = DrawingsAtSize(args.data, "train", asked, common.some(others, 2 * count), args.sizes, **smoke)
-    renderer = candidates[0].generator.renderer
-    at_size.add("real pictures, small, and drawn large", renderer, asked.pictures, noise_level=0.0)
-    for candidate in candidates:
-        small = candidate.generate(asked.plain_captions, seed=0, batch_size=64)
-        at_size.add(candidate.name, candidate.generator.renderer, small)
-    at_size.add_enlarged(f"{candidates[-1].name}, by Lanczos", enlargers()["Lanczos"], small)
-    true = enlarged(args.data, "validation", unseen, renderer, args.sizes, min(96, 24 * count), **smoke)
-    return [at_size.table(), true]
 
 
 def main(argv=None):
@@ -75,11 +56,8 @@ def main(argv=None):
     candidates = [Candidate(preset) for preset in args.preset or sorted(Generator.presets)]
     judges = Judges.from_presets(args.judges)
     sets, train = load_prompt_sets(args.data, judges.judges[0].network.image_size, args.prompts, args.smoke)
-    print(
-        f"{len(candidates)} generators and 4 baselines; {sum(map(len, sets)):,} prompts, {args.seeds} "
-        f"drawings each by a generator, at {train.pictures.shape[1]} pixels. Judges: {judges.name}.",
-        file=sys.stderr,
-    )
+    asked = f"{len(candidates)} generators, {sum(map(len, sets)):,} prompts, {args.seeds} drawings of each"
+    print(f"{asked}. Judges: {judges.name}.", file=sys.stderr)
     small = {"references": 16, "image_size": 64} if args.smoke else {}
     evaluation = Evaluation(sets, train, judges, 2 if args.smoke else args.seeds, **small)
     others = all_baselines(sets, train, candidates[0].generator.encode_text)
@@ -87,11 +65,9 @@ def main(argv=None):
     entries, pictures = [], {}
     for candidate in [*candidates, *others]:
         entry, of_entry, of_sets = evaluation.evaluate(candidate)
-        entry |= getattr(candidate, "facts", {})
         if candidate.kind == "generator" and not args.no_curves:
-            sweeps = candidate.generator.sweeps.items()
-            sweeps = {setting: values[: 2 if args.smoke else None] for setting, values in sweeps}
-            entry["curves"] = curves(evaluation, candidate, sweeps)
+            most = 2 if args.smoke else None
+            entry["curves"] = curves(evaluation, candidate, candidate.generator.sweeps, most)
         entries.append(entry)
         pictures |= of_entry
         if candidate is candidates[0]:
@@ -99,7 +75,7 @@ def main(argv=None):
         print(f"{candidate.name}: {assemble.main_figures(entry)}", file=sys.stderr)
 
     command = " ".join(["python recipes/evaluate.py", *(sys.argv[1:] if argv is None else argv)])
-    tables = at_sizes(args, candidates, sets, train) if args.sizes else []
+    tables = at_sizes(args.data, candidates, sets, train, args.sizes, args.smoke) if args.sizes else []
     report = assemble.report_of(entries, evaluation, command, args.smoke, tables)
     page = write_report(report, pictures, args.output)
     if not (args.no_cards or args.smoke):

@@ -4,83 +4,62 @@ Each argument is a prompt; put quotes around its words:
 
     python recipes/generate.py "a red apple" "a green apple" --num-images 4
     python recipes/generate.py "a red apple" --size 4096 --transparent
-    python recipes/generate.py "a red apple" --size 1080x1920 --renderer runs/renderer/preset
+    python recipes/generate.py "a red apple" --svg --renderer runs/renderer/preset
 """
 
-import argparse
 import os
 import sys
 import time
 
-from command_line import HelpFormatter
+from command_line import OUTPUT
 from command_line import free_name
-from command_line import number
-from command_line import seed
-from command_line import size
+from command_line import generate_parser
 
-OUTPUT, SETTINGS = "pictures/<prompt>.png", ("num_steps", "guidance_scale", "temperature")
-SIZE = 512
-
-
-def parse(argv=None):
-    """The parser and what it read; leaves with code 2 where the command line is wrong."""
-    name = sys.argv[0] if sys.argv[0].startswith("keras-t2i") else "generate.py"
-    parser = argparse.ArgumentParser(name, description=__doc__, formatter_class=HelpFormatter)
-    add, count = parser.add_argument, {"type": number(int, least=1), "metavar": "N"}
-    add("prompts", nargs="+", metavar="PROMPT", help="what to show, in quotes; several make a grid")
-    add("--preset", default="diffusion_emoji_32", help="name of a preset, a folder, or hf://...")
-    add("--seed", default="random", type=seed, help="whole number; the same seed makes the same picture")
-    add("--num-images", default=1, **count, help="pictures of each prompt")
-    add("--best-of", default=1, **count, help="make N for each picture, keep the best")
-    differ = "how far pictures of a prompt differ; 0: not at all; of a preset that takes no steps"
-    add("--temperature", default=1.0, type=float, metavar="T", help=differ)
-    add("--num-steps", **count, help="steps from noise to picture; None: the preset's")
-    add("--guidance-scale", type=float, metavar="G", help="how strictly words are followed; None: as above")
-    add("--frames", metavar="FILE", help="how the first picture evolves in its steps: .gif, or .png, a strip")
-    side = parser.add_mutually_exclusive_group()
-    any_size = f"pixels of a picture's side, or height x width: any. Without --scale: {SIZE}"
-    side.add_argument("--size", type=size, metavar="N|HxW", help=any_size)
-    pixels = "instead, the pixels that diffusion draws, each so many times larger: no renderer"
-    side.add_argument("--scale", **count, help=pixels)
-    add("--transparent", action="store_true", help="no white paper behind the picture")
-    add("--renderer", help="preset of lesson 8, which draws at --size; None: the generator's, or ours")
-    replaced = "where the picture goes; a file you name is replaced, the default gets a number instead"
-    add("--output", default=OUTPUT, metavar="FILE.png", help=replaced)
-    return parser, parser.parse_args(argv)
+SIZE, SETTINGS = 512, ("num_steps", "guidance_scale", "temperature")
 
 
 def main(argv=None):
     """Make the pictures that the command line asks for; returns the path of the PNG."""
-    parser, options = parse(argv)
+    parser = generate_parser(__doc__, SIZE)
+    options = parser.parse_args(argv)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # hides what TensorFlow says about the machine
     start = time.monotonic()
     print("[1/3] Loading Keras and the preset", options.preset, flush=True)
+    import numpy as np
+
     from keras_t2i.models.generator import Generator
     from keras_t2i.utils.gif import save_frames
     from keras_t2i.utils.images import make_grid
     from keras_t2i.utils.images import save_png
 
     prompts, n, first = options.prompts, options.num_images, options.seed
+    count = len(prompts) * n
     try:
         generator = Generator.from_preset(options.preset)
         if options.renderer is not None:
             generator = Generator.from_stages(decoder=generator, renderer=options.renderer)
-        print(f"[2/3] Making {len(prompts) * n} of {options.preset}, seed {first}", flush=True)
+        print(f"[2/3] Making {count} of {options.preset}, seed {first}", flush=True)
         given = {k: v for k, v in vars(options).items() if k in SETTINGS and v != parser.get_default(k)}
         if options.frames is not None and not generator.base.watchable:
             raise ValueError(f"--frames: {options.preset} makes a picture in one step")
-        if options.transparent and options.scale:
-            raise ValueError("--transparent: with --size, not with --scale")
+        if options.scale and (options.transparent or options.svg):
+            raise ValueError("--transparent, --svg: with --size, not with --scale")
+        if options.svg and options.output != OUTPUT and (count > 1 or not options.output.endswith(".svg")):
+            raise ValueError("--svg: --output names an .svg file, of one picture")
         sized, scale, shape = options.scale is None, options.scale or 1, options.size or (SIZE, SIZE)
         if sized:
             given |= {"size": shape, "background": None if options.transparent else "white"}
-        file = free_name(prompts[0]) if options.output == OUTPUT else options.output
-        draw = given | {"seed": first, "best_of": options.best_of, "progress": True}
-        if len(prompts) * n == 1 and sized:  # of any size: it is never held as a whole
-            file = generator.render_to(file, prompts[0], **draw)
+        draw = given | {"best_of": options.best_of, "progress": True}
+        if options.svg or (count == 1 and sized):  # of any size: a picture is never held as a whole
+            suffix = ".svg" if options.svg else ".png"
+            for i, prompt in enumerate(np.repeat(prompts, n).tolist()):
+                file = free_name(prompt, suffix) if options.output == OUTPUT else options.output
+                file = generator.render_to(file, prompt, seed=first + i, **draw)
+                print(f"      {file}")
         else:  # one row a prompt; one picture of each prompt fills a square instead
-            pictures = generator.generate(prompts, num_images=n, **draw)
+            pictures = generator.generate(prompts, num_images=n, seed=first, **draw)
             grid = make_grid(pictures, n if n > 1 else None, scale)
+            file = free_name(prompts[0]) if options.output == OUTPUT else options.output
             file, shape = save_png(grid, file), grid.shape
         if options.frames is not None:
             frames = generator.generate_frames(prompts[0], seed=first, **given | {"background": "white"})

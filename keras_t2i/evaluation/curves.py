@@ -3,7 +3,7 @@
 from keras_t2i.evaluation.metrics.registry import METRICS
 
 
-def curves(evaluation, candidate, sweeps):
+def curves(evaluation, candidate, sweeps, most=None):
     """One drawing of each prompt for each value of each setting.
 
     Args:
@@ -11,6 +11,7 @@ def curves(evaluation, candidate, sweeps):
             trained on; what does not apply there, as KID, of the first.
         candidate: as of `Evaluation.evaluate`, whose `generate` takes the settings.
         sweeps: dict of setting to values, such as `Generator.sweeps`.
+        most: int, of each setting's values, the first; `None`: all.
 
     Returns:
         A report's curves: `{setting: {"values", "set", "scores": {metric: [float]}}}`.
@@ -19,6 +20,7 @@ def curves(evaluation, candidate, sweeps):
     keys = [key for key, metric in METRICS.items() if metric.in_curves]
     found = {}
     for setting, values in sweeps.items():
+        values = values[:most]
         scores = {key: [] for key in keys}
         for value in values:
             drawings = evaluation.draw(candidate, unseen, 1, with_features=False, **{setting: value})

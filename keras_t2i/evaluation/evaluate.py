@@ -78,7 +78,7 @@ class Evaluation:
 
         Args:
             candidate: has `name`, `kind`, `text` and `generate`; where it has `deterministic` (True), it
-                draws each prompt once.
+                draws each prompt once; perhaps `facts`, a dict of what the entry says beside its scores.
 
         Returns:
             `(entry, pictures, drawings)`: the entry of a report, the pictures that it names, and a dict of
@@ -86,7 +86,7 @@ class Evaluation:
         """
         seeds_per_prompt = 1 if getattr(candidate, "deterministic", False) else self.seeds_per_prompt
         entry = {"name": candidate.name, "kind": candidate.kind, "text": candidate.text}
-        entry |= {"scores": {}, "grid": {}, "curves": {}, "worst": []}
+        entry |= {"scores": {}, "grid": {}, "curves": {}, "worst": [], **getattr(candidate, "facts", {})}
         pictures, of_sets = {}, {}
         for prompt_set in self.sets:
             drawings = self.draw(candidate, prompt_set, seeds_per_prompt)

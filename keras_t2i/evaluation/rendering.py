@@ -45,6 +45,11 @@ def evenly(data, designs, count):
     return data.take(chosen), designs[chosen]
 
 
+def spread(data, count):
+    """About `count` of the pictures, evenly over all: `CaptionedImages`."""
+    return evenly(data, np.full(len(data), "all"), count)[0]
+
+
 def enlarged(source, split, data, stage, sizes=(128, 256, 512), count=96, sample=False):
     """True pictures made small, and large again: by filters, by a tracer (where vtracer is installed), by a
     renderer.
@@ -188,3 +193,26 @@ class DrawingsAtSize:
             "header": header,
             "rows": [[*row, *["-"] * (len(header) - len(row))] for row in self.rows],
         }
+
+
+def at_sizes(source, candidates, sets, train, sizes, smoke=False):
+    """Tables of a report: drawings at some sizes beside real pictures, and true pictures made large.
+
+    Args:
+        source: as of `data.load`.
+        candidates: list of `Candidate`. Pictures that nobody drew are made large by the first one's renderer.
+        sets, train: of `prompt_sets.load_prompt_sets`.
+        sizes: ints, pixels. smoke: bool.
+    """
+    count, renderer = (4 if smoke else 200), candidates[0].generator.renderer
+    others = train.take(np.flatnonzero(~np.isin(train.groups, sets[0].images.groups)))
+    asked, others = (spread(data, n) for data, n in ((sets[0].images, count), (others, 2 * count)))
+    drawings = DrawingsAtSize(source, "train", asked, others, sizes, sample=smoke)
+    drawings.add("real pictures, small, and drawn large", renderer, asked.pictures, noise_level=0.0)
+    for candidate in candidates:
+        small = candidate.generate(asked.plain_captions, seed=0, batch_size=64)
+        drawings.add(candidate.name, candidate.generator.renderer, small)
+    drawings.add_enlarged(f"{candidates[-1].name}, by Lanczos", enlargers()["Lanczos"], small)
+    unseen = sets[-1].images
+    true = enlarged(source, "validation", unseen, renderer, sizes, 16 if smoke else 96, sample=smoke)
+    return [drawings.table(), true]

@@ -1,5 +1,8 @@
 """Words to a picture: the Task that a person uses."""
 
+from functools import partial
+from pathlib import Path
+
 import keras
 import keras_hub
 import numpy as np
@@ -17,6 +20,7 @@ from keras_t2i.models.stages.cascade import base_of
 from keras_t2i.models.stages.cascade import resolve_settings
 from keras_t2i.models.stages.cascade import sample_stages
 from keras_t2i.models.stages.cascade import stage_of
+from keras_t2i.models.stages.renderer import DEFAULT_SIZE
 from keras_t2i.models.stages.renderer import Canvas
 from keras_t2i.models.stages.renderer import packaged_renderer
 from keras_t2i.models.stages.sampling import Draw
@@ -24,6 +28,7 @@ from keras_t2i.models.stages.sampling import rows_of
 from keras_t2i.models.stages.sampling import sample_in_batches
 from keras_t2i.models.stages.text import negative_conditions
 from keras_t2i.models.stages.text import text_conditions
+from keras_t2i.models.stages.vectorize import vector_drawings
 from keras_t2i.models.text.preprocessor import TextToImagePreprocessor
 from keras_t2i.models.text_to_image_backbone import TextToImageBackbone
 from keras_t2i.presets.registry import check_options
@@ -31,6 +36,8 @@ from keras_t2i.presets.registry import find_preset
 from keras_t2i.presets.saving import save_preset
 from keras_t2i.utils.batching import at_least_one
 from keras_t2i.utils.batching import fitting_batch_size
+from keras_t2i.utils.files import check_writable
+from keras_t2i.utils.files import write_bytes
 from keras_t2i.utils.images import to_float
 from keras_t2i.utils.streaming import check_target
 from keras_t2i.utils.streaming import write_bands
@@ -154,6 +161,7 @@ class Generator(keras_hub.models.TextToImage):
         num_images=1,
         size=None,
         background="white",
+        output="array",
         num_steps=None,
         sampler=None,
         guidance_scale=None,
@@ -181,6 +189,8 @@ class Generator(keras_hub.models.TextToImage):
             size: int, or (height, width), 1 to 65536 pixels: the picture is drawn as large as fits, in the
                 middle of the background (see `render`). `None`: as the base makes it, small.
             background: where `size` is given: a CSS name, "#rrggbb", three ints, or `None`: transparent.
+            output: "array", or "svg": documents of paths, `str` (needs contourpy, the extra `svg`). `size`,
+                512 for `None`, is what they say of their width and height; paths have none. No mask.
             num_steps: int, steps from noise to picture. This and the next two are the preset's for `None`.
             sampler: a name out of `diffusion.SAMPLERS`; some evaluate the network twice or more a step.
             guidance_scale: float: how far to go from what is drawn with no caption, or with the negative
@@ -206,7 +216,7 @@ class Generator(keras_hub.models.TextToImage):
         Returns:
             uint8 array: `(s, s, 3)` for one prompt and `num_images=1`, else `(n, s, s, 3)`, n the prompts
             times `num_images`, all of the first prompt first. `(height, width, 3)` with a `size`, and 4
-            channels where the background is transparent.
+            channels where the background is transparent. With the output "svg" a `str` or a list of `str`.
 
         Raises:
             TypeError: a prompt isn't text, a seed not an int, a setting that this generator has not.
@@ -227,7 +237,9 @@ class Generator(keras_hub.models.TextToImage):
         inputs = unwrap(inputs, keys)
         prompts = as_prompts(inputs["prompts"])
         seeds = as_seeds(seed, len(prompts) * num_images)
-        canvas = Canvas.of(size, background, len(seeds))
+        canvas = Canvas.of(size, background, len(seeds), output)
+        if output == "svg" and mask is not None:
+            raise ValueError("output='svg' takes no mask: what a mask keeps is pixels, not paths")
         given = given_picture(self, image, mask, strength, len(seeds))
         draws = [Draw(seed, candidate) for seed in seeds for candidate in range(best_of)]
         owner = np.repeat(np.arange(len(prompts)), num_images * best_of)  # prompt of each drawing
@@ -250,33 +262,39 @@ class Generator(keras_hub.models.TextToImage):
             wanted = self.encode_text(prompts, batch_size)[owner]
             scores = np.sum(self.encode_image(pictures, batch_size) * wanted, axis=-1).reshape(-1, best_of)
             pictures = pictures[np.arange(len(scores)) * best_of + scores.argmax(axis=-1)]
-        pictures = on_canvas(self, pictures, canvas, given, progress)
+        pictures = on_canvas(self, pictures, canvas, given, progress, output)
         return pictures[0] if len(pictures) == 1 and isinstance(inputs["prompts"], str) else pictures
 
-    def render(self, pictures, size, background="white", noise_level=0.0, progress=False):
+    def render(
+        self, pictures, size=None, background="white", noise_level=0.0, progress=False, output="array"
+    ):
         """Draw given pictures at any size, with sharp edges (see `RendererStage`).
 
         Args:
             pictures: uint8 `(n, h, w, 3)`, or one, `(h, w, 3)`, of any height and width.
-            size, background: as of `generate`.
+            size, background, output: as of `generate`; 512 for no size.
             noise_level: float: 0 for clean pictures, up to 0.16 the standard deviation of the noise in them,
                 in [-1, 1]; 0.2 for what a generator drew.
             progress: whether to show a progress bar, of rows.
 
         Returns:
             uint8 `(n, height, width, 3)`, or one; 4 channels, straight RGBA, where the background is `None`.
+            With the output "svg" a list of `str`, or one.
 
         Raises: as of `generate`, and ValueError for pictures of another kind.
         """
         found = as_pictures(pictures)
-        drawn = self.renderer.render(found, Canvas.of(size, background, len(found)), noise_level, progress)
+        canvas = Canvas.of(DEFAULT_SIZE if size is None else size, background, len(found), output)
+        draw = self.renderer.render if output == "array" else partial(vector_drawings, self.renderer)
+        drawn = draw(found, canvas, noise_level, progress)
         return drawn[0] if np.ndim(pictures) == 3 else drawn
 
     def render_to(self, file, inputs, size, background="white", progress=False, **options):
         """Draw one picture into a file, band by band: it is never held as a whole.
 
         Args:
-            file: path that ends in .png, .tif or .tiff. What is there is replaced once the new one is whole.
+            file: path that ends in .png, .tif, .tiff or .svg (see `output` of `generate`). What is there is
+                replaced once the new one is whole.
             inputs: a prompt, or a given picture, uint8 `(h, w, 3)`.
             size, background, progress: as of `render`.
             **options: of `generate` (a prompt) or `noise_level` (a picture).
@@ -286,8 +304,15 @@ class Generator(keras_hub.models.TextToImage):
 
         Raises: as of `generate` and of `utils.streaming.check_target`, before anything is drawn.
         """
-        canvas = Canvas.of(size, background)
-        check_target(file, *canvas.shape)
+        vector = Path(file).suffix.lower() == ".svg"
+        canvas = Canvas.of(size, background, output="svg" if vector else "array")
+        if vector:
+            file = Path(file).expanduser().absolute()
+            check_writable(file, 2**16)
+        else:
+            check_target(file, *canvas.shape)
+        if "output" in options:
+            raise TypeError("render_to has no output=: the end of the file's name says what it is")
         if isinstance(inputs, str | dict):
             prompt = unwrap(inputs, ("prompts", "negative_prompts"))["prompts"]
             if not isinstance(prompt, str) or options.get("num_images", 1) != 1:
@@ -303,6 +328,10 @@ class Generator(keras_hub.models.TextToImage):
         pictures = as_pictures(inputs)
         if len(pictures) > 1:
             raise ValueError(f"render_to draws one picture, got {len(pictures)}")
+        if vector:
+            (document,) = vector_drawings(self.renderer, pictures, canvas, level)
+            write_bytes(file, document.encode())
+            return file
         bands = self.renderer.bands(to_float(pictures[0]), canvas, level)
         with tqdm(total=canvas.height, unit="row", disable=not progress) as bar:
             return write_bands(file, bands, *canvas.shape, progress=bar.update)
@@ -312,7 +341,7 @@ class Generator(keras_hub.models.TextToImage):
 
         Args:
             inputs: one prompt, or a dict with one, as of `generate`.
-            **options: of `generate`, without `num_images`, `best_of` and `callback`.
+            **options: of `generate`, without `num_images`, `best_of`, `output` and `callback`.
 
         Returns:
             uint8 `(num_steps, s, s, 3)`, or `(num_steps, height, width, 3 or 4)` with a size; the last is
@@ -323,7 +352,7 @@ class Generator(keras_hub.models.TextToImage):
             raise ValueError("this generator makes a picture in one step: there are no frames")
         if not isinstance(unwrap(inputs, ("prompts", "negative_prompts"))["prompts"], str):
             raise TypeError("generate_frames takes one prompt, a str")
-        if wrong := {"num_images", "best_of", "callback"} & set(options):
+        if wrong := {"num_images", "best_of", "output", "callback"} & set(options):
             raise TypeError(f"generate_frames makes one picture: it has no {', '.join(sorted(wrong))}")
         frames = []
         picture = self.generate(inputs, callback=lambda state: frames.append(state.pictures[0]), **options)

@@ -9,6 +9,7 @@ from keras_t2i.models.inputs import check_strength
 from keras_t2i.models.inputs import downsample_masks
 from keras_t2i.models.stages.diffusion import Start
 from keras_t2i.models.stages.tiling import Placement
+from keras_t2i.models.stages.vectorize import vector_drawings
 from keras_t2i.utils.images import in_square
 from keras_t2i.utils.images import to_float
 
@@ -93,8 +94,10 @@ class GivenPicture:
         return drawn
 
 
-def on_canvas(generator, pictures, canvas, given=None, progress=False):
+def on_canvas(generator, pictures, canvas, given=None, progress=False, output="array"):
     """What the base has drawn, uint8 `(n, s, s, 3)`, at a canvas' size; as it is, where that is `None`.
+
+    For the output "svg" a list of documents.
 
     Args:
         given: `GivenPicture` that they were drawn from: its aspect is theirs, and what it keeps is kept.
@@ -103,6 +106,10 @@ def on_canvas(generator, pictures, canvas, given=None, progress=False):
     if canvas is None:
         return pictures
     renderer = generator.renderer
+    if output == "svg":
+        return vector_drawings(
+            renderer, pictures, canvas, renderer.noise_level, progress, given and given.window
+        )
     drawn = renderer.render(pictures, canvas, renderer.noise_level, progress, given and given.window)
     return drawn if given is None else given.kept_on(drawn, canvas)
 

@@ -11,6 +11,7 @@ from keras_t2i.utils.memory import free_memory
 # Pixels of a side: 65536 x 65536 are 12 GiB of RGB. Up to here float32 coordinates in [-1, 1] are right to a
 # thousandth of a pixel, and what is larger is most likely a slip.
 LARGEST_SIDE = 65536
+OUTPUTS = ("array", "svg")
 
 
 def unwrap(inputs, keys=("prompts",)):
@@ -176,6 +177,12 @@ def as_size(size):
     if min(sides) < 1 or max(sides) > LARGEST_SIDE:
         raise ValueError(f"size must be between 1 and {LARGEST_SIDE} pixels a side, got {size!r}")
     return sides
+
+
+def check_output(output):
+    """Whether a generator has such an output. Raises: ValueError, which names those that there are."""
+    if not isinstance(output, str) or output not in OUTPUTS:
+        raise ValueError(f"output must be one of {', '.join(map(repr, OUTPUTS))}, got {output!r}")
 
 
 def check_memory(height, width, channels, count):

@@ -144,5 +144,24 @@ def test_help_names_every_default(capsys):
         recipe.main(["--help"])
     assert exit.value.code == 0
     text = " ".join(capsys.readouterr().out.split())
-    for default in ("diffusion_emoji_32", "random", "default: 1", "1.0", "8", "pictures/<prompt>.png"):
+    for default in ("diffusion_emoji_32", "random", "default: 1", "1.0", "512", "pictures/<prompt>.png"):
         assert default in text
+
+
+def test_curves_in_place_of_pixels(preset, generator, tmp_path, capsys):
+    pytest.importorskip("contourpy")
+    tiny_stage().save_to_preset(tmp_path / "renderer")
+    both = ["--preset", preset, "--renderer", str(tmp_path / "renderer"), "--seed", "3", "--svg"]
+    whole = Generator.from_stages(decoder=generator, renderer=tiny_stage())
+    expected = whole.generate(["a red apple", "a car"], seed=3, output="svg", background=None)
+    recipe.main(["a red apple", "a car", *both, "--transparent"])
+    found = [Path("pictures", name).read_text() for name in ("a-red-apple.svg", "a-car.svg")]
+    assert found == expected
+    file = recipe.main(["a red apple", *both, "--output", "new/one.svg", "--size", "64"])
+    assert file == Path.cwd() / "new" / "one.svg" and 'width="64"' in file.read_text()
+    for prompts, output in ((["a", "b"], "two.svg"), (["a"], "one.png")):
+        with pytest.raises(SystemExit) as error:
+            recipe.main([*prompts, *both, "--output", output])
+        assert error.value.code == 2
+        assert "--svg: --output names an .svg file, of one picture" in capsys.readouterr().err
+        assert not Path(output).exists()

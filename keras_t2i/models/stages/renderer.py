@@ -11,6 +11,7 @@ from tqdm import tqdm
 from keras_t2i.models.inputs import as_color
 from keras_t2i.models.inputs import as_size
 from keras_t2i.models.inputs import check_memory
+from keras_t2i.models.inputs import check_output
 from keras_t2i.models.networks.renderer import GENERATED
 from keras_t2i.models.stages.stage import Stage
 from keras_t2i.models.stages.stage import inputs_like
@@ -18,12 +19,14 @@ from keras_t2i.models.stages.tiling import TILE
 from keras_t2i.models.stages.tiling import Placement
 from keras_t2i.models.stages.tiling import draw_bands
 from keras_t2i.models.stages.tiling import framed_bands
+from keras_t2i.utils.contours import check_contours
 from keras_t2i.utils.images import to_float
 from keras_t2i.utils.images import to_uint8
 
 PACKAGED = "renderer_emoji"
 BLOCK = 64  # pixels of the input that the network sees at once, and how many more on each side
 MARGIN = 24
+DEFAULT_SIZE = 512
 
 
 class Canvas(NamedTuple):
@@ -35,8 +38,15 @@ class Canvas(NamedTuple):
     background: tuple | None = (255, 255, 255)
 
     @classmethod
-    def of(cls, size, background, count=0):
-        """What a person asks for, checked, with enough memory for so many drawings; no size, no canvas."""
+    def of(cls, size, background, count=0, output="array"):
+        """What a person asks for, checked, with enough memory for so many drawings; no size, no canvas.
+
+        An SVG has a size all the same, and needs no memory for pixels.
+        """
+        check_output(output)
+        if output == "svg":
+            check_contours()
+            return cls(*as_size(DEFAULT_SIZE if size is None else size), as_color(background))
         if size is None:
             return None
         canvas = cls(*as_size(size), as_color(background))
@@ -85,7 +95,7 @@ class RendererStage(Stage):
         self.second_pass = float(second_pass)
         self.between = int(between)
 
-    def resolve(self, size=512, background="white"):
+    def resolve(self, size=DEFAULT_SIZE, background="white"):
         return {"canvas": Canvas.of(size, background)}
 
     def sample_batch(self, conditions, draws, unconditional=None, update=None, canvas=None):
@@ -141,6 +151,11 @@ class RendererStage(Stage):
         Yields:
             uint8 `(rows, width, 3)`, or straight RGBA.
         """
+        yield from framed_bands(*self.placed_bands(image, canvas, noise_level, tile, window), *canvas)
+
+    def placed_bands(self, image, canvas, noise_level=0.0, tile=TILE, window=None):
+        """As `bands`, of the part that the picture covers: an iterator of float32 `(4, rows, columns)`, as of
+        `draw_bands`, and the `Placement`."""
         h, w, _ = image.shape
         window = (0, 0, h, w) if window is None else window
         place = Placement.of(*window[2:], canvas.height, canvas.width)
@@ -155,8 +170,7 @@ class RendererStage(Stage):
             image = np.clip(np.concatenate(drawn, axis=1)[:3].transpose(1, 2, 0), -1.0, 1.0)
             window, noise_level = [side * self.between for side in window], 0.0
             place = place._replace(scale=place.scale / self.between)
-        bands = draw_bands(self.fields(image, noise_level), window, self.renderer.nodes, place, tile)
-        yield from framed_bands(bands, place, *canvas)
+        return draw_bands(self.fields(image, noise_level), window, self.renderer.nodes, place, tile), place
 
     def render(self, pictures, canvas, noise_level=0.0, progress=False, window=None):
         """Drawings of pictures.
