@@ -12,6 +12,7 @@ from keras_t2i.models.given_picture import on_canvas
 from keras_t2i.models.inputs import as_pictures
 from keras_t2i.models.inputs import as_prompts
 from keras_t2i.models.inputs import as_seeds
+from keras_t2i.models.inputs import check_number
 from keras_t2i.models.inputs import unwrap
 from keras_t2i.models.stages.cascade import base_of
 from keras_t2i.models.stages.cascade import resolve_settings
@@ -269,6 +270,7 @@ class Generator(keras_hub.models.TextToImage):
         Raises: as of `generate`, and ValueError for pictures of another kind.
         """
         found = as_pictures(pictures)
+        noise_level = check_number("noise_level", noise_level, 0.0, 1.0)
         drawn = self.renderer.render(found, Canvas.of(size, background, len(found)), noise_level, progress)
         return drawn[0] if np.ndim(pictures) == 3 else drawn
 
@@ -297,7 +299,7 @@ class Generator(keras_hub.models.TextToImage):
             level = self.renderer.noise_level
             inputs = self.generate(inputs, progress=progress, **options)
         else:
-            level = options.pop("noise_level", 0.0)
+            level = check_number("noise_level", options.pop("noise_level", 0.0), 0.0, 1.0)
             if options:
                 raise TypeError(f"a given picture is drawn without {', '.join(sorted(options))}")
         pictures = as_pictures(inputs)

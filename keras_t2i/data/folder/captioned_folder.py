@@ -142,16 +142,14 @@ def _read_pictures_cached(folder, names, files, size):
 
 def _notes_on(captions, names):
     """What looks wrong with the captions of the pictures that were read."""
-    empty = [
-        (caption, name) for name in names for caption in captions[name] if caption.casefold() in NO_WORDS
-    ]
+    found = ((caption, name) for name in names for caption in captions[name])
+    empty = [(caption, name) for caption, name in found if caption.casefold() in NO_WORDS]
     if not empty:
         return []
-    caption, name = empty[0]
     words = " and ".join(repr(word) for word in sorted({caption for caption, _ in empty}))
     return [
-        f"{len(empty)} of the captions are {words} (the first is of {name}), which programs write where there "
-        "is none. They are taken as words: correct them, or leave the pictures out"
+        f"{len(empty)} of the captions are {words} (the first is of {empty[0][1]}), which programs write "
+        "where there is none. They are taken as words: correct them, or leave the pictures out"
     ]
 
 
@@ -161,8 +159,8 @@ def _describe_search(folder, files):
 
     return (
         f"Found no picture with a caption in {folder}. Looked for metadata.csv or metadata.jsonl with the "
-        f"columns file_name and text (or {', '.join(CAPTION_COLUMNS[1:])}), or a .txt file beside each picture "
-        f"({KINDS}). "
+        f"columns file_name and text (or {', '.join(CAPTION_COLUMNS[1:])}), or a .txt file beside each "
+        f"picture ({KINDS}). "
         f"Found {count(*PICTURE_SUFFIXES)} pictures, {count(*METADATA_NAMES)} metadata files and "
         f"{count('.txt')} .txt files among {len(files)} files."
     )

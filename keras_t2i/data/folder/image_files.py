@@ -17,8 +17,8 @@ from keras_t2i.data.folder.png_text import without_text
 from keras_t2i.data.folder.rgb import rgb_on_white
 from keras_t2i.data.folder.rgb import scale_transparency
 
-# Of what Pillow reads, the kinds that people keep pictures in and that say what they are in their first bytes
-# (TGA does not). None of them starts another program (EPS does). HEIF, where a plugin for Pillow is installed.
+# Of what Pillow reads, the kinds that people keep pictures in and say what they are in their first bytes, as
+# TGA does not. None of them starts another program, as EPS does. HEIF, where a plugin is installed.
 WANTED = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM", "QOI", "HEIF")
 Image.init()
 FORMATS = tuple(
@@ -27,59 +27,10 @@ FORMATS = tuple(
 OF_FORMATS = {suffix for suffix, kind in Image.registered_extensions().items() if kind in FORMATS}
 PICTURE_SUFFIXES = tuple(sorted(OF_FORMATS | {".jfif", ".mpo"}))
 # Pictures too, but of kinds that are not read: they are named, not passed over.
-OTHER_SUFFIXES = tuple(
-    sorted(
-        {
-            f".{kind}"
-            for kind in [
-                "ai",
-                "arw",
-                "avif",
-                "avifs",
-                "cr2",
-                "cr3",
-                "cur",
-                "dcx",
-                "dds",
-                "dib",
-                "dng",
-                "emf",
-                "eps",
-                "exr",
-                "fits",
-                "hdr",
-                "heic",
-                "heics",
-                "heif",
-                "hif",
-                "icns",
-                "ico",
-                "jxl",
-                "jxr",
-                "kra",
-                "nef",
-                "orf",
-                "pcx",
-                "pef",
-                "psb",
-                "psd",
-                "raf",
-                "raw",
-                "rw2",
-                "sgi",
-                "svg",
-                "svgz",
-                "tga",
-                "wdp",
-                "wmf",
-                "xbm",
-                "xcf",
-                "xpm",
-            ]
-        }
-        - set(PICTURE_SUFFIXES)
-    )
-)
+OTHERS = """
+    ai arw avif avifs cr2 cr3 cur dcx dds dib dng emf eps exr fits hdr heic heics heif hif icns ico jxl jxr kra
+    nef orf pcx pef psb psd raf raw rw2 sgi svg svgz tga wdp wmf xbm xcf xpm"""
+OTHER_SUFFIXES = tuple(sorted({f".{kind}" for kind in OTHERS.split()} - set(PICTURE_SUFFIXES)))
 KINDS = ", ".join(FORMATS[:-1]) + f" or {FORMATS[-1]}"
 # A picture that claims more is taken for a decompression bomb. This is also where Pillow starts to warn.
 MAX_PIXELS = 2**30 // 12

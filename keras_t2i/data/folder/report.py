@@ -26,8 +26,8 @@ class FolderReport:
             needed, links to folders.
         caption_files: list of paths of text and metadata files that the captions come from.
         notes: list of str, what looks wrong with what was used.
-        num_files: int, files in all: `num_usable + len(caption_files) + sum(left_out.values())`. A folder that
-            was not looked into counts as one.
+        num_files: int, files in all: `num_usable + len(caption_files) + sum(left_out.values())`. A folder
+            that was not looked into counts as one.
         left_out: dict of reason -> how many files were left out for it.
     """
 
@@ -97,16 +97,8 @@ def account(folder, read, scanned, problems, sources):
         reason = (problems.get(name) or others[name]).partition(":")[0]
         left_out["has captions of a picture that was left out" if name in of_picture else reason] += 1
     problems = dict(sorted((name, why) for name, why in problems.items() if name not in seen))
-    return FolderReport(
-        folder,
-        len(read),
-        problems,
-        dict(sorted(others.items())),
-        sorted(used),
-        [],
-        len(names),
-        dict(left_out),
-    )
+    others = dict(sorted(others.items()))
+    return FolderReport(folder, len(read), problems, others, sorted(used), [], len(names), dict(left_out))
 
 
 def _why_unused(name):

@@ -8,7 +8,7 @@ WITH_ALPHA = ("LA", "PA", "RGBA", "La", "RGBa")
 
 
 def scale_transparency(image):
-    """Makes the transparent color of a PNG one of the numbers that Pillow decodes. To be called before `load`.
+    """Makes the transparent color of a PNG one of the numbers that Pillow decodes. Call it before `load`.
 
     The file holds it at its own depth, and Pillow hands it on so, while pixels of 2 and 4 bits are scaled up
     to 8 and colors of 16 bits down.
