@@ -12,8 +12,8 @@ import numpy as np
 
 from keras_t2i.utils.random_streams import random_stream
 
-# Batches larger than the data hold repeats, each with a caption and augmentation of its own. More than so many
-# of each picture take memory and teach nothing.
+# Batches larger than the data hold repeats, each with a caption and augmentation of its own. More of each
+# picture than this take memory and teach nothing.
 LARGEST_REPETITION = 4
 
 

@@ -89,13 +89,12 @@ def check_number(name, value, least=None, most=LARGEST_NUMBER, above=None):
         number = math.inf
     low = -LARGEST_NUMBER if least is None else least
     if not low <= number <= most or (above is not None and number <= above):
-        wanted = f"above {above:g} and at most {most:g}"
-        if above is None:
-            wanted = (
-                f"in [{low:g}, {most:g}]"
-                if most < LARGEST_NUMBER
-                else f"{low:g} or more and at most {most:g}"
-            )
+        if above is not None:
+            wanted = f"above {above:g} and at most {most:g}"
+        elif most < LARGEST_NUMBER:
+            wanted = f"in [{low:g}, {most:g}]"
+        else:
+            wanted = f"{low:g} or more and at most {most:g}"
         raise ValueError(f"{name} must be {wanted}, got {value}")
     return number
 

@@ -28,8 +28,8 @@ OF_FORMATS = {suffix for suffix, kind in Image.registered_extensions().items() i
 PICTURE_SUFFIXES = tuple(sorted(OF_FORMATS | {".jfif", ".mpo"}))
 # Pictures too, but of kinds that are not read: they are named, not passed over.
 OTHERS = """
-    ai arw avif avifs cr2 cr3 cur dcx dds dib dng emf eps exr fits hdr heic heics heif hif icns ico jxl jxr kra
-    nef orf pcx pef psb psd raf raw rw2 sgi svg svgz tga wdp wmf xbm xcf xpm"""
+    ai arw avif avifs cr2 cr3 cur dcx dds dib dng emf eps exr fits hdr heic heics heif hif icns ico jxl jxr
+    kra nef orf pcx pef psb psd raf raw rw2 sgi svg svgz tga wdp wmf xbm xcf xpm"""
 OTHER_SUFFIXES = tuple(sorted({f".{kind}" for kind in OTHERS.split()} - set(PICTURE_SUFFIXES)))
 KINDS = ", ".join(FORMATS[:-1]) + f" or {FORMATS[-1]}"
 # A picture that claims more is taken for a decompression bomb. This is also where Pillow starts to warn.
