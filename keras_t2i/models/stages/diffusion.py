@@ -265,6 +265,8 @@ def check_guidance(scale):
         scale, *interval = (float(number) for number in (scale if np.ndim(scale) else [scale]))
     except (TypeError, ValueError):
         raise TypeError(f"guidance_scale must be a number or three, got {scale!r}") from None
+    except OverflowError:
+        scale, *interval = math.inf, 0.0
     lowest, highest = interval if len(interval) == 2 else (-math.inf, math.inf)
     if len(interval) not in (0, 2) or not (0 <= scale <= LARGEST_NUMBER and lowest < highest):
         raise ValueError(

@@ -218,3 +218,32 @@ def test_relative_and_string_paths(folder, monkeypatch):
     expected = load_captioned_folder(folder, "all", 4)
     for path in (".", str(folder), Path("..") / folder.name):
         assert load_captioned_folder(path, "all", 4).names == expected.names
+
+
+def test_the_report_accounts_for_every_file(folder):
+    for name in ("a.png", "b.jfif", "c.bmp", "d.tiff", "lonely.png"):
+        save(folder / name, format="JPEG" if name == "b.jfif" else None)
+    for name in "abcdx":
+        (folder / f"{name}.txt").write_text("a caption")
+    (folder / "e.heic").write_bytes(b"\0\0\0\x18ftypheic")
+    (folder / "e.txt").write_text("a caption")
+    (folder / ".hidden").write_text("")
+    (folder / "movie.mp4").write_text("x")
+    (folder / "sub").mkdir()
+    (folder / "sub" / "metadata.csv").write_text("file_name,text\nf.png,f\n")
+    save(folder / "sub" / "f.png", BLUE)
+    data, report = read_captioned_folder(folder, 4)
+    assert data.names == ["a.png", "b.jfif", "c.bmp", "d.tiff", "sub/f.png"]
+    assert report.caption_files == ["a.txt", "b.txt", "c.txt", "d.txt", "sub/metadata.csv"]
+    assert report.problems == {
+        "e.heic": "is of a kind that is not read (heic): save it as PNG or JPEG",
+        "lonely.png": "has no caption",
+    }
+    assert report.others == {
+        ".hidden": "begins with a dot",
+        "e.txt": "has captions of e.heic alone, which was left out",
+        "movie.mp4": "is neither a picture nor captions",
+        "x.txt": "is text that no picture takes its captions from",
+    }
+    assert report.num_files == 16 == 5 + 5 + sum(report.left_out.values())
+    assert "16 files in all: 5 pictures were read, 5 hold their captions, 6 were left out" in str(report)

@@ -24,23 +24,8 @@ CHUNKS = 10
 MOST_SECONDS = 10
 KINDS = ["PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM", "JPEG2000"]
 MODES = ["1", "L", "LA", "P", "RGB", "RGBA", "I;16", "I", "F", "CMYK", "YCbCr", "LAB", "PA"]
-SUFFIXES = [
-    "png",
-    "jpg",
-    "jfif",
-    "gif",
-    "bmp",
-    "tiff",
-    "webp",
-    "ppm",
-    "jp2",
-    "heic",
-    "svg",
-    "txt",
-    "dat",
-    "avif",
-    "PNG",
-] + [""]
+SUFFIXES = ["", "png", "jpg", "jfif", "gif", "bmp", "tiff", "webp", "ppm", "jp2", "heic", "svg", "txt", "dat"]
+SUFFIXES += ["avif", "PNG"]
 WORDS = [
     "a red apple",
     "",
