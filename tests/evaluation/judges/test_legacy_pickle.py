@@ -126,7 +126,7 @@ def test_another_format_is_named(saved, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "state", ["{'shape': (10**6,)}", "(None, {'offset': 10**6})", "{'strides': (10**6,)}"]
+    "state", [{"shape": (10**6,)}, (None, {"offset": 10**6}), {"strides": (10**6,)}, (None, {"_shape": 1})]
 )
 def test_a_view_cannot_be_moved_after_its_check(tmp_path, state):
     view = b"ctorch._utils\n_rebuild_tensor_v2\n(("
