@@ -66,8 +66,7 @@ def main(argv=None):
     for candidate in [*candidates, *others]:
         entry, of_entry, of_sets = evaluation.evaluate(candidate)
         if candidate.kind == "generator" and not args.no_curves:
-            most = 2 if args.smoke else None
-            entry["curves"] = curves(evaluation, candidate, candidate.generator.sweeps, most)
+            entry["curves"] = curves(evaluation, candidate, 2 if args.smoke else None)
         entries.append(entry)
         pictures |= of_entry
         if candidate is candidates[0]:

@@ -73,9 +73,7 @@ def main(argv=None, **changes):
     logs = common.train(args, objective, pipeline, validation, draw)
     recall = retrieval.recall(trained(objective), preprocessor, unseen)
     table = [
-        (f"unseen captions whose picture is found first, of {recall.candidates}", recall.at_1),
-        ("the same within the first five", recall.at_5),
-        ("by chance", 1 / recall.candidates),
+        *recall.table("unseen captions"),
         ("captions that were cut", f"{cut:.1%}"),
     ]
     pictures = {"retrieval.png": ("picture", draw(objective))}

@@ -71,10 +71,7 @@ def main(argv=None, **changes):
     logs = common.train(args, objective, pipeline, validation, draw)
     found = retrieval.recall(objective.average, preprocessor, others)
     card = judge_card(objective.average, args.architecture, found, every.source)
-    table = [
-        (f"captions of the other half whose picture is found first, of {found.candidates}", found.at_1),
-        ("the same within the first five", found.at_5),
-    ]
+    table = found.table("captions of the other half")
     drawn = {"retrieval.png": ("picture", draw(objective))}
     common.finish(args, logs, objective.average, table, drawn, card=card, preprocessor=preprocessor)
 

@@ -12,6 +12,22 @@ import numpy as np
 
 from keras_t2i.utils.random_streams import random_stream
 
+# Batches larger than the data hold repeats, each with a caption and augmentation of its own. More of each
+# picture than this take memory and teach nothing.
+LARGEST_REPETITION = 4
+
+
+def fitting_batch(batch_size, pictures):
+    """`batch_size`, or what so many pictures allow where it is more; warns then."""
+    largest = max(1, LARGEST_REPETITION * pictures)
+    if batch_size <= largest or not pictures:
+        return batch_size
+    warnings.warn(
+        f"A batch of {batch_size} of {pictures} pictures would hold each many times: it has {largest}",
+        stacklevel=3,
+    )
+    return largest
+
 
 class Pipeline(keras.utils.PyDataset):
     """Feeds `fit` and custom loops; batch `n` can be had without those before it.
@@ -31,7 +47,7 @@ class Pipeline(keras.utils.PyDataset):
         data: a `CaptionedImages` with uint8 pictures `(n, s, s, 3)`.
         preprocessor: optional, has `generate_preprocess(list of n strings)` -> int `(n, length)`. Called
             once, here, with all captions; without it batches have no `token_ids`.
-        batch_size: int.
+        batch_size: int. More than `LARGEST_REPETITION` times the pictures are made as many, with a warning.
         seed: int, `0 <= seed < 2**64`.
         steps_per_epoch: int, by default as many as one pass over the data takes.
         augmentations: functions `(images, rng) -> images` on uint8 batches, applied in order.
@@ -59,7 +75,7 @@ class Pipeline(keras.utils.PyDataset):
     ):
         super().__init__()
         self.data, self.preprocessor = data, preprocessor
-        self.batch_size = int(batch_size)
+        self.batch_size = fitting_batch(int(batch_size), len(data))
         self.seed = seed
         self.augmentations = tuple(augmentations)
         self.image_features, self.caption_features = dict(image_features or {}), dict(caption_features or {})

@@ -3,14 +3,13 @@
 from keras_t2i.evaluation.metrics.registry import METRICS
 
 
-def curves(evaluation, candidate, sweeps, most=None):
+def curves(evaluation, candidate, most=None):
     """One drawing of each prompt for each value of each setting.
 
     Args:
         evaluation: `Evaluation`. What `METRICS` marks for curves is taken of its second set, which was not
             trained on; what does not apply there, as KID, of the first.
-        candidate: as of `Evaluation.evaluate`, whose `generate` takes the settings.
-        sweeps: dict of setting to values, such as `Generator.sweeps`.
+        candidate: `Candidate`; the settings are its generator's `sweeps`.
         most: int, of each setting's values, the first; `None`: all.
 
     Returns:
@@ -19,7 +18,7 @@ def curves(evaluation, candidate, sweeps, most=None):
     trained, unseen = evaluation.sets[:2]
     keys = [key for key, metric in METRICS.items() if metric.in_curves]
     found = {}
-    for setting, values in sweeps.items():
+    for setting, values in candidate.generator.sweeps.items():
         values = values[:most]
         scores = {key: [] for key in keys}
         for value in values:

@@ -15,6 +15,7 @@ from keras_t2i.models.given_picture import on_canvas
 from keras_t2i.models.inputs import as_pictures
 from keras_t2i.models.inputs import as_prompts
 from keras_t2i.models.inputs import as_seeds
+from keras_t2i.models.inputs import check_number
 from keras_t2i.models.inputs import unwrap
 from keras_t2i.models.stages.cascade import base_of
 from keras_t2i.models.stages.cascade import resolve_settings
@@ -284,6 +285,7 @@ class Generator(keras_hub.models.TextToImage):
         Raises: as of `generate`, and ValueError for pictures of another kind.
         """
         found = as_pictures(pictures)
+        noise_level = check_number("noise_level", noise_level, 0.0, 1.0)
         canvas = Canvas.of(DEFAULT_SIZE if size is None else size, background, len(found), output)
         draw = self.renderer.render if output == "array" else partial(vector_drawings, self.renderer)
         drawn = draw(found, canvas, noise_level, progress)
@@ -322,7 +324,7 @@ class Generator(keras_hub.models.TextToImage):
             level = self.renderer.noise_level
             inputs = self.generate(inputs, progress=progress, **options)
         else:
-            level = options.pop("noise_level", 0.0)
+            level = check_number("noise_level", options.pop("noise_level", 0.0), 0.0, 1.0)
             if options:
                 raise TypeError(f"a given picture is drawn without {', '.join(sorted(options))}")
         pictures = as_pictures(inputs)

@@ -1,5 +1,6 @@
 """What a person passes: prompts, seeds, pictures to start from. Checked once, with clear errors."""
 
+import math
 import operator
 
 import numpy as np
@@ -12,6 +13,8 @@ from keras_t2i.utils.memory import free_memory
 # thousandth of a pixel, and what is larger is most likely a slip.
 LARGEST_SIDE = 65536
 OUTPUTS = ("array", "svg")
+# Of settings. Far beyond what changes a picture, and sums of its squares are finite as float32.
+LARGEST_NUMBER = 1e6
 
 
 def unwrap(inputs, keys=("prompts",)):
@@ -48,9 +51,11 @@ def as_prompts(prompts):
 def as_negative_prompts(negative_prompts, count):
     """A negative prompt for each of `count` prompts: "" where there is none.
 
-    Raises: TypeError for what is not text, ValueError for another number of them.
+    Raises: TypeError for what is not text, ValueError for another number of them or a blank one.
     """
     if negative_prompts is None or isinstance(negative_prompts, str):
+        if negative_prompts and not negative_prompts.strip():
+            raise ValueError(f'The negative prompt is blank: {negative_prompts!r}. For none give ""')
         return [negative_prompts or ""] * count
     negatives = as_prompts(negative_prompts)
     if len(negatives) != count:
@@ -60,7 +65,39 @@ def as_negative_prompts(negative_prompts, count):
     for position, negative in enumerate(negatives):
         if not isinstance(negative, str):
             raise TypeError(f"Negative prompt {position} is not text but {type(negative).__name__}")
+        if negative and not negative.strip():
+            raise ValueError(f'Negative prompt {position} is blank: {negative!r}. For none give ""')
     return negatives
+
+
+def check_number(name, value, least=None, most=LARGEST_NUMBER, above=None):
+    """A setting of `generate` as a float: the one place where such numbers are checked.
+
+    Args:
+        name: str, for the message.
+        value: int, float or what NumPy has of these.
+        least, most, above: floats, the range; `None`: down to `-LARGEST_NUMBER`.
+
+    Raises: TypeError for what is no number, ValueError for one out of range or not finite.
+    """
+    try:
+        if isinstance(value, (str, bytes, bool, np.bool_)) or np.ndim(value):
+            raise TypeError
+        number = float(value)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} must be a number, got {value!r}") from None
+    except OverflowError:
+        number = math.inf
+    low = -LARGEST_NUMBER if least is None else least
+    if not low <= number <= most or (above is not None and number <= above):
+        if above is not None:
+            wanted = f"above {above:g} and at most {most:g}"
+        elif most < LARGEST_NUMBER:
+            wanted = f"in [{low:g}, {most:g}]"
+        else:
+            wanted = f"{low:g} or more and at most {most:g}"
+        raise ValueError(f"{name} must be {wanted}, got {value}")
+    return number
 
 
 def as_seeds(seed, count):
@@ -150,9 +187,7 @@ def check_strength(strength, image, mask):
         raise ValueError("mask and strength need image=, the picture that they are of")
     if strength is None:
         return 0.6 if image is not None and mask is None else 1.0
-    if not 0 < strength <= 1:
-        raise ValueError(f"strength must be above 0 and at most 1, got {strength}")
-    return float(strength)
+    return check_number("strength", strength, 0.0, 1.0, above=0.0)
 
 
 def as_size(size):

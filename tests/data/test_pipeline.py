@@ -241,3 +241,9 @@ def test_fit_with_steps_of_its_own_is_refused():
     pipeline = Pipeline(make_data(), batch_size=4)
     with pytest.raises(ValueError, match="give `steps_per_epoch` to the Pipeline"):
         fit(make_recorder(), pipeline, epochs=2, steps_per_epoch=2)
+
+
+def test_a_batch_is_not_made_of_many_repeats():
+    with pytest.warns(UserWarning, match="A batch of 100000 of 10 pictures .*: it has 40"):
+        pipeline = Pipeline(make_data(10), batch_size=100_000)
+    assert len(pipeline.batch(0)["images"]) == 40

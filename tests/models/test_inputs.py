@@ -4,9 +4,13 @@ from PIL import Image
 
 from keras_t2i.models import inputs
 from keras_t2i.models.inputs import as_color
+from keras_t2i.models.inputs import as_negative_prompts
 from keras_t2i.models.inputs import as_pictures
 from keras_t2i.models.inputs import as_size
 from keras_t2i.models.inputs import check_memory
+from keras_t2i.models.inputs import check_number
+from keras_t2i.models.stages.diffusion import check_guidance
+from keras_t2i.models.stages.one_pass import check_temperature
 
 
 def test_sizes():
@@ -103,3 +107,27 @@ def test_pictures_of_another_type():
         as_pictures(np.zeros((3, 5, 3)))
     with pytest.raises(ValueError, match=r"got <U11 \(2,\)"):
         as_pictures(["a red apple", "a red car"])
+
+
+@pytest.mark.parametrize("wrong", [1e38, np.float64(1e39), -1, float("nan"), float("inf"), 10**400])
+def test_numbers_out_of_range_are_refused(wrong):
+    for check in (check_number, lambda name, value, least: check_temperature(value, None)):
+        with pytest.raises(ValueError, match="temperature must be 0 or more and at most 1e"):
+            check("temperature", wrong, 0.0)
+    with pytest.raises(ValueError, match="guidance_scale must be 0 or more"):
+        check_guidance(wrong)
+
+
+@pytest.mark.parametrize("wrong", ["1", None, [1.0], True])
+def test_what_is_no_number_is_named(wrong):
+    with pytest.raises(TypeError, match="temperature must be a number"):
+        check_number("temperature", wrong, 0.0)
+    assert check_number("temperature", np.float32(2), 0.0) == 2.0
+
+
+def test_a_blank_negative_prompt_is_named():
+    assert as_negative_prompts(["", "a"], 2) == ["", "a"]
+    with pytest.raises(ValueError, match="Negative prompt 1 is blank"):
+        as_negative_prompts(["a", " "], 2)
+    with pytest.raises(ValueError, match="The negative prompt is blank"):
+        as_negative_prompts(" \n", 2)

@@ -3,8 +3,6 @@
 import hashlib
 import unicodedata
 import warnings
-from dataclasses import dataclass
-from dataclasses import field
 from pathlib import Path
 
 import numpy as np
@@ -14,49 +12,30 @@ from keras_t2i.data.folder.cache import cache_dir
 from keras_t2i.data.folder.cache import fingerprint
 from keras_t2i.data.folder.cache import load_cached
 from keras_t2i.data.folder.cache import save_cached
-from keras_t2i.data.folder.captions import PICTURE_SUFFIXES
 from keras_t2i.data.folder.captions import read_captions
+from keras_t2i.data.folder.image_files import KINDS
+from keras_t2i.data.folder.image_files import PICTURE_SUFFIXES
 from keras_t2i.data.folder.image_files import keep_rows
 from keras_t2i.data.folder.image_files import read_square_pictures
+from keras_t2i.data.folder.metadata import CAPTION_COLUMNS
 from keras_t2i.data.folder.metadata import METADATA_NAMES
+from keras_t2i.data.folder.report import account
 from keras_t2i.data.folder.scan import scan_folder
 
-SHOWN_PROBLEMS = 20
-
-
-@dataclass
-class FolderReport:
-    """What was left out of a folder.
-
-    Attributes:
-        folder: path.
-        num_usable: int, how many pictures have a caption and could be read.
-        problems: dict of path in the folder (or place in a metadata file) -> why it was left out.
-    """
-
-    folder: Path
-    num_usable: int = 0
-    problems: dict[str, str] = field(default_factory=dict)
-
-    def __str__(self):
-        lines = [f"{self.folder}: {self.num_usable} pictures with captions, {len(self.problems)} left out:"]
-        lines += [f"  {name} {problem}" for name, problem in list(self.problems.items())[:SHOWN_PROBLEMS]]
-        if len(self.problems) > SHOWN_PROBLEMS:
-            more = len(self.problems) - SHOWN_PROBLEMS
-            lines.append(f"  and {more} more: read_captioned_folder(folder) returns a report of all")
-        # Names may hold bytes that no terminal can print.
-        return "\n".join(lines).encode("utf-8", "backslashreplace").decode()
+# What programs write where there is no caption, and what is read as one.
+NO_WORDS = {"nan", "none", "null", "<na>", "n/a"}
 
 
 def load_captioned_folder(folder, split="train", size=32, validation_fraction=0.05):
     """Loads the pictures and captions of a folder, or one part of them.
 
     The captions are, for each picture, the rows of a `metadata.csv` or `metadata.jsonl` with `file_name`
-    (relative to the metadata file) and `text`, the Hugging Face ImageFolder convention; for a picture
-    without a row, the lines of a text file of its name (`cat.png`, `cat.txt`). Each line and each row is a
-    caption of its own. Folders may be nested. Pictures are PNG, JPEG, WebP or GIF and are fitted as
-    `image_files.read_square_picture` says: laid on white, resized by the short side, cut to the square in the
-    middle. What cannot be used is left out, with one warning that names it and says why.
+    (relative to the metadata file) and `text`, the Hugging Face ImageFolder convention (or the other columns
+    of `metadata`); for a picture without a row, the lines of a text file of its name (`cat.png`, `cat.txt`).
+    Each line and each row is a caption of its own. Folders may be nested. Pictures are of the kinds of
+    `image_files.FORMATS` and are fitted as `image_files.read_square_picture` says: laid on white, resized by
+    the short side, cut to the square in the middle. What cannot be used is left out, with one warning that
+    names it and says why, and what became of every file.
 
     The split depends on the file's path within the folder alone, except that pixel-identical pictures stay
     together and that, of two different pictures or more, neither part is left empty.
@@ -82,7 +61,7 @@ def load_captioned_folder(folder, split="train", size=32, validation_fraction=0.
     if not 0 <= validation_fraction <= 1:
         raise ValueError(f"`validation_fraction` must be between 0 and 1, received {validation_fraction}")
     data, report = read_captioned_folder(folder, size)
-    if report.problems:
+    if report.problems or report.notes:
         warnings.warn(str(report), stacklevel=2)
     if split == "all":
         return data
@@ -122,20 +101,20 @@ def read_captioned_folder(folder, size=32):
         raise NotADirectoryError(f"{folder} is a file: give the folder that holds the pictures")
     if size < 1:
         raise ValueError(f"`size` must be at least 1, received {size}")
-    files, problems = scan_folder(folder)
-    captions, caption_problems = read_captions(folder, files)
-    problems |= caption_problems
+    scanned = scan_folder(folder)
+    files = scanned.files
+    captions, problems, sources = read_captions(folder, files)
+    problems = scanned.problems | problems
     # What is wrong with the file itself matters more than its caption.
     for name, file in files.items():
         if file.problem and (name in captions or name in problems):
             problems[name] = file.problem
     names = sorted(name for name in captions if name not in problems)
     pictures, names, picture_problems = _read_pictures_cached(folder, names, files, size)
-    problems = dict(sorted((problems | picture_problems).items()))
-    report = FolderReport(folder, len(names), problems)
+    report = account(folder, names, scanned, problems | picture_problems, sources)
+    report.notes += _notes_on(captions, names)
     if not names:
-        message = _describe_search(folder, files)
-        raise ValueError(f"{message}\n{report}" if problems else message)
+        raise ValueError(f"{_describe_search(folder, files)}\n{report}")
     data = CaptionedImages(
         pictures=pictures,
         captions=[captions[name] for name in names],
@@ -161,13 +140,27 @@ def _read_pictures_cached(folder, names, files, size):
     return pictures, readable, problems
 
 
+def _notes_on(captions, names):
+    """What looks wrong with the captions of the pictures that were read."""
+    found = ((caption, name) for name in names for caption in captions[name])
+    empty = [(caption, name) for caption, name in found if caption.casefold() in NO_WORDS]
+    if not empty:
+        return []
+    words = " and ".join(repr(word) for word in sorted({caption for caption, _ in empty}))
+    return [
+        f"{len(empty)} of the captions are {words} (the first is of {empty[0][1]}), which programs write "
+        "where there is none. They are taken as words: correct them, or leave the pictures out"
+    ]
+
+
 def _describe_search(folder, files):
     def count(*endings):
         return sum(name.lower().endswith(endings) for name in files)
 
     return (
         f"Found no picture with a caption in {folder}. Looked for metadata.csv or metadata.jsonl with the "
-        "columns file_name and text, or a .txt file beside each picture (PNG, JPEG, WebP, GIF). "
+        f"columns file_name and text (or {', '.join(CAPTION_COLUMNS[1:])}), or a .txt file beside each "
+        f"picture ({KINDS}). "
         f"Found {count(*PICTURE_SUFFIXES)} pictures, {count(*METADATA_NAMES)} metadata files and "
         f"{count('.txt')} .txt files among {len(files)} files."
     )

@@ -5,12 +5,12 @@ import os
 import unicodedata
 from pathlib import Path
 
+from keras_t2i.data.folder.image_files import OTHER_SUFFIXES
+from keras_t2i.data.folder.image_files import PICTURE_SUFFIXES
 from keras_t2i.data.folder.metadata import METADATA_NAMES
 from keras_t2i.data.folder.metadata import csv_rows
 from keras_t2i.data.folder.metadata import json_rows
 from keras_t2i.data.folder.metadata import read_text
-
-PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".jpe", ".webp", ".gif")
 
 
 def read_captions(folder, files):
@@ -21,13 +21,14 @@ def read_captions(folder, files):
         files: what `scan_folder` returned.
 
     Returns:
-        A dict of path -> list of captions, and a dict of path, or place in a metadata file -> problem.
+        A dict of path -> list of captions; a dict of path, or place in a metadata file -> problem; and a dict
+        of path -> set of the text and metadata files that have its captions, empty ones too.
 
     Raises:
-        ValueError: if a metadata file is not UTF-8 or lacks the columns `file_name` and `text`.
+        ValueError: if a metadata file is not UTF-8 or lacks the columns of names and captions.
     """
     root = os.path.realpath(folder)
-    captions, problems = {}, {}
+    captions, problems, sources = {}, {}, {}
     metadata = sorted(name for name in files if name.rpartition("/")[2].lower() in METADATA_NAMES)
     locate = _Locator(root, files)
     for name in metadata:
@@ -41,6 +42,10 @@ def read_captions(folder, files):
             if file_name:
                 picture, missing = locate(directory, file_name)
                 problem = problem or missing
+                if picture is None and directory:  # not to be taken for a file of this name above it
+                    file_name = f"{directory}/{file_name}"
+            if picture is not None:
+                sources.setdefault(picture, set()).add(name)
             found = _split_captions(text)
             if problem is None and not found:
                 problem = "has an empty caption"
@@ -48,10 +53,11 @@ def read_captions(folder, files):
                 captions.setdefault(picture, []).extend(found)
             else:
                 problems.setdefault(picture or file_name or f"{name}, line {line}", problem)
-    _read_text_files(root, files, captions, problems, report_lonely=not metadata)
+    _read_text_files(root, files, captions, problems, sources, report_lonely=not metadata)
     captions = {name: list(dict.fromkeys(found)) for name, found in captions.items()}
     # A picture that has a caption in one row needs none in another.
-    return captions, {name: problem for name, problem in problems.items() if name not in captions}
+    problems = {name: problem for name, problem in problems.items() if name not in captions}
+    return captions, problems, sources
 
 
 def _split_captions(text):
@@ -100,13 +106,13 @@ def _compose_accents(name):
     return unicodedata.normalize("NFC", name)
 
 
-def _read_text_files(root, files, captions, problems, report_lonely):
+def _read_text_files(root, files, captions, problems, sources, report_lonely):
     """Adds the captions of the pictures that have a text file of their name, and no row of metadata."""
     texts = {_compose_accents(name[:-4]): name for name in files if name.lower().endswith(".txt")}
     lonely = set(texts)
     for name in files:
         stem, dot, suffix = name.rpartition(".")
-        if (dot + suffix).lower() not in PICTURE_SUFFIXES:
+        if (dot + suffix).lower() not in (*PICTURE_SUFFIXES, *OTHER_SUFFIXES):
             continue
         stem = _compose_accents(stem)
         lonely.discard(stem)
@@ -114,7 +120,9 @@ def _read_text_files(root, files, captions, problems, report_lonely):
             continue
         if stem not in texts:
             problems[name] = "has no caption"
-        elif files[texts[stem]].problem:
+            continue
+        sources.setdefault(name, set()).add(texts[stem])
+        if files[texts[stem]].problem:
             problems[name] = f"has no caption: {texts[stem]} {files[texts[stem]].problem}"
         else:
             try:

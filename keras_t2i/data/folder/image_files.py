@@ -1,5 +1,6 @@
 """Reads picture files of many kinds as square uint8 arrays of one size."""
 
+import io
 import os
 import warnings
 from concurrent.futures import ThreadPoolExecutor
@@ -9,9 +10,28 @@ import numpy as np
 from PIL import Image
 from PIL import ImageOps
 from PIL import UnidentifiedImageError
+from PIL import features
 from tqdm import tqdm
 
-FORMATS = ("PNG", "JPEG", "WEBP", "GIF")
+from keras_t2i.data.folder.png_text import without_text
+from keras_t2i.data.folder.rgb import rgb_on_white
+from keras_t2i.data.folder.rgb import scale_transparency
+
+# Of what Pillow reads, the kinds that people keep pictures in and say what they are in their first bytes, as
+# TGA does not. None of them starts another program, as EPS does. HEIF, where a plugin is installed.
+WANTED = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM", "QOI", "HEIF")
+Image.init()
+FORMATS = tuple(
+    kind for kind in WANTED if kind in Image.OPEN and (kind != "AVIF" or features.check("avif") is not False)
+)
+OF_FORMATS = {suffix for suffix, kind in Image.registered_extensions().items() if kind in FORMATS}
+PICTURE_SUFFIXES = tuple(sorted(OF_FORMATS | {".jfif", ".mpo"}))
+# Pictures too, but of kinds that are not read: they are named, not passed over.
+OTHERS = """
+    ai arw avif avifs cr2 cr3 cur dcx dds dib dng emf eps exr fits hdr heic heics heif hif icns ico jxl jxr
+    kra nef orf pcx pef psb psd raf raw rw2 sgi svg svgz tga wdp wmf xbm xcf xpm"""
+OTHER_SUFFIXES = tuple(sorted({f".{kind}" for kind in OTHERS.split()} - set(PICTURE_SUFFIXES)))
+KINDS = ", ".join(FORMATS[:-1]) + f" or {FORMATS[-1]}"
 # A picture that claims more is taken for a decompression bomb. This is also where Pillow starts to warn.
 MAX_PIXELS = 2**30 // 12
 
@@ -21,20 +41,32 @@ def read_square_picture(path, size):
 
     Turned upright by its EXIF tag, laid on white where it is transparent, resized with antialiasing so
     that its short side is `size`, and cut at both ends of its long side. Of an animation, the first frame.
-    Colour profiles are not applied.
+    Color profiles are not applied; what grey of more than 8 bits means is said at `rgb_on_white`.
 
     Raises:
         ValueError: if it has too many pixels, or is fully transparent.
         OSError or another error of Pillow: if it cannot be read.
     """
-    with Image.open(path, formats=FORMATS) as image:
+    try:
+        return _read(path, size)
+    except ValueError:
+        # Pillow refuses a PNG with more than 1 MB of compressed text. The picture is fine without it.
+        slim = without_text(path)
+        if slim is None:
+            raise
+    return _read(io.BytesIO(slim), size)
+
+
+def _read(file, size):
+    with Image.open(file, formats=FORMATS) as image:
         width, height = image.size
         if width * height > MAX_PIXELS:
             raise ValueError(f"{width} x {height} pixels are more than {MAX_PIXELS}: a decompression bomb?")
         # JPEG can be decoded at a half, a quarter or an eighth of its size, which is much faster.
         image.draft(None, (2 * size, 2 * size))
+        scale_transparency(image)
         image.load()
-        picture = _on_white(_upright(image))
+        picture = rgb_on_white(_upright(image), image)
     side = min(picture.size)
     left, top = (picture.width - side) / 2, (picture.height - side) / 2
     box = (left, top, left + side, top + side)
@@ -48,22 +80,12 @@ def _upright(image):
         return image
 
 
-def _on_white(image):
-    if image.mode.startswith("I"):  # 16 bit
-        values = np.asarray(image).clip(0, 65535) / 257
-        return Image.fromarray(values.round().astype("uint8")).convert("RGB")
-    if "transparency" not in image.info and image.mode not in ("RGBA", "LA", "PA", "RGBa", "La"):
-        return image.convert("RGB")
-    image = image.convert("RGBA")
-    if image.getchannel("A").getextrema()[1] == 0:
-        raise ValueError("it is fully transparent")
-    white = Image.new("RGBA", image.size, "white")
-    return Image.alpha_composite(white, image).convert("RGB")
-
-
-def _explain(error):
+def _explain(error, name):
     if isinstance(error, UnidentifiedImageError):
-        return "is not a PNG, JPEG, WebP or GIF picture, or is damaged"
+        suffix = Path(name).suffix.lower()
+        if suffix in OTHER_SUFFIXES:
+            return f"is of a kind that is not read ({suffix[1:]}): save it as PNG or JPEG"
+        return f"is not a {KINDS} picture, or is damaged"
     reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return f"cannot be read: {reason}"
 
@@ -89,7 +111,7 @@ def read_square_pictures(folder, names, size):
             try:
                 pictures[i] = read_square_picture(Path(folder, names[i]), size)
             except Exception as error:  # damaged files raise nearly every kind of error
-                problems[names[i]] = _explain(error)
+                problems[names[i]] = _explain(error, names[i])
         return len(chunk)
 
     pool = ThreadPoolExecutor(min(8, os.cpu_count() or 1))

@@ -1,6 +1,8 @@
 """Which files there are in a folder, and which of them cannot be used."""
 
 import os
+from dataclasses import dataclass
+from dataclasses import field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,27 +15,43 @@ class File(NamedTuple):
     problem: str | None
 
 
+@dataclass
+class Scan:
+    """What there is in a folder. Paths are relative to it, with "/".
+
+    Attributes:
+        files: dict of path -> `File`.
+        problems: dict of path -> why a folder could not be looked into.
+        passed_over: dict of path -> why a file or folder was not looked at.
+    """
+
+    files: dict[str, File] = field(default_factory=dict)
+    problems: dict[str, str] = field(default_factory=dict)
+    passed_over: dict[str, str] = field(default_factory=dict)
+
+
 def scan_folder(folder):
-    """All files below `folder` except those whose names begin with a dot.
+    """All files below `folder`; what begins with a dot is passed over.
 
     Links to folders are not followed. Links to files are, as long as they stay inside.
 
     Returns:
-        A dict of path relative to the folder, with "/" -> `File`; and a dict of path -> problem for
-        folders that could not be looked into.
+        `Scan`.
     """
     root = os.path.realpath(folder)
-    files, problems, pending = {}, {}, [""]
+    scan, pending = Scan(), [""]
+    files, problems = scan.files, scan.problems
     while pending:
         prefix = pending.pop()
         try:
             entries = list(os.scandir(os.path.join(root, prefix)))  # noqa: PTH118 (fast for 100,000 files)
         except OSError as error:
-            problems[prefix] = f"cannot be opened: {error.strerror}"
+            problems[prefix or "."] = f"cannot be opened: {error.strerror}"
             continue
         for entry in entries:
             name = prefix + entry.name
             if entry.name.startswith("."):
+                scan.passed_over[name] = "begins with a dot"
                 continue
             try:
                 if not entry.is_dir():
@@ -44,7 +62,7 @@ def scan_folder(folder):
                     pending.append(name + "/")
             except OSError as error:  # a link to itself, for example
                 files[name] = File(0, 0, f"cannot be read: {error.strerror}")
-    return files, problems
+    return scan
 
 
 def _describe(entry, root):

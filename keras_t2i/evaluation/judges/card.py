@@ -19,13 +19,16 @@ from keras_t2i.evaluation.judges.evaluator import Judge
 judge = Judge.from_preset("{name}")
 ```
 
-Among {candidates} captions of pictures of the other half, which it has never seen, the right one comes
-first for {at_1:.2f}, within the first five for {at_5:.2f}. Made by `recipes/train_evaluator.py`.
+{found} Made by `recipes/train_evaluator.py`.
 
 ## Data
 
 {source}
 """
+
+FOUND = """Among {candidates} captions of pictures of the other half, which it has never seen, the right one
+comes first for {at_1:.2f}, within the first five for {at_5:.2f}."""
+NOT_TRIED = "The other half holds too few pictures to tell how well it finds the right one."
 
 
 def judge_card(network, architecture, found, source):
@@ -43,8 +46,8 @@ def judge_card(network, architecture, found, source):
         architecture=architecture,
         parameters=network.count_params(),
         half=network.half,
-        candidates=round(found.candidates) if found.trials else 0,
-        at_1=found.at_1,
-        at_5=found.at_5,
+        found=(FOUND if found.trials else NOT_TRIED).format(
+            candidates=round(found.candidates) if found.trials else 0, at_1=found.at_1, at_5=found.at_5
+        ),
         source=source,
     )

@@ -4,11 +4,11 @@ The file is a row of pickles: a magic number, the protocol's version, what machi
 its storages named by keys, the list of keys. Then follow, for each key, the count as int64 and the numbers.
 """
 
-import collections
 import io
+import math
 import pickle
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -28,15 +28,18 @@ STORAGES = {
 }
 
 
-@dataclass(frozen=True)
-class _Storage:
+MOST_NUMBERS_OF_A_VIEW = 2**20  # where a view repeats numbers of its storage
+
+
+# What a file can name or make has no attribute that it could set: BUILD sets those of anything that has some,
+# frozen or not.
+class _Storage(NamedTuple):
     key: str
     dtype: np.dtype
     count: int
 
 
-@dataclass(frozen=True)
-class _View:
+class _View(NamedTuple):
     """A tensor: where its numbers are in a storage, which comes later in the file."""
 
     storage: _Storage
@@ -46,18 +49,42 @@ class _View:
 
     def of(self, numbers):
         """The tensor as an array of its own, given the numbers of the storage."""
+        last = _last(self.offset, self.shape, self.strides)
+        if last >= len(numbers) or math.prod(self.shape) > max(len(numbers), MOST_NUMBERS_OF_A_VIEW):
+            raise ValueError(f"a tensor reaches beyond the {len(numbers)} numbers of its storage")
         strides = [stride * numbers.itemsize for stride in self.strides]
         return np.lib.stride_tricks.as_strided(numbers[self.offset :], self.shape, strides).copy()
 
 
-def _rebuild_tensor(storage, offset, shape, strides, *_gradient_and_hooks):
-    numbers = (offset, *shape, *strides)
-    if not isinstance(storage, _Storage) or not all(type(n) is int and n >= 0 for n in numbers):
-        raise ValueError("a tensor is not a view of a storage")
-    last = offset + sum((size - 1) * stride for size, stride in zip(shape, strides, strict=True))
-    if 0 not in shape and last >= storage.count:
-        raise ValueError(f"a tensor reaches beyond the {storage.count} numbers of its storage")
-    return _View(storage, offset, tuple(shape), tuple(strides))
+def _last(offset, shape, strides):
+    """The place of a tensor's last number in its storage; -1 where it has none."""
+    if 0 in shape:
+        return -1
+    return offset + sum((size - 1) * stride for size, stride in zip(shape, strides, strict=True))
+
+
+class _RebuildTensor:
+    """Stands for torch's function of this name."""
+
+    __slots__ = ()
+
+    def __call__(self, storage, offset, shape, strides, *_gradient_and_hooks):
+        shape, strides = tuple(shape), tuple(strides)
+        numbers = (offset, *shape, *strides)
+        if not isinstance(storage, _Storage) or not all(type(n) is int and n >= 0 for n in numbers):
+            raise ValueError("a tensor is not a view of a storage")
+        if _last(offset, shape, strides) >= storage.count:
+            raise ValueError(f"a tensor reaches beyond the {storage.count} numbers of its storage")
+        return _View(storage, offset, shape, strides)
+
+
+class _Tensors(dict):
+    """Stands for an OrderedDict. What torch notes beside the tensors is not kept."""
+
+    __slots__ = ()
+
+    def __setstate__(self, state):
+        pass
 
 
 class _Refused(pickle.UnpicklingError):
@@ -69,18 +96,19 @@ class _Unpickler(pickle.Unpickler):
 
     def find_class(self, module, name):
         if (module, name) == ("collections", "OrderedDict"):
-            return collections.OrderedDict
+            return _Tensors
         if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
-            return _rebuild_tensor
+            return _RebuildTensor()
         if module == "torch" and name in STORAGES:
-            return STORAGES[name]
+            return name
         raise _Refused(f"The file asks for {module}.{name}, which weights do not need; it is not read")
 
     def persistent_load(self, reference):
-        kind, dtype, key, _device, count, view = reference
-        if kind != "storage" or not isinstance(dtype, np.dtype) or view is not None:
+        kind, name, key, _device, count, view = reference
+        known = kind == "storage" and type(name) is str and name in STORAGES and type(count) is int
+        if not known or count < 0 or view is not None:
             raise ValueError("a reference is not one to a storage")
-        return _Storage(key, dtype, count)
+        return _Storage(key, STORAGES[name], count)
 
 
 def _read(stream):
@@ -91,6 +119,8 @@ def _read(stream):
     if not _Unpickler(stream).load()["little_endian"]:
         raise ValueError("it was written by a big-endian machine")
     tensors = _Unpickler(stream).load()
+    if not all(type(tensor) is _View for tensor in tensors.values()):
+        raise ValueError("it holds something that is not a tensor")
     storages = {tensor.storage.key: tensor.storage for tensor in tensors.values()}
     numbers = {}
     for key in _Unpickler(stream).load():

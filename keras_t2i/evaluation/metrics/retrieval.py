@@ -27,6 +27,20 @@ class Recall:
     trials: int
     ranks: np.ndarray
 
+    def table(self, what):
+        """Rows of a table of (what, figure); one that says why where nothing was tried.
+
+        Args:
+            what: str, such as "unseen captions".
+        """
+        if not self.trials:
+            return [(f"{what} whose picture is found", "there is no other picture to tell it from")]
+        return [
+            (f"{what} whose picture is found first, of {self.candidates:g}", self.at_1),
+            ("the same within the first five", self.at_5),
+            ("by chance", 1 / self.candidates),
+        ]
+
     def interval(self, level=0.95, samples=2000, seed=0, seeds_per_prompt=1):
         """Bootstrap interval of `at_1` over captions: (low, high); not a number where there are none.
 

@@ -9,6 +9,8 @@ from keras_t2i.diffusion import SAMPLERS
 from keras_t2i.diffusion import Denoiser
 from keras_t2i.diffusion import from_config
 from keras_t2i.diffusion import sampling_times
+from keras_t2i.models.inputs import LARGEST_NUMBER
+from keras_t2i.models.inputs import check_number
 from keras_t2i.models.stages.sampling import noise_of
 from keras_t2i.models.stages.stage import Stage
 from keras_t2i.models.stages.stage import inputs_like
@@ -119,9 +121,7 @@ class DiffusionStage(Stage):
         return Denoiser(network, self.process, self.parameterization, self.data_std)
 
     def resolve(self, num_steps=None, sampler=None, guidance_scale=None, rescale=None):
-        rescale = 0.0 if rescale is None else rescale
-        if not 0 <= rescale <= 1:
-            raise ValueError(f"rescale must be in [0, 1], got {rescale}")
+        rescale = 0.0 if rescale is None else check_number("rescale", rescale, 0.0, 1.0)
         return {
             "num_steps": at_least_one("num_steps", self.num_steps if num_steps is None else num_steps),
             "sampler": check_sampler(self.sampler if sampler is None else sampler),
@@ -265,11 +265,13 @@ def check_guidance(scale):
         scale, *interval = (float(number) for number in (scale if np.ndim(scale) else [scale]))
     except (TypeError, ValueError):
         raise TypeError(f"guidance_scale must be a number or three, got {scale!r}") from None
+    except OverflowError:
+        scale, *interval = math.inf, 0.0
     lowest, highest = interval if len(interval) == 2 else (-math.inf, math.inf)
-    if len(interval) not in (0, 2) or not (math.isfinite(scale) and scale >= 0 and lowest < highest):
+    if len(interval) not in (0, 2) or not (0 <= scale <= LARGEST_NUMBER and lowest < highest):
         raise ValueError(
-            "guidance_scale must be 0 or more, or (scale, lowest logSNR, highest logSNR), got "
-            f"{(scale, *interval)}"
+            f"guidance_scale must be 0 or more and at most {LARGEST_NUMBER:g}, or (scale, lowest logSNR, "
+            f"highest logSNR), got {(scale, *interval)}"
         )
     return scale, (lowest, highest)
 

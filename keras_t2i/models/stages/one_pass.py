@@ -1,12 +1,11 @@
 """A concept and a step of noise to a picture, in one pass through a decoder."""
 
-import math
-
 import keras
 import numpy as np
 from keras import layers
 from keras import ops
 
+from keras_t2i.models.inputs import check_number
 from keras_t2i.models.stages.sampling import noise_of
 from keras_t2i.models.stages.stage import Stage
 
@@ -121,7 +120,4 @@ def check_temperature(temperature, num_steps):
     """The settings of a stage that draws in one pass. Raises: ValueError."""
     if num_steps not in (None, 1):
         raise ValueError(f"This generator makes a picture in one step: num_steps must be 1, got {num_steps}")
-    temperature = 1.0 if temperature is None else temperature
-    if not (math.isfinite(temperature) and temperature >= 0):
-        raise ValueError(f"temperature must be 0 or more, got {temperature}")
-    return {"temperature": temperature}
+    return {"temperature": 1.0 if temperature is None else check_number("temperature", temperature, 0.0)}

@@ -7,6 +7,7 @@ from keras_t2i.diffusion import SAMPLERS
 from keras_t2i.diffusion import Denoiser
 from keras_t2i.diffusion import from_config
 from keras_t2i.diffusion import sampling_times
+from keras_t2i.models.inputs import check_number
 from keras_t2i.models.stages.stage import Stage
 from keras_t2i.models.stages.stage import inputs_like
 from keras_t2i.utils.batching import at_least_one
@@ -47,12 +48,10 @@ class PriorStage(Stage):
             )
 
     def resolve(self, num_steps=None, guidance_scale=None, best_of=2):
-        scale = self.prior.guidance_scale if guidance_scale is None else float(guidance_scale)
-        if not (np.isfinite(scale) and scale >= 0):
-            raise ValueError(f"guidance_scale must be 0 or more, got {guidance_scale}")
+        scale = self.prior.guidance_scale if guidance_scale is None else guidance_scale
         return {
             "num_steps": at_least_one("num_steps", self.prior.num_steps if num_steps is None else num_steps),
-            "guidance_scale": scale,
+            "guidance_scale": check_number("guidance_scale", scale, 0.0),
             "best_of": at_least_one("best_of", best_of),
         }
 

@@ -1,5 +1,7 @@
 """Captions to arrays of one length, which networks take."""
 
+import warnings
+
 import keras
 import keras_hub
 import numpy as np
@@ -8,10 +10,19 @@ from keras_t2i.models.text.tokenizer import CaptionTokenizer
 from keras_t2i.models.text_to_image_backbone import TextToImageBackbone
 from keras_t2i.presets.registry import load_part
 
+QUOTED = 64  # word pieces of a quotation, at most
+
+
+def shorten(text, ends, most=80):
+    """A quotation of at most `most` signs of the `"start"`'s or `"end"`'s text, dots where it goes on."""
+    if len(text) <= most:
+        return text
+    return f"...{text[-most:]}" if ends == "start" else f"{text[:most]}..."
+
 
 @keras.saving.register_keras_serializable(package="keras_t2i")
 class TextToImagePreprocessor(keras_hub.models.TextToImagePreprocessor):
-    """Captions to word-piece ids, padded with 0 or cut after `sequence_length` pieces.
+    """Captions to word-piece ids, padded with 0 or cut after `sequence_length` pieces, with a warning.
 
     Args:
         tokenizer: `CaptionTokenizer`.
@@ -50,6 +61,7 @@ class TextToImagePreprocessor(keras_hub.models.TextToImagePreprocessor):
             ValueError: a caption holds no sign but white space. Both name its position.
         """
         pieces = self._pieces(x)
+        self._warn_of_cuts([x] if isinstance(x, str) else list(x), pieces)
         token_ids = np.zeros((len(pieces), self.sequence_length), dtype="int32")
         for row, ids in zip(token_ids, pieces, strict=True):
             ids = ids[: self.sequence_length]
@@ -73,6 +85,26 @@ class TextToImagePreprocessor(keras_hub.models.TextToImagePreprocessor):
         Raises: ValueError if the preset is unknown or has none; TypeError for an unknown option.
         """
         return load_part(cls, preset, options)
+
+    def _warn_of_cuts(self, captions, pieces):
+        """One warning for all captions that are longer than what networks see."""
+        cut = [i for i, ids in enumerate(pieces) if len(ids) > self.sequence_length]
+        if not cut:
+            return
+        kept, lost = (
+            shorten(self.tokenizer.detokenize(pieces[cut[0]][part]), ends)
+            for part, ends in (
+                (slice(max(0, self.sequence_length - QUOTED), self.sequence_length), "start"),
+                (slice(self.sequence_length, self.sequence_length + QUOTED), "end"),
+            )
+        )
+        many = f"{len(cut)} of {len(captions)} captions are" if len(captions) > 1 else "The caption is"
+        which = f"of caption {cut[0]}, " if len(captions) > 1 else ""
+        warnings.warn(
+            f"{many} longer than {self.sequence_length} word pieces and cut there: {which}"
+            f'what follows "{kept}" is not seen: "{lost}"',
+            stacklevel=3,
+        )
 
     def _pieces(self, captions):
         captions = [captions] if isinstance(captions, str) else list(captions)

@@ -21,6 +21,8 @@ SPLIT = tokenizers.pre_tokenizers.Sequence(
         tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=True, use_regex=False),
     ]
 )
+# Characters of a caption that count. No network sees so many, and each costs time before it is cut.
+LONGEST_CAPTION = 20_000
 DASH_IN_WORD = re.compile(r"(?<=\w)[-\u2010-\u2015](?=\w)")
 
 
@@ -28,8 +30,10 @@ def normalise(caption):
     """One spelling for what a person would call the same words.
 
     NFKC (so that "ﬁ" is "fi" and "Ａ" is "A"), lower case, one space between words, a hyphen inside
-    a word counts as a space ("five-thirty" is "five thirty"), other signs stand apart from words.
+    a word counts as a space ("five-thirty" is "five thirty"), other signs stand apart from words. Of a
+    caption longer than `LONGEST_CAPTION` characters only those are looked at.
     """
+    caption = caption.lstrip()[:LONGEST_CAPTION]
     caption = caption.encode("utf-8", "replace").decode("utf-8")  # half a surrogate pair is no text
     caption = unicodedata.normalize("NFKC", caption).lower().replace("’", "'")
     caption = DASH_IN_WORD.sub(" ", caption)
@@ -114,9 +118,9 @@ class CaptionTokenizer(keras_hub.tokenizers.BytePairTokenizer):
             raise NotImplementedError("Turn captions into ids before the tf.data pipeline, not inside it.")
         if isinstance(inputs, str):
             return super().tokenize(normalise(inputs))
-        inputs = [
-            text.decode("utf-8") if isinstance(text, bytes) else text for text in np.asarray(inputs).tolist()
-        ]
+        # Not an array of a list, which would be as wide as the longest caption.
+        inputs = inputs if isinstance(inputs, (list, tuple)) else np.asarray(inputs).tolist()
+        inputs = [text.decode("utf-8") if isinstance(text, bytes) else text for text in inputs]
         return super().tokenize([normalise(text) for text in inputs])
 
     def detokenize(self, inputs):

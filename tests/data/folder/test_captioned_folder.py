@@ -13,6 +13,7 @@ from PIL import Image
 from keras_t2i.data.folder import captioned_folder
 from keras_t2i.data.folder.captioned_folder import load_captioned_folder
 from keras_t2i.data.folder.captioned_folder import read_captioned_folder
+from keras_t2i.data.folder.image_files import KINDS
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
 needs_links = pytest.mark.skipif(sys.platform == "win32", reason="links and odd names need rights on Windows")
@@ -57,18 +58,18 @@ def test_every_picture_problem_is_named(folder):
     Image.new("RGBA", (8, 8)).save(folder / "invisible.png")
     claim_size(folder / "good.png", folder / "bomb.png", 10_000)
     claim_size(folder / "good.png", folder / "great bomb.png", 100_000)
-    Image.new("RGB", (8, 8)).save(folder / "a.bmp")
+    Image.new("RGB", (8, 8)).save(folder / "a.tga")
     (folder / "directory.png").mkdir()
     save(folder.parent / "outside.png")
     names = ["zero.png", "no picture.png", "truncated.jpg", "truncated.png", "invisible.png", "bomb.png"]
-    names += ["great bomb.png", "a.bmp", "directory.png", "missing.png", "../outside.png"]
+    names += ["great bomb.png", "a.tga", "directory.png", "missing.png", "../outside.png"]
     names += [str(folder.parent / "outside.png"), "good.png", str(folder / "whole.jpg"), "b.png"]
     write_csv(folder, *[(name, "text") for name in names])
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         captions, problems = read_captions(folder)
     assert list(captions) == ["b.png", "good.png", "whole.jpg"]
-    no_picture = "is not a PNG, JPEG, WebP or GIF picture, or is damaged"
+    no_picture = f"is not a {KINDS} picture, or is damaged"
     assert problems.pop("truncated.jpg").startswith("cannot be read: ")
     assert problems.pop("truncated.png").startswith("cannot be read: ")
     assert "decompression bomb" in problems.pop("bomb.png")
@@ -76,7 +77,7 @@ def test_every_picture_problem_is_named(folder):
     assert problems == {
         "../outside.png": "lies outside of the folder",
         str(folder.parent / "outside.png"): "lies outside of the folder",
-        "a.bmp": no_picture,
+        "a.tga": "is of a kind that is not read (tga): save it as PNG or JPEG",
         "directory.png": "is missing",
         "invisible.png": "cannot be read: it is fully transparent",
         "missing.png": "is missing",
@@ -217,3 +218,32 @@ def test_relative_and_string_paths(folder, monkeypatch):
     expected = load_captioned_folder(folder, "all", 4)
     for path in (".", str(folder), Path("..") / folder.name):
         assert load_captioned_folder(path, "all", 4).names == expected.names
+
+
+def test_the_report_accounts_for_every_file(folder):
+    for name in ("a.png", "b.jfif", "c.bmp", "d.tiff", "lonely.png"):
+        save(folder / name, format="JPEG" if name == "b.jfif" else None)
+    for name in "abcdx":
+        (folder / f"{name}.txt").write_text("a caption")
+    (folder / "e.heic").write_bytes(b"\0\0\0\x18ftypheic")
+    (folder / "e.txt").write_text("a caption")
+    (folder / ".hidden").write_text("")
+    (folder / "movie.mp4").write_text("x")
+    (folder / "sub").mkdir()
+    (folder / "sub" / "metadata.csv").write_text("file_name,text\nf.png,f\n")
+    save(folder / "sub" / "f.png", BLUE)
+    data, report = read_captioned_folder(folder, 4)
+    assert data.names == ["a.png", "b.jfif", "c.bmp", "d.tiff", "sub/f.png"]
+    assert report.caption_files == ["a.txt", "b.txt", "c.txt", "d.txt", "sub/metadata.csv"]
+    assert report.problems == {
+        "e.heic": "is of a kind that is not read (heic): save it as PNG or JPEG",
+        "lonely.png": "has no caption",
+    }
+    assert report.others == {
+        ".hidden": "begins with a dot",
+        "e.txt": "has captions of e.heic alone, which was left out",
+        "movie.mp4": "is neither a picture nor captions",
+        "x.txt": "is text that no picture takes its captions from",
+    }
+    assert report.num_files == 16 == 5 + 5 + sum(report.left_out.values())
+    assert "16 files in all: 5 pictures were read, 5 hold their captions, 6 were left out" in str(report)

@@ -154,3 +154,45 @@ def test_metadata_must_be_utf8_with_its_columns(folder):
     (folder / "metadata.csv").write_text("image;caption\na.png;a\n")
     with pytest.raises(ValueError, match=r"needs the columns file_name and text, found \['image;caption'\]"):
         load_captioned_folder(folder)
+
+
+@pytest.mark.parametrize("column", ["text", "caption", "captions", "prompt", "Caption"])
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_usual_names_of_columns(folder, column, kind):
+    save(folder / "a.png")
+    row = {"file_name": "a.png", column: "a red apple", "tags": "x"}
+    text = json.dumps(row) if kind == "jsonl" else ",".join(row) + "\n" + ",".join(row.values())
+    (folder / f"metadata.{kind}").write_text(text)
+    assert read_captions(folder)[0] == {"a.png": ["a red apple"]}
+
+
+def test_a_row_without_a_known_column_says_which_there_are(folder):
+    save(folder / "a.png")
+    (folder / "metadata.jsonl").write_text('{"file_name": "a.png", "label": "a"}')
+    with pytest.raises(ValueError, match=r"none of the columns text, .* there are \['file_name', 'label'\]"):
+        load_captioned_folder(folder)
+
+
+@pytest.mark.parametrize("header", ["file_name;text", '"file_name"x,text'])
+def test_a_csv_of_another_kind_is_named(folder, header):
+    save(folder / "a.png")
+    (folder / "metadata.csv").write_text(f"{header}\na.png;a\n")
+    with pytest.raises(ValueError, match=r"metadata.csv (needs .* separated by ';'|has a malformed first)"):
+        load_captioned_folder(folder)
+
+
+def test_a_missing_file_of_a_folder_within_is_not_that_of_its_name_above(folder):
+    save(folder / "a.png")
+    (folder / "a.txt").write_text("a")
+    (folder / "sub").mkdir()
+    (folder / "sub" / "metadata.csv").write_text("file_name,text\na.png,b\n")
+    captions, problems = read_captions(folder)
+    assert (captions, problems) == ({"a.png": ["a"]}, {"sub/a.png": "is missing"})
+
+
+def test_words_for_nothing_are_told(folder):
+    save(folder / "a.png")
+    save(folder / "b.png", (0, 0, 255))
+    write_csv(folder, ("a.png", "nan"), ("b.png", "None"))
+    with pytest.warns(UserWarning, match=r"2 of the captions are 'None' and 'nan' \(the first is of a.png\)"):
+        assert load_captioned_folder(folder, "all", 4).captions == [["nan"], ["None"]]

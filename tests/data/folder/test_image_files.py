@@ -4,9 +4,12 @@ import zlib
 import numpy as np
 import pytest
 from PIL import Image
+from PIL import PngImagePlugin
 
+from keras_t2i.data.folder.image_files import FORMATS
 from keras_t2i.data.folder.image_files import keep_rows
 from keras_t2i.data.folder.image_files import read_square_picture
+from keras_t2i.data.folder.rgb import rgb_on_white
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
 
@@ -116,3 +119,115 @@ def test_fitting_is_antialiased_and_keeps_the_middle(tmp_path, size, suffix):
 def test_keep_rows(kept):
     array = np.arange(9)
     np.testing.assert_array_equal(keep_rows(array.copy(), kept), array[kept])
+
+
+GREY = (128, 128, 128)
+
+
+def read_back(tmp_path, picture, kind="TIFF", **options):
+    file = tmp_path / f"a.{kind}"
+    picture.save(file, kind, **options)
+    return read_square_picture(file, 4)[0, [0, 3]].tolist()
+
+
+@pytest.mark.parametrize(
+    "mode, left, right, expected",
+    [
+        ("1", 0, 1, [(0, 0, 0), WHITE]),
+        ("L", 0, 128, [(0, 0, 0), GREY]),
+        ("LA", (0, 255), (0, 0), [(0, 0, 0), WHITE]),
+        ("PA", (0, 255), (0, 0), None),
+        ("I;16", 0, 128 * 257, [(0, 0, 0), GREY]),
+        ("I", 0, 128 * 257, [(0, 0, 0), GREY]),
+        ("I", 0, 128, [(0, 0, 0), GREY]),
+        ("I", -5, 99999, [(0, 0, 0), WHITE]),
+        ("F", 0.0, 0.502, [(0, 0, 0), GREY]),
+        ("F", 0.0, 128.0, [(0, 0, 0), GREY]),
+        ("RGB", RED, BLUE, [RED, BLUE]),
+        ("RGBA", (*RED, 255), (*BLUE, 0), [RED, WHITE]),
+        ("RGBX", (*RED, 0), (*BLUE, 9), [RED, BLUE]),
+        ("CMYK", (0, 255, 255, 0), (255, 255, 0, 0), [RED, BLUE]),
+        ("YCbCr", (0, 128, 128), (128, 128, 128), [(0, 0, 0), GREY]),
+        ("LAB", (0, 128, 128), (255, 128, 128), [(0, 0, 0), WHITE]),
+    ],
+)
+def test_every_mode_of_tiff(tmp_path, mode, left, right, expected):
+    found = read_back(tmp_path, half(mode, left, right))
+    if expected is None:  # of a palette that is grey
+        expected = [(0, 0, 0), WHITE]
+    np.testing.assert_allclose(found, expected, atol=2)
+
+
+@pytest.mark.parametrize("mode", ["La", "RGBa"])
+def test_premultiplied_modes_that_no_file_of_ours_has(mode):
+    picture = half("LA", (50, 255), (50, 0)).convert("La") if mode == "La" else None
+    picture = picture or half("RGBA", (*RED, 255), (*RED, 0)).convert("RGBa")
+    found = np.asarray(rgb_on_white(picture, picture))[0, [0, 7]].tolist()
+    assert found == [[50, 50, 50] if mode == "La" else list(RED), list(WHITE)]
+
+
+def grey_png(bits, transparent, rows, width=4):
+    header = struct.pack(">IIBBBBB", width, len(rows), bits, 0, 0, 0, 0)
+    content = b"\x89PNG\r\n\x1a\n"
+    data = zlib.compress(b"".join(b"\0" + row for row in rows))
+    for body in (b"IHDR" + header, b"tRNS" + struct.pack(">H", transparent), b"IDAT" + data, b"IEND"):
+        content += struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
+    return content
+
+
+@pytest.mark.parametrize(
+    "bits, transparent, row",
+    [
+        (1, 0, bytes([0b0011_0000])),
+        (2, 1, bytes([0b0101_1111])),
+        (4, 7, bytes([0x77, 0xFF])),
+        (8, 9, bytes([9, 9, 255, 255])),
+        (16, 1000, struct.pack(">4H", 1000, 1000, 65535, 65535)),
+    ],
+)
+def test_a_transparent_grey_of_every_depth_is_white(tmp_path, bits, transparent, row):
+    (tmp_path / "a.png").write_bytes(grey_png(bits, transparent, [row] * 4))
+    assert (read_square_picture(tmp_path / "a.png", 4) == 255).all()
+
+
+def test_a_neighbor_of_the_transparent_grey_of_16_bits_is_kept(tmp_path):
+    row = struct.pack(">4H", 1000, 1000, 1001, 1001)
+    (tmp_path / "a.png").write_bytes(grey_png(16, 1000, [row] * 4))
+    assert read_square_picture(tmp_path / "a.png", 4)[0, [0, 3], 0].tolist() == [255, 4]
+
+
+@pytest.mark.parametrize("alpha", [b"\xff\x00", b"\x80\x00"])
+def test_palettes_with_one_and_with_many_opacities(tmp_path, alpha):
+    palette = half("P", 0, 1)
+    palette.putpalette([*RED, *BLUE])
+    first = RED if alpha[0] == 255 else (255, 127, 127)
+    assert read_back(tmp_path, palette, "PNG", transparency=alpha) == [list(first), list(WHITE)]
+
+
+def test_numbers_that_are_not_finite_are_named(tmp_path):
+    Image.fromarray(np.full((4, 4), np.nan, "float32")).save(tmp_path / "a.tiff")
+    with pytest.raises(ValueError, match="not finite"):
+        read_square_picture(tmp_path / "a.tiff", 4)
+
+
+@pytest.mark.parametrize("kind", ["zTXt", "iTXt", "tEXt"])
+def test_long_text_does_not_cost_the_picture(tmp_path, kind):
+    limits = PngImagePlugin.MAX_TEXT_CHUNK, PngImagePlugin.MAX_TEXT_MEMORY
+    info = PngImagePlugin.PngInfo()
+    text = "x" * 3_000_000
+    if kind == "iTXt":
+        info.add_itxt("a", text, zip=True)
+    else:
+        info.add_text("a", text, zip=kind == "zTXt")
+    exif = Image.Exif()
+    exif[0x0112] = 6  # what lies beside the text is kept: turned
+    half("RGB", RED, BLUE, (8, 8)).save(tmp_path / "a.png", pnginfo=info, exif=exif)
+    found = read_square_picture(tmp_path / "a.png", 4)
+    assert found[[0, 3], 0].tolist() == [list(RED), list(BLUE)]
+    assert limits == (PngImagePlugin.MAX_TEXT_CHUNK, PngImagePlugin.MAX_TEXT_MEMORY)
+
+
+@pytest.mark.parametrize("kind", [k for k in ("BMP", "TIFF", "AVIF", "JPEG2000", "PPM") if k in FORMATS])
+def test_other_kinds(tmp_path, kind):
+    found = read_back(tmp_path, half("RGB", RED, BLUE), kind)
+    np.testing.assert_allclose(found, [RED, BLUE], atol=12)

@@ -123,3 +123,21 @@ def test_another_format_is_named(saved, tmp_path):
         read_legacy_pickle(legacy(tmp_path / "other.pth", 1, 1001))
     with pytest.raises(FileNotFoundError):
         read_legacy_pickle(tmp_path / "missing.pth")
+
+
+@pytest.mark.parametrize(
+    "state", [{"shape": (10**6,)}, (None, {"offset": 10**6}), {"strides": (10**6,)}, (None, {"_shape": 1})]
+)
+def test_a_view_cannot_be_moved_after_its_check(tmp_path, state):
+    view = b"ctorch._utils\n_rebuild_tensor_v2\n(("
+    storage = b"Vstorage\nctorch\nFloatStorage\nVk\nVcpu\nI4\nNtQ"
+    rest = b"I0\n(I4\nt(I1\nt" + b"I00\nNtR"
+    built = pickle.dumps(state, protocol=0)[:-1] + b"b"
+    forged = b"(dVw\n" + view + storage + rest + built + b"s."
+    content = b"".join(pickle.dumps(thing, protocol=2) for thing in (MAGIC_NUMBER, 1001, SYSTEM))
+    content += forged + pickle.dumps(["k"], protocol=2) + (4).to_bytes(8, "little") + bytes(16)
+    (tmp_path / "forged.pth").write_bytes(content)
+    with pytest.raises(ValueError, match="is not a whole state dict"):
+        read_legacy_pickle(tmp_path / "forged.pth")
+    (tmp_path / "honest.pth").write_bytes(content.replace(built, b""))
+    assert read_legacy_pickle(tmp_path / "honest.pth")["w"].tolist() == [0, 0, 0, 0]

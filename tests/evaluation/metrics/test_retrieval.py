@@ -121,3 +121,12 @@ def test_a_perfect_model_finds_everything(data):
     for row, i in zip(shown, (0, 29, 59), strict=True):
         np.testing.assert_array_equal(row[0], named.pictures[i])  # the true one, and the one found first
         np.testing.assert_array_equal(row[1], named.pictures[i])
+
+
+def test_a_single_picture_has_no_recall_and_says_so():
+    nothing = retrieval.summarize(np.zeros(1), [np.zeros(0, "int64")])
+    assert nothing.table("captions") == [
+        ("captions whose picture is found", "there is no other picture to tell it from")
+    ]
+    some = retrieval.summarize(np.zeros(1), [np.arange(3)])
+    assert some.table("captions")[0] == ("captions whose picture is found first, of 4", 1.0)

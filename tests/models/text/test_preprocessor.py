@@ -1,9 +1,13 @@
 import json
+import time
+import warnings
 
 import keras
 import numpy as np
 import pytest
 from tiny import tiny_preprocessor
+
+from keras_t2i.models.text.tokenizer import CaptionTokenizer
 
 
 @pytest.fixture(scope="module")
@@ -43,3 +47,23 @@ def test_config(preprocessor):
     assert keras.saving.deserialize_keras_object(config).sequence_length == 8
     with pytest.raises(ValueError, match="sequence_length"):
         type(preprocessor)(preprocessor.tokenizer, sequence_length=0)
+
+
+def test_what_is_cut_is_quoted_once_with_a_count(preprocessor):
+    captions = ["a red apple", "a red apple " * 9 + "zebra"]
+    with pytest.warns(UserWarning, match=r"1 of 2 captions are .* is not seen: \"apple") as caught:
+        preprocessor.generate_preprocess(captions)
+    assert len(caught) == 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        preprocessor.generate_preprocess(captions[:1])
+
+
+def test_a_caption_of_10_mb_is_cut_early(preprocessor):
+    start = time.monotonic()
+    with pytest.warns(UserWarning, match="is not seen"):
+        ids = preprocessor.generate_preprocess(["a red apple"] * 100 + ["a red apple " * 900_000])
+    assert time.monotonic() - start < 5
+    np.testing.assert_array_equal(ids[0, :3], ids[-1, :3])
+    assert CaptionTokenizer.learn(["a red apple " * 900_000, "a"]).vocabulary_size() < 2048
+    assert time.monotonic() - start < 10
