@@ -93,20 +93,6 @@ class GivenPicture:
         return drawn
 
 
-def on_canvas(generator, pictures, canvas, given=None, progress=False):
-    """What the base has drawn, uint8 `(n, s, s, 3)`, at a canvas' size; as it is, where that is `None`.
-
-    Args:
-        given: `GivenPicture` that they were drawn from: its aspect is theirs, and what it keeps is kept.
-        progress: bool, whether to show a progress bar, of rows.
-    """
-    if canvas is None:
-        return pictures
-    renderer = generator.renderer
-    drawn = renderer.render(pictures, canvas, renderer.noise_level, progress, given and given.window)
-    return drawn if given is None else given.kept_on(drawn, canvas)
-
-
 def fit_masks(masks, size):
     """Masks `(n, h, w)` as of `fit_square`: bool `(n, size, size, 1)`, True where any pixel there is; what
     lies around a picture that is not square is known."""
