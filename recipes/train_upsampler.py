@@ -3,13 +3,13 @@
     python recipes/train_upsampler.py --data emoji --only "fluent 3d"
     python recipes/train_upsampler.py --data my_photos --generator runs/diffusion/preset
 
-Diffusion again, as in lesson 4, of crops of the large picture. Beside the noisy crop lies the same part of the
-small picture, enlarged. That has noise on it too, and the network is told how much: so it learns to mend what a
-generator drew, where a network that saw nothing but true pictures would copy each mistake.
+Diffusion again, as in lesson 4, of crops of the large picture. Beside the noisy crop lies the same part of
+the small picture, enlarged. It has noise on it too, and the network is told how much: so it learns to mend
+what a generator drew. One that sees nothing but true pictures copies each mistake.
 
-A pixel depends on those near it alone, so crops are enough to learn from, and a large picture is drawn tile by
-tile without seams. For flat, vector art take the renderer of lesson 8: there everything is in the small
-picture. Texture is not; it must be drawn by chance.
+A pixel depends on those near it alone: crops are enough to learn from, and a large picture is drawn tile by
+tile without seams. For flat art take the renderer of lesson 8: there everything is in the small picture.
+Texture is not; it must be drawn by chance.
 """
 
 import common
@@ -28,6 +28,8 @@ DEFAULTS = {
     "factor": 4,  # how many times larger
     "crop": 64,  # pixels of what the network sees in training
     "truth_size": 256,  # pixels at which pictures of a folder are held
+    # How often each t is trained: what is not in the small picture is decided where noise is low.
+    "times": {"name": "logit_normal", "mean": -1.0, "std": 1.2},
     "caption_dropout": 0.1,  # how often a caption is withheld
     "num_steps": 8,  # from noise to picture
 }
@@ -65,15 +67,14 @@ def main(argv=None, **changes):
     network = models.Upsampler(args.factor, **size, dtype=args.precision)
     encoding.adapt_conditions(network, dual_encoder, pipeline.token_table, data.pictures)
     std = encoding.data_std(to_float(data.pictures[:2048]))
-    options = {"caption_dropout": args.caption_dropout, "data_std": std, "seed": args.seed}
-    objective = Upsampling(network, dual_encoder.text_encoder, **options)
+    options = {"times": args.times, "caption_dropout": args.caption_dropout, "data_std": std}
+    objective = Upsampling(network, dual_encoder.text_encoder, **options, seed=args.seed)
     objective.compile(common.adamw(args))
 
     stage = models.UpsamplerStage(objective.average, data_std=std, num_steps=args.num_steps)
-    stages = generator.base_stages
-    larger = models.Generator(models.TextToImageBackbone([*stages, stage]), words)
-    shown = unseen.take(np.linspace(0, len(unseen) - 1, 8).astype(int))
-    places = [unseen.names.index(name) for name in shown.names]
+    larger = models.Generator.from_stages(decoder=generator, upsampler=stage)
+    places = np.linspace(0, len(unseen) - 1, 8).astype(int)
+    shown = unseen.take(places)
 
     def draw(objective):
         count = args.image_size * args.factor

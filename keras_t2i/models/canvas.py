@@ -85,9 +85,7 @@ def upsample(
     else:
         prompts = as_prompts(prompts) * (len(found) if isinstance(prompts, str) else 1)
         if len(prompts) != len(found):
-            raise ValueError(
-                f"There are {len(prompts)} prompts for {len(found)} pictures: give one for each."
-            )
+            raise ValueError(f"there are {len(prompts)} prompts for {len(found)} pictures: give one each")
         words = Words.of(generator, prompts, None, np.arange(len(found)), draws, batch_size)
     drawn = upsampled(stage, found, words, batch_size, progress, noise_level=noise_level, **settings)
     return drawn[0] if np.ndim(pictures) == 3 else drawn

@@ -33,6 +33,8 @@ class UpsamplerStage(Stage):
         threshold: float in (0, 1], as of `DiffusionStage`.
         num_steps, sampler, guidance_scale: as of `DiffusionStage`. They are this stage's own: those that
             `Generator.generate` is given are the base's.
+        power: float, 1 or more: the larger, the nearer to the picture are the steps' times. Without noise the
+            small picture says most of the large one; the rest is decided where noise is low.
         noise_level: float, standard deviation of the noise that is put on a small picture that a generator
             drew, and of which the network is told: how much of it may be drawn otherwise.
         tile: int, pixels of a tile's side, without its margin: the smaller, the less memory and the slower.
@@ -56,6 +58,7 @@ class UpsamplerStage(Stage):
         num_steps=8,
         sampler="dpm_solver_pp_2m",
         guidance_scale=1.0,
+        power=2.0,
         noise_level=0.1,
         tile=256,
         dtype=None,
@@ -81,6 +84,7 @@ class UpsamplerStage(Stage):
         self.num_steps = at_least_one("num_steps", num_steps)
         self.sampler = sampler
         self.guidance_scale = float(guidance_scale)
+        self.power = float(power)
         self.noise_level = check_noise_level(noise_level)
         self.tile = at_least_one("tile", tile)
 
@@ -145,7 +149,7 @@ class UpsamplerStage(Stage):
         def noise(number):
             return noise_of(draws, shape, number, "large picture")
 
-        times = sampling_times(process, num_steps)
+        times = sampling_times(process, num_steps, "uniform", power=self.power)
         x = process.start(noise(0), times[0])
         denoiser = self.tiled(conditions["text"], given, unconditional, *guidance_scale, tile=tile)
         drawn = {"noise": lambda number: noise(number + 1)} if sampler.stochastic else {}
@@ -199,6 +203,7 @@ class UpsamplerStage(Stage):
             "num_steps": self.num_steps,
             "sampler": self.sampler,
             "guidance_scale": self.guidance_scale,
+            "power": self.power,
             "noise_level": self.noise_level,
             "tile": self.tile,
         }
