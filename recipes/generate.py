@@ -34,10 +34,10 @@ def parse(argv=None):
     add("--num-steps", **count, help="steps from noise to picture; None: the preset's")
     add("--guidance-scale", type=float, metavar="G", help="how strictly words are followed; None: as above")
     add("--frames", metavar="FILE", help="how the first picture evolves in its steps: .gif, or .png, a strip")
-    any_size = "pixels of a picture's side, or height x width: any, by a --renderer"
-    add("--size", type=size, metavar="N|HxW", help=any_size)
+    add("--size", type=size, metavar="N|HxW", help="pixels of a side, or height x width; by a --renderer any")
     add("--transparent", action="store_true", help="no white paper behind the picture")
     add("--renderer", help="preset of lesson 8, which draws at --size; None: the generator's own")
+    add("--upsampler", help="preset of lesson 9, which draws larger before that; None: as above")
     add("--scale", default=8, **count, help="how many times larger the PNG shows a pixel, without --size")
     replaced = "where the picture goes; a file you name is replaced, the default gets a number instead"
     add("--output", default=OUTPUT, metavar="FILE.png", help=replaced)
@@ -58,8 +58,8 @@ def main(argv=None):
     prompts, n, first = options.prompts, options.num_images, options.seed
     try:
         generator = Generator.from_preset(options.preset)
-        if options.renderer is not None:
-            generator = Generator.from_stages(decoder=generator, renderer=options.renderer)
+        if parts := {k: v for k, v in vars(options).items() if k in ("renderer", "upsampler") and v}:
+            generator = Generator.from_stages(decoder=generator, **parts)
         print(f"[2/3] Making {len(prompts) * n} of {options.preset}, seed {first}", flush=True)
         given = {k: v for k, v in vars(options).items() if k in SETTINGS and v != parser.get_default(k)}
         if options.frames is not None and not generator.base.watchable:

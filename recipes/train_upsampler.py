@@ -48,16 +48,15 @@ def main(argv=None, **changes):
     add, preset = parser.add_argument, "preset whose pictures are to be enlarged; it says what captions mean"
     add("--generator", default="diffusion_emoji_32", help=preset)
     add("--only", default="", help="train on the pictures in whose names this is; none: on all")
-    add("--image-size", default=32, type=int, choices=[32, 64], help="width of the small pictures")
     args = common.start(parser, argv)
     generator = models.Generator.from_preset(args.generator)
-    data, unseen = (only(part, args.only) for part in common.load_splits(args, args.image_size))
+    image_size, words = generator.image_size, generator.preprocessor
+    data, unseen = (only(part, args.only) for part in common.load_splits(args, image_size))
     unseen = common.some(unseen, 96)
     parts, held = (("train", data), ("validation", unseen)), {"sample": args.smoke, "size": args.truth_size}
     truths = [load_truths(args.data, split, part, **held) for split, part in parts]
     options = {"factor": args.factor, "crop": args.crop, "batch_size": args.batch_size, "seed": args.seed}
     steps = None if args.smoke else 100  # of an epoch; None: one pass over the pictures
-    words = generator.preprocessor
     pipeline = UpsamplingPipeline(data, truths[0], words, steps_per_epoch=steps, **options)
     validation = UpsamplingPipeline(unseen, truths[1], words, **options, training=False)
 
@@ -73,12 +72,11 @@ def main(argv=None, **changes):
 
     stage = models.UpsamplerStage(objective.average, data_std=std, num_steps=args.num_steps)
     larger = models.Generator.from_stages(decoder=generator, upsampler=stage)
-    places = np.linspace(0, len(unseen) - 1, 8).astype(int)
-    shown = unseen.take(places)
+    shown = unseen.take(places := np.linspace(0, len(unseen) - 1, 8).astype(int))
 
     def draw(objective):
-        count = args.image_size * args.factor
-        true = np.stack([truths[1][place].window(0, 0, 1, count)[..., :3] for place in places])
+        count = image_size * args.factor
+        true = np.stack([truths[1][i].window(0, 0, 1, count)[..., :3] for i in places])
         enlarged = shown.pictures.repeat(args.factor, axis=1).repeat(args.factor, axis=2)
         return common.rows(enlarged, larger.upsample(shown.pictures, shown.plain_captions, 0), to_uint8(true))
 

@@ -50,7 +50,7 @@ class Upsampler(Backbone):
         self,
         factor=4,
         patch_size=2,
-        filters=(64, 96, 128),
+        filters=(48, 96, 128),
         blocks=(1, 1, 2),
         head_dim=32,
         condition_dim=128,
