@@ -1,4 +1,4 @@
-"""An upsampler small enough for tests, with numbers in all its weights; of the sizes of `tiny_dual_encoder`."""
+"""An upsampler small enough for tests, with numbers in all its weights; it fits to `tiny_dual_encoder`."""
 
 from tiny_diffusion import filled
 
