@@ -53,7 +53,7 @@ def test_shapes_and_chance(stage):
 def test_the_same_picture_whatever_the_tiles(stage, settings):
     """To 2/255 of the range; and it has no seams, for an error of the tiles would be largest at them."""
     whole = drawn(stage, pictures(), tile=256, **settings)
-    for tile in (2, 7, 16, 30):
+    for tile in (10, 15, 40):
         parts = drawn(stage, pictures(), tile=tile, **settings)
         assert np.abs(parts - whole).max() < 2 / 255, tile
 
