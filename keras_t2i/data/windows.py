@@ -72,7 +72,6 @@ def digest_of(truths):
     """What a resumed run must find the same of `VectorPicture`s and `RasterPicture`s: a str."""
     digest = hashlib.blake2b(digest_size=16)
     for truth in truths:
-        digest.update(
-            np.ascontiguousarray(truth.pixels) if hasattr(truth, "pixels") else truth.after.encode()
-        )
+        pixels = hasattr(truth, "pixels")
+        digest.update(np.ascontiguousarray(truth.pixels) if pixels else truth.after.encode())
     return digest.hexdigest()
