@@ -34,9 +34,10 @@ def tiny_pipeline(**options):
     return UpsamplingPipeline(data, truths, Words(), **{"factor": 4, "crop": 16, "batch_size": 4, **options})
 
 
-def tiny_objective(network=None, **options):
+def tiny_objective(make=tiny_upsampler, code_dim=32, **options):
+    """Twice the same for the same arguments."""
     keras.utils.set_random_seed(1)
-    network = network or tiny_upsampler(factor=4)
+    network = make(factor=4, code_dim=code_dim)
     options = {"averages": ExponentialMovingAverage(0.5), **options}
     objective = Upsampling(network, tiny_dual_encoder(8, blocks=0).text_encoder, **options)
     objective.compile(optimizer=keras.optimizers.Adam(3e-3))
@@ -69,7 +70,7 @@ def test_the_loss_by_hand():
 
 
 def test_before_training_the_error_is_that_of_the_enlarged_picture():
-    objective = tiny_objective(new_upsampler(factor=4))
+    objective = tiny_objective(new_upsampler)
     batch = tiny_pipeline(training=False).batch(0)
     seen = objective(batch)
     np.testing.assert_array_equal(ops.convert_to_numpy(seen["output"]), batch["low_resolution"])
@@ -81,12 +82,12 @@ def test_training_learns_and_a_resumed_run_ends_where_an_uninterrupted_one_does(
     def run(epochs, folder, objective):
         return train(objective, pipeline, epochs, folder, validation=validation)
 
-    whole = tiny_objective(new_upsampler(factor=4))
+    whole = tiny_objective(new_upsampler)
     before = whole.evaluate(validation, verbose=0, return_dict=True)["loss"]
     logs = run(4, tmp_path / "whole", whole)
     assert logs["val_loss"] < 0.95 * before
-    run(2, tmp_path / "parts", tiny_objective(new_upsampler(factor=4)))
-    parts = tiny_objective(new_upsampler(factor=4))
+    run(2, tmp_path / "parts", tiny_objective(new_upsampler))
+    parts = tiny_objective(new_upsampler)
     run(4, tmp_path / "parts", parts)
     for one, other in zip(state(whole), state(parts), strict=True):
         np.testing.assert_array_equal(one, other)
@@ -96,6 +97,5 @@ def test_training_learns_and_a_resumed_run_ends_where_an_uninterrupted_one_does(
 
 
 def test_another_text_encoder_is_named():
-    network = tiny_upsampler(code_dim=16)
     with pytest.raises(ValueError, match=r"have \(32, 8\) numbers, the network's \(16, 8\)"):
-        tiny_objective(network)
+        tiny_objective(code_dim=16)
