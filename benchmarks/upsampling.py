@@ -83,9 +83,7 @@ def main():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--upsampler", default="runs/upsampler/preset")
-    parser.add_argument(
-        "--generator", default="diffusion_emoji_32", help="whose words it knows"
-    )
+    parser.add_argument("--generator", default="diffusion_emoji_32", help="whose words it knows")
     parser.add_argument("--renderer", help="preset to compare with")
     parser.add_argument("--data", default="emoji", choices=["emoji", "openmoji"])
     parser.add_argument("--only", default="", help="pictures in whose names this is")
