@@ -164,6 +164,7 @@ def generate_parser(doc, size_of_all):
     add("--transparent", action="store_true", help="no white paper behind the picture")
     add("--svg", action="store_true", help="curves in place of pixels: an SVG file for each picture")
     add("--renderer", help="preset of lesson 8, which draws at --size; None: the generator's, or ours")
+    add("--upsampler", help="preset of lesson 9, which draws larger before that; None: the generator's")
     replaced = "where the picture goes; a file you name is replaced, the default gets a number instead"
     add("--output", default=OUTPUT, metavar="FILE", help=replaced)
     return parser

@@ -36,8 +36,8 @@ def main(argv=None):
     count = len(prompts) * n
     try:
         generator = Generator.from_preset(options.preset)
-        if options.renderer is not None:
-            generator = Generator.from_stages(decoder=generator, renderer=options.renderer)
+        if parts := {k: v for k, v in vars(options).items() if k in ("renderer", "upsampler") and v}:
+            generator = Generator.from_stages(decoder=generator, **parts)
         print(f"[2/3] Making {count} of {options.preset}, seed {first}", flush=True)
         given = {k: v for k, v in vars(options).items() if k in SETTINGS and v != parser.get_default(k)}
         if options.frames is not None and not generator.base.watchable:

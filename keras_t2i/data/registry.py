@@ -84,13 +84,14 @@ def load_sample(source, size=32, limit=48):
     return DATA_SETS[DATA_SETS[str(source)].sample].load("train", size=size, limit=limit)
 
 
-def load_truths(source, split, data, sample=False):
+def load_truths(source, split, data, sample=False, size=TRUTH_SIZE):
     """What windows of pictures are taken of at any size.
 
     Args:
         source, split: as of `load`.
         data: `CaptionedImages` of `load`, or some of them.
         sample: bool, whether they are of `load_sample` where the source is known by name.
+        size: int, pixels at which pictures that are no drawings are held.
 
     Returns:
         list of `VectorPicture` or `RasterPicture`, one for each of `data`.
@@ -99,7 +100,7 @@ def load_truths(source, split, data, sample=False):
         source = DATA_SETS[str(source)].sample
     drawings = DATA_SETS[str(source)].drawings if str(source) in DATA_SETS else None
     if drawings is None:
-        large = load(source, split, TRUTH_SIZE)
+        large = load(source, split, size)
         truths = dict(zip(large.names, large.pictures, strict=True))
         return [RasterPicture(truths[name]) for name in data.names]
     wanted = set(data.names)

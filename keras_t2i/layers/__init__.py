@@ -1,4 +1,5 @@
 from keras_t2i.layers.attention import TextAttention
+from keras_t2i.layers.attention import WordAttention
 from keras_t2i.layers.conditioning import AppendTokens
 from keras_t2i.layers.conditioning import NullCode
 from keras_t2i.layers.conditioning import NullTokens
@@ -14,8 +15,10 @@ from keras_t2i.layers.convolution import normalised_convolution
 from keras_t2i.layers.convolution import residual_block
 from keras_t2i.layers.differentiable_augmentation import DifferentiableAugmentation
 from keras_t2i.layers.modulation import ModulatedGroupNormalization
+from keras_t2i.layers.modulation import ModulatedPixelNormalization
 from keras_t2i.layers.modulation import modulated_block
 from keras_t2i.layers.modulation import modulated_dense_block
+from keras_t2i.layers.modulation import modulated_pixel_block
 from keras_t2i.layers.normalization import GroupNormalization
 from keras_t2i.layers.normalization import Standardization
 from keras_t2i.layers.normalization import Whitening
@@ -31,6 +34,7 @@ __all__ = [
     "FourierFeatures",
     "GroupNormalization",
     "ModulatedGroupNormalization",
+    "ModulatedPixelNormalization",
     "NullCode",
     "NullTokens",
     "SpaceToDepth",
@@ -39,12 +43,14 @@ __all__ = [
     "TokenWhitening",
     "TransposedConvolution",
     "Whitening",
+    "WordAttention",
     "code_condition",
     "condition_of",
     "conditions",
     "downsampled_size",
     "modulated_block",
     "modulated_dense_block",
+    "modulated_pixel_block",
     "normalised_convolution",
     "residual_block",
     "time_condition",

@@ -1,4 +1,4 @@
-"""Attention of a picture's places to each other and to words."""
+"""Attention of a picture's places to each other and to words, or to words alone."""
 
 import keras
 from keras import layers
@@ -60,6 +60,62 @@ class TextAttention(layers.Layer):
         mask = ops.concatenate([ops.ones((ops.shape(present)[0], h * w), "bool"), present], 1)
         y = ops.dot_product_attention(query, key, value, mask=mask[:, None, None])
         return x + self.output_projection(ops.reshape(y, (-1, h, w, c)))
+
+    def compute_output_spec(self, x, tokens, present):
+        return keras.KerasTensor(x.shape, dtype=self.compute_dtype)
+
+    def get_config(self):
+        return {**super().get_config(), "head_dim": self.head_dim}
+
+
+@keras.saving.register_keras_serializable(package="keras_t2i")
+class WordAttention(layers.Layer):
+    """Each place of a grid of any height and width looks at all words, and at no other place
+    (cross-attention: Rombach et al. 2022, arXiv 2112.10752, section 3.3). So a window of a picture is drawn
+    as the whole is. The rest is as of `TextAttention`.
+
+    Args:
+        head_dim: int, channels per head; divides the grid's channels.
+
+    Call: float `(n, h, w, c)`, tokens float `(n, l, d)`, float or bool `(n, l)`, which tokens are present,
+    to `(n, h, w, c)`.
+    """
+
+    def __init__(self, head_dim=32, **kwargs):
+        super().__init__(**kwargs)
+        self.head_dim = head_dim
+
+    def build(self, x_shape, tokens_shape, present_shape):
+        channels = x_shape[-1]
+        if channels % self.head_dim:
+            raise ValueError(f"{channels} channels cannot be split into heads of {self.head_dim}")
+
+        def dense(units, shape, name, **kwargs):
+            layer = layers.Dense(units, use_bias=False, dtype=self.dtype_policy, name=name, **kwargs)
+            layer.build(shape)
+            return layer
+
+        self.places = dense(channels, x_shape, "places")
+        self.words = dense(2 * channels, tokens_shape, "words")
+        self.output_projection = dense(channels, x_shape, "output", kernel_initializer="zeros")
+        self.query_scale = self.add_weight(shape=(self.head_dim,), initializer="ones", name="query_scale")
+        self.key_scale = self.add_weight(shape=(self.head_dim,), initializer="ones", name="key_scale")
+
+    def call(self, x, tokens, present):
+        c = x.shape[-1]
+        heads = c // self.head_dim
+
+        def split(y, parts):
+            y = ops.reshape(y, (ops.shape(tokens)[0], -1, parts * heads, self.head_dim))
+            return ops.split(y, parts, 2)
+
+        (query,) = split(self.places(x), 1)
+        key, value = split(self.words(tokens), 2)
+        query = ops.rms_normalization(query, self.query_scale)
+        key = ops.rms_normalization(key, self.key_scale)
+        mask = ops.cast(present, "bool")[:, None, None]
+        y = ops.dot_product_attention(query, key, value, mask=mask)
+        return x + self.output_projection(ops.reshape(y, ops.shape(x)))
 
     def compute_output_spec(self, x, tokens, present):
         return keras.KerasTensor(x.shape, dtype=self.compute_dtype)

@@ -49,6 +49,43 @@ class ModulatedGroupNormalization(layers.Layer):
         return {**super().get_config(), "groups": self.groups, "epsilon": self.epsilon}
 
 
+@keras.saving.register_keras_serializable(package="keras_t2i")
+class ModulatedPixelNormalization(layers.Layer):
+    """Each place's channels brought to a mean square of 1 (RMS normalization, arXiv 1910.07467; of pixels:
+    Karras et al. 2018, arXiv 1710.10196), scaled and shifted by a condition: `normalized * (1 + scale) +
+    shift`.
+
+    A place depends on itself alone: a network with this normalization draws a window of a picture as it draws
+    the whole, but for what its convolutions reach.
+
+    Args:
+        epsilon: float, added to the mean square.
+
+    Call: float `(n, h, w, c)`, float `(n, d)` condition, to `(n, h, w, c)`.
+    """
+
+    def __init__(self, epsilon=1e-5, **kwargs):
+        super().__init__(**kwargs)
+        self.epsilon = epsilon
+
+    def build(self, x_shape, condition_shape):
+        self.modulation = layers.Dense(
+            2 * x_shape[-1], kernel_initializer="zeros", dtype=self.dtype_policy, name="modulation"
+        )
+        self.modulation.build(condition_shape)
+
+    def call(self, x, condition):
+        scale, shift = ops.split(self.modulation(condition)[:, None, None], 2, axis=-1)
+        size = ops.mean(ops.square(ops.cast(x, "float32")), axis=-1, keepdims=True)
+        return x * ops.cast(ops.rsqrt(size + self.epsilon), x.dtype) * (1.0 + scale) + shift
+
+    def compute_output_spec(self, x, condition):
+        return keras.KerasTensor(x.shape, dtype=self.compute_dtype)
+
+    def get_config(self):
+        return {**super().get_config(), "epsilon": self.epsilon}
+
+
 def modulated_block(x, condition, filters, dropout=0.0, dtype=None, name=None):
     """The residual block of diffusion networks (arXiv 2105.05233), steered by a condition: two times
     normalisation, SiLU and a 3x3 convolution around a shortcut. The second convolution starts at zero.
@@ -98,4 +135,25 @@ def modulated_dense_block(x, condition, hidden_dim, dropout=0.0, dtype=None, nam
         x = layers.Dropout(dropout, seed=0, dtype=dtype, name=f"{name}_dropout")(x)
     last = {"kernel_initializer": "zeros", "dtype": dtype, "name": f"{name}_2"}
     x = layers.Dense(shortcut.shape[-1], **last)(x)
+    return layers.Add(dtype=dtype, name=name)([shortcut, x])
+
+
+def modulated_pixel_block(x, condition, dtype=None, name=None):
+    """A residual block for pictures that are drawn window by window: normalization of each place that a
+    condition steers, SiLU and a 3x3 convolution, SiLU and another, which starts at zero, around a shortcut.
+
+    Args:
+        x: float `(n, h, w, c)`, of any height and width.
+        condition: float `(n, d)`.
+
+    Returns:
+        Float `(n, h, w, c)`.
+    """
+    filters, shortcut = x.shape[-1], x
+    x = ModulatedPixelNormalization(dtype=dtype, name=f"{name}_modulation")(x, condition)
+    x = layers.Activation("silu", dtype=dtype, name=f"{name}_1_silu")(x)
+    x = Conv2D(filters, 3, padding="same", dtype=dtype, name=f"{name}_1_conv")(x)
+    x = layers.Activation("silu", dtype=dtype, name=f"{name}_2_silu")(x)
+    last = {"kernel_initializer": "zeros", "dtype": dtype, "name": f"{name}_2_conv"}
+    x = Conv2D(filters, 3, padding="same", **last)(x)
     return layers.Add(dtype=dtype, name=name)([shortcut, x])

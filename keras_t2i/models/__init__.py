@@ -19,6 +19,7 @@ from keras_t2i.models.networks.renderer import Renderer
 from keras_t2i.models.networks.text_encoder import CNNTextEncoder
 from keras_t2i.models.networks.text_encoder import token_features
 from keras_t2i.models.networks.unet import DiffusionUNet
+from keras_t2i.models.networks.upsampler import Upsampler
 from keras_t2i.models.networks.vae import VAE
 from keras_t2i.models.stages import DiffusionStage
 from keras_t2i.models.stages import LatentDecoder
@@ -27,6 +28,7 @@ from keras_t2i.models.stages import PriorStage
 from keras_t2i.models.stages import RendererStage
 from keras_t2i.models.stages import Stage
 from keras_t2i.models.stages import TextStage
+from keras_t2i.models.stages import UpsamplerStage
 from keras_t2i.models.stages import VAEStage
 from keras_t2i.models.text.preprocessor import TextToImagePreprocessor
 from keras_t2i.models.text.tokenizer import CaptionTokenizer
@@ -62,6 +64,8 @@ __all__ = [
     "TextToImagePreprocessor",
     "UnCLIPBackbone",
     "UnCLIPGenerator",
+    "Upsampler",
+    "UpsamplerStage",
     "VAEStage",
     "token_features",
 ]

@@ -43,7 +43,7 @@ def assemble(decoder, text_encoder=None, prior=None, upsampler=None, renderer=No
         text_encoder: `DualEncoder`; or a `CNNTextEncoder`, which then replaces that of the decoder's dual
             encoder; or `None`: the decoder's.
         prior: `Prior`, for a decoder of image concepts; or `None`: the decoder's.
-        upsampler: `None`.
+        upsampler: `UpsamplerStage`, which draws several times as large; or `None`: the decoder's, if any.
         renderer: `RendererStage` or `Renderer`, which draws at any size; or `None`: the decoder's, if any.
         preprocessor: `TextToImagePreprocessor`, where the text encoder is a network without one.
 
@@ -52,14 +52,14 @@ def assemble(decoder, text_encoder=None, prior=None, upsampler=None, renderer=No
 
     Raises: ValueError where sizes do not agree (it names both), or a stage is of another kind.
     """
-    if upsampler is not None:
-        raise ValueError("there is no upsampler yet: upsampler must be None")
     stages, own_preprocessor = opened("decoder", decoder, "image")
     if text_encoder is not None:
         texts, own_preprocessor = opened("text_encoder", text_encoder, "text", own=stages.get("text"))
         stages["text"] = texts["text"]
     if prior is not None:
         stages["image_embedding"] = opened("prior", prior, "image_embedding")[0]["image_embedding"]
+    if upsampler is not None:
+        stages["large_image"] = opened("upsampler", upsampler, "large_image")[0]["large_image"]
     if renderer is not None:
         stages["rendering"] = opened("renderer", renderer, "rendering")[0]["rendering"]
     preprocessor = preprocessor or own_preprocessor
@@ -69,7 +69,7 @@ def assemble(decoder, text_encoder=None, prior=None, upsampler=None, renderer=No
         raise ValueError("a decoder alone needs a DualEncoder as text_encoder")
     if "image_embedding" in stages and not getattr(stages.get("latent", stages["image"]), "unet", None):
         raise ValueError("a prior makes image concepts, and this OnePassStage does not draw from them")
-    order = ("text", "image_embedding", "latent", "image", "rendering")
+    order = ("text", "image_embedding", "latent", "image", "large_image", "rendering")
     return TextToImageBackbone([stages[name] for name in order if name in stages]), preprocessor
 
 

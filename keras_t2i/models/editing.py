@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from keras_t2i.models.canvas import on_canvas
 from keras_t2i.models.given_picture import encode_start
-from keras_t2i.models.given_picture import on_canvas
 from keras_t2i.models.inputs import as_seeds
 from keras_t2i.models.inputs import check_images
 from keras_t2i.models.stages.cascade import resolve_settings
@@ -11,6 +11,7 @@ from keras_t2i.models.stages.cascade import sample_stages
 from keras_t2i.models.stages.renderer import Canvas
 from keras_t2i.models.stages.sampling import Draw
 from keras_t2i.models.stages.sampling import sample_in_batches
+from keras_t2i.models.words import Words
 from keras_t2i.utils.batching import at_least_one
 from keras_t2i.utils.batching import predict_in_batches
 from keras_t2i.utils.embeddings import check_embeddings
@@ -57,12 +58,14 @@ def decode(
     options = {"num_steps": num_steps, "sampler": sampler, "guidance_scale": guidance_scale}
     settings = resolve_settings(generator.base_stages, **options)
     canvas = Canvas.of(size, background, len(codes))
+    draws = [Draw(one) for one in as_seeds(seed, len(codes))]
+    words = Words.none(generator, draws)
     if not base.editable:
         if not hasattr(base, "decoder"):
             raise NotImplementedError(f"a {type(base).__name__} draws from words, with chance: use generate")
-        return on_canvas(generator, to_uint8(predict_in_batches(base.decoder, codes, batch_size)), canvas)
+        drawn = to_uint8(predict_in_batches(base.decoder, codes, batch_size))
+        return on_canvas(generator, drawn, canvas, words)
     check_draws_embeddings(generator)
-    draws = [Draw(one) for one in as_seeds(seed, len(codes))]
     shape = (len(codes), *base.noise_shape)
     noise = None if noise is None else np.asarray(noise, "float32")
     if noise is not None and noise.shape != shape:
@@ -73,7 +76,7 @@ def decode(
         own = None if noise is None else noise[batch.rows]
         return sample_stages(generator.base_stages, conditions, batch, settings, noise=own)
 
-    return on_canvas(generator, sample_in_batches(sample_batch, draws, batch_size), canvas)
+    return on_canvas(generator, sample_in_batches(sample_batch, draws, batch_size), canvas, words)
 
 
 def variations(generator, image, n=4, seed=None, **options):

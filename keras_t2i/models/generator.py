@@ -10,8 +10,10 @@ from tqdm import tqdm
 
 from keras_t2i.models import editing
 from keras_t2i.models.assemble import assemble
+from keras_t2i.models.canvas import needs_upsampler
+from keras_t2i.models.canvas import on_canvas
+from keras_t2i.models.canvas import upsample
 from keras_t2i.models.given_picture import given_picture
-from keras_t2i.models.given_picture import on_canvas
 from keras_t2i.models.inputs import as_pictures
 from keras_t2i.models.inputs import as_prompts
 from keras_t2i.models.inputs import as_seeds
@@ -25,13 +27,11 @@ from keras_t2i.models.stages.renderer import DEFAULT_SIZE
 from keras_t2i.models.stages.renderer import Canvas
 from keras_t2i.models.stages.renderer import packaged_renderer
 from keras_t2i.models.stages.sampling import Draw
-from keras_t2i.models.stages.sampling import rows_of
 from keras_t2i.models.stages.sampling import sample_in_batches
-from keras_t2i.models.stages.text import negative_conditions
-from keras_t2i.models.stages.text import text_conditions
 from keras_t2i.models.stages.vectorize import vector_drawings
 from keras_t2i.models.text.preprocessor import TextToImagePreprocessor
 from keras_t2i.models.text_to_image_backbone import TextToImageBackbone
+from keras_t2i.models.words import Words
 from keras_t2i.presets.registry import check_options
 from keras_t2i.presets.registry import find_preset
 from keras_t2i.presets.saving import save_preset
@@ -85,7 +85,8 @@ class Generator(keras_hub.models.TextToImage):
         return self.backbone.stages
 
     def stage(self, produces):
-        """The stage that produces "text", "image_embedding", "latent", "image" or "rendering", or `None`."""
+        """The stage that produces "text", "image_embedding", "latent", "image", "large_image" or "rendering",
+        or `None`."""
         return stage_of(self.stages, produces)
 
     @property
@@ -95,8 +96,8 @@ class Generator(keras_hub.models.TextToImage):
 
     @property
     def base_stages(self):
-        """list of `Stage`: all but what draws at any size."""
-        return [stage for stage in self.stages if stage.produces != "rendering"]
+        """list of `Stage`: all but those that draw larger than the base."""
+        return [stage for stage in self.stages if stage.produces not in ("large_image", "rendering")]
 
     @property
     def latent_shape(self):
@@ -112,6 +113,12 @@ class Generator(keras_hub.models.TextToImage):
     def renderer(self):
         """`RendererStage`, which draws at any size: this generator's own, else the packaged one, of emoji."""
         return self.stage("rendering") or packaged_renderer()
+
+    @property
+    def upsampled_size(self):
+        """int, width and height of what the stage "large_image" makes, or `None` where there is no such."""
+        stage = self.stage("large_image")
+        return None if stage is None else self.image_size * stage.factor
 
     @property
     def support_negative_prompts(self):
@@ -188,7 +195,8 @@ class Generator(keras_hub.models.TextToImage):
                 each time.
             num_images: pictures of each prompt.
             size: int, or (height, width), 1 to 65536 pixels: the picture is drawn as large as fits, in the
-                middle of the background (see `render`). `None`: as the base makes it, small.
+                middle of the background (see `render`): first by the upsampler, if there is one and it is
+                larger than the base makes it, then by the renderer. `None`: as the base makes it, small.
             background: where `size` is given: a CSS name, "#rrggbb", three ints, or `None`: transparent.
             output: "array", or "svg": documents of paths, `str` (needs contourpy, the extra `svg`). `size`,
                 512 for `None`, is what they say of their width and height; paths have none. No mask.
@@ -245,25 +253,21 @@ class Generator(keras_hub.models.TextToImage):
         draws = [Draw(seed, candidate) for seed in seeds for candidate in range(best_of)]
         owner = np.repeat(np.arange(len(prompts)), num_images * best_of)  # prompt of each drawing
         size = fitting_batch_size(len(draws), batch_size)
-        encoder = self.stage("text"), self.preprocessor
-        text = text_conditions(*encoder, prompts, size)
-        negative = negative_conditions(*encoder, prompts, inputs.get("negative_prompts"), size)
+        words = Words.of(self, prompts, inputs.get("negative_prompts"), owner, draws, size)
 
         def sample_batch(batch):
-            rows = owner[batch.rows]
+            here = words.take(batch.rows)
             start = given and given.of(batch.rows // best_of)
-            conditions, unconditional = rows_of(text, rows), rows_of(negative, rows)
-            return sample_stages(
-                self.base_stages, conditions, batch, settings, unconditional, start, callback
-            )
+            return sample_stages(self.base_stages, here.text, batch, settings, here.negative, start, callback)
 
         steps = sum(stage.num_steps_of(settings[stage.produces]) for stage in self.base_stages[1:])
         pictures = sample_in_batches(sample_batch, draws, size, steps, progress)
         if best_of > 1:  # of candidates, which lie in a row, the one that `rank` would put first is kept
             wanted = self.encode_text(prompts, batch_size)[owner]
             scores = np.sum(self.encode_image(pictures, batch_size) * wanted, axis=-1).reshape(-1, best_of)
-            pictures = pictures[np.arange(len(scores)) * best_of + scores.argmax(axis=-1)]
-        pictures = on_canvas(self, pictures, canvas, given, progress, output)
+            kept = np.arange(len(scores)) * best_of + scores.argmax(axis=-1)
+            pictures, words = pictures[kept], words.take(kept)
+        pictures = on_canvas(self, pictures, canvas, words, given, progress, output)
         return pictures[0] if len(pictures) == 1 and isinstance(inputs["prompts"], str) else pictures
 
     def render(
@@ -290,6 +294,10 @@ class Generator(keras_hub.models.TextToImage):
         draw = self.renderer.render if output == "array" else partial(vector_drawings, self.renderer)
         drawn = draw(found, canvas, noise_level, progress)
         return drawn[0] if np.ndim(pictures) == 3 else drawn
+
+    def upsample(self, pictures, prompts=None, seed=None, **options):
+        """Given pictures several times as large, by chance: see `models.canvas.upsample`."""
+        return upsample(self, pictures, prompts, seed, **options)
 
     def render_to(self, file, inputs, size, background="white", progress=False, **options):
         """Draw one picture into a file, band by band: it is never held as a whole.
@@ -322,7 +330,8 @@ class Generator(keras_hub.models.TextToImage):
             if options.get("image") is not None:
                 raise TypeError("render_to streams no given picture: use generate(image=, size=)")
             level = self.renderer.noise_level
-            inputs = self.generate(inputs, progress=progress, **options)
+            size = self.upsampled_size if needs_upsampler(self, canvas) else None
+            inputs = self.generate(inputs, progress=progress, size=size, **options)
         else:
             level = check_number("noise_level", options.pop("noise_level", 0.0), 0.0, 1.0)
             if options:
@@ -356,11 +365,15 @@ class Generator(keras_hub.models.TextToImage):
             raise TypeError("generate_frames takes one prompt, a str")
         if wrong := {"num_images", "best_of", "output", "callback"} & set(options):
             raise TypeError(f"generate_frames makes one picture: it has no {', '.join(sorted(wrong))}")
-        frames = []
+        frames, options["seed"] = [], as_seeds(options.get("seed"), 1)
         picture = self.generate(inputs, callback=lambda state: frames.append(state.pictures[0]), **options)
         frames = np.stack([*frames[:-1], picture])
+        prompts = unwrap(inputs, ("prompts", "negative_prompts"))
+        prompts, negatives = as_prompts(prompts["prompts"]), prompts.get("negative_prompts")
+        draws, owner = [Draw(*options["seed"])] * len(frames), np.zeros(len(frames), int)
+        words = Words.of(self, prompts, negatives, owner, draws, 1) if canvas is not None else None
         given = [options.get(name) for name in ("image", "mask", "strength")]
-        return on_canvas(self, frames, canvas, given_picture(self, *given, len(frames)))
+        return on_canvas(self, frames, canvas, words, given_picture(self, *given, len(frames)))
 
     def rank(self, pictures, prompt, batch_size=16):
         """Sort pictures by how well they fit a prompt, as the dual encoder sees it.

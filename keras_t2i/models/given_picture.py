@@ -9,7 +9,6 @@ from keras_t2i.models.inputs import check_strength
 from keras_t2i.models.inputs import downsample_masks
 from keras_t2i.models.stages.diffusion import Start
 from keras_t2i.models.stages.tiling import Placement
-from keras_t2i.models.stages.vectorize import vector_drawings
 from keras_t2i.utils.images import in_square
 from keras_t2i.utils.images import to_float
 
@@ -92,26 +91,6 @@ class GivenPicture:
             if part.shape[-1] == 4:
                 part[..., 3] = np.where(anew, part[..., 3], 255)
         return drawn
-
-
-def on_canvas(generator, pictures, canvas, given=None, progress=False, output="array"):
-    """What the base has drawn, uint8 `(n, s, s, 3)`, at a canvas' size; as it is, where that is `None`.
-
-    For the output "svg" a list of documents.
-
-    Args:
-        given: `GivenPicture` that they were drawn from: its aspect is theirs, and what it keeps is kept.
-        progress: bool, whether to show a progress bar, of rows.
-    """
-    if canvas is None:
-        return pictures
-    renderer = generator.renderer
-    if output == "svg":
-        return vector_drawings(
-            renderer, pictures, canvas, renderer.noise_level, progress, given and given.window
-        )
-    drawn = renderer.render(pictures, canvas, renderer.noise_level, progress, given and given.window)
-    return drawn if given is None else given.kept_on(drawn, canvas)
 
 
 def fit_masks(masks, size):

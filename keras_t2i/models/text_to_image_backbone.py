@@ -12,7 +12,7 @@ class TextToImageBackbone(Backbone):
 
     Args:
         stages: list of `Stage`: a `TextStage` first, perhaps a `PriorStage`, then what makes an image, and
-            perhaps a `RendererStage`, which draws it at any size.
+            perhaps an `UpsamplerStage` and a `RendererStage`, which draw it larger and at any size.
 
     Call: one evaluation of every stage, each on its own inputs: `{"text_token_ids": ...}`, keys being what a
     stage produces and its input's name, to a dict of outputs by what stages produce.

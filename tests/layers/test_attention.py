@@ -4,6 +4,7 @@ import pytest
 from keras import ops
 
 from keras_t2i.layers import TextAttention
+from keras_t2i.layers import WordAttention
 
 
 def normal(*shape, seed=0):
@@ -76,3 +77,32 @@ def test_attention_config_and_sizes():
     assert TextAttention.from_config(layer.get_config()).get_config() == layer.get_config()
     with pytest.raises(ValueError, match="24 channels cannot be split into heads of 16"):
         layer(np.zeros((1, 2, 2, 24), dtype="float32"), TOKENS[:1], PRESENT[:1])
+
+
+def test_word_attention_is_a_softmax_over_words_of_each_place_alone():
+    layer = WordAttention(8)
+    layer.build(PICTURE.shape, TOKENS.shape, PRESENT.shape)
+    for i, weight in enumerate(layer.weights):
+        weight.assign(normal(*weight.shape, seed=i) / 2)
+    kernels = [ops.convert_to_numpy(d.kernel) for d in (layer.places, layer.words, layer.output_projection)]
+    scales = [ops.convert_to_numpy(s) for s in (layer.query_scale, layer.key_scale)]
+    expected = np.empty((2, 12, 16))
+    for n in range(2):
+        query = PICTURE[n].reshape(12, 16) @ kernels[0]
+        key, value = np.split(TOKENS[n, PRESENT[n]] @ kernels[1], 2, axis=1)
+        for head in (slice(0, 8), slice(8, 16)):
+            q, k = (
+                v[:, head] / np.sqrt(np.square(v[:, head]).mean(axis=1, keepdims=True)) * s
+                for v, s in zip((query, key), scales, strict=True)
+            )
+            weight = np.exp(q @ k.T / np.sqrt(8))
+            expected[n, :, head] = weight / weight.sum(axis=1, keepdims=True) @ value[:, head]
+    expected = PICTURE + (expected @ kernels[2]).reshape(PICTURE.shape)
+    found = call(layer, PICTURE, TOKENS, PRESENT)
+    assert np.abs(found - PICTURE).max() > 0.5
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+    np.testing.assert_allclose(call(layer, PICTURE[:, 1:, :2], TOKENS, PRESENT), found[:, 1:, :2], atol=1e-5)
+    np.testing.assert_array_equal(call(WordAttention(8), PICTURE, TOKENS, PRESENT), PICTURE)
+    assert WordAttention.from_config(layer.get_config()).get_config() == layer.get_config()
+    with pytest.raises(ValueError, match="24 channels cannot be split into heads of 16"):
+        WordAttention(16)(np.zeros((1, 2, 2, 24), dtype="float32"), TOKENS[:1], PRESENT[:1])

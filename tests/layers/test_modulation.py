@@ -4,7 +4,9 @@ import pytest
 from keras import ops
 
 from keras_t2i.layers import ModulatedGroupNormalization
+from keras_t2i.layers import ModulatedPixelNormalization
 from keras_t2i.layers import modulated_block
+from keras_t2i.layers import modulated_pixel_block
 
 
 def normal(*shape, seed=0):
@@ -80,3 +82,29 @@ def test_block_drops_in_training_only():
     found = [ops.convert_to_numpy(model(inputs, training=t)) for t in (False, False, True)]
     np.testing.assert_array_equal(found[0], found[1])
     assert np.abs(found[0] - found[2]).max() > 0.1
+
+
+def test_pixel_modulation_is_of_each_place_alone():
+    x, condition, kernel, bias = normal(3, 5, 7, 16), normal(3, 6, seed=1), normal(6, 32, seed=2), normal(32)
+    layer = ModulatedPixelNormalization()
+    layer.build(x.shape, condition.shape)
+    layer.set_weights([kernel, bias])
+    normalized = x / np.sqrt(np.square(x.astype("float64")).mean(axis=-1, keepdims=True) + 1e-5)
+    scale, shift = np.split((condition @ kernel + bias)[:, None, None], 2, axis=-1)
+    found = ops.convert_to_numpy(layer(x, condition))
+    np.testing.assert_allclose(found, normalized * (1 + scale) + shift, atol=5e-5)
+    part = ops.convert_to_numpy(layer(x[:, 1:3, 2:4], condition))
+    np.testing.assert_allclose(part, found[:, 1:3, 2:4], atol=1e-6)
+    again = ModulatedPixelNormalization.from_config(ModulatedPixelNormalization(1e-3).get_config())
+    assert again.epsilon == 1e-3
+
+
+def test_pixel_block_starts_as_its_shortcut():
+    x, condition = keras.Input((None, None, 8)), keras.Input((6,))
+    model = keras.Model([x, condition], modulated_pixel_block(x, condition, name="block"))
+    picture, other = normal(2, 4, 5, 8), normal(2, 6)
+    np.testing.assert_array_equal(ops.convert_to_numpy(model([picture, other])), picture)
+    for i, weight in enumerate(model.weights):
+        weight.assign(normal(*weight.shape, seed=i) / 3)
+    found = [ops.convert_to_numpy(model([picture, c])) for c in (other, -other)]
+    assert np.abs(found[0] - found[1]).max() > 0.1

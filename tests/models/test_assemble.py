@@ -96,7 +96,7 @@ def test_a_mismatch_names_both_sizes(unclip):
 
 
 def test_wrong_stages_are_named(unclip):
-    with pytest.raises(ValueError, match="there is no upsampler yet"):
+    with pytest.raises(ValueError, match=r"upsampler must be .* that makes large_image, got a Generator"):
         Generator.from_stages(decoder=unclip, upsampler=unclip)
     with pytest.raises(ValueError, match=r"decoder must be a preset .* got a Prior"):
         Generator.from_stages(decoder=tiny_prior())

@@ -278,6 +278,23 @@ def test_a_renderer_learns_from_what_a_generator_draws(run, presets):
     assert whole.generate("a red disc", seed=0, num_steps=2, size=(50, 40)).shape == (50, 40, 3)
 
 
+def test_upsampler(run):
+    output = run("train_upsampler")
+    check(output, "drawn.png")
+    assert np.asarray(Image.open(output / "drawn.png")).shape[0] == 3 * 3 * 128 + 2 * 2  # small, drawn, true
+    whole = Generator.from_stages(decoder="diffusion_emoji_32", upsampler=output / "preset")
+    assert whole.generate("a red disc", seed=0, num_steps=2, size=128).shape == (128, 128, 3)
+
+
+@once
+def test_an_upsampler_of_some_pictures_and_of_a_generator_of_ones_own(run, presets):
+    generator = run("train_diffusion", "--dual-encoder", presets[1]) / "preset"
+    output = run("train_upsampler", "--generator", str(generator), "--only", "red", crop=32)
+    check(output, "drawn.png")
+    with pytest.raises(ValueError, match="--only green: no picture's name has that, such as"):
+        run("train_upsampler", "--only", "green")
+
+
 def test_evaluator(run):
     output = run("train_evaluator", "--half", "1")
     check(output, "retrieval.png")

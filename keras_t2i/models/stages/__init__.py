@@ -9,6 +9,7 @@ from keras_t2i.models.stages.sampling import Draw
 from keras_t2i.models.stages.sampling import StepState
 from keras_t2i.models.stages.stage import Stage
 from keras_t2i.models.stages.text import TextStage
+from keras_t2i.models.stages.upsampler import UpsamplerStage
 from keras_t2i.models.stages.vae import VAEStage
 
 __all__ = [
@@ -21,5 +22,6 @@ __all__ = [
     "Stage",
     "StepState",
     "TextStage",
+    "UpsamplerStage",
     "VAEStage",
 ]

@@ -5,7 +5,8 @@ from keras_t2i.utils.images import to_uint8
 
 
 def stage_of(stages, produces):
-    """The stage that produces "text", "image_embedding", "latent", "image" or "rendering", or `None`."""
+    """The stage that produces "text", "image_embedding", "latent", "image", "large_image" or "rendering", or
+    `None`."""
     return next((stage for stage in stages if stage.produces == produces), None)
 
 

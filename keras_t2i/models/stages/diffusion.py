@@ -104,12 +104,7 @@ class DiffusionStage(Stage):
     def check(self, before):
         super().check(before)
         text = before["text"]
-        encoder = text.dual_encoder.text_encoder
-        made, taken = (encoder.code_dim, encoder.filters), (self.unet.code_dim, self.unet.token_dim)
-        if made != taken:
-            raise ValueError(
-                f"the text encoder's codes and tokens have {made} numbers, those that the U-Net takes {taken}"
-            )
+        check_text(text, self.unet, "U-Net")
         if "image_embedding" in before and not self.unet.image_code:
             raise ValueError("a prior makes image concepts, and this U-Net does not draw from them")
         if not self.latent:
@@ -274,6 +269,16 @@ def check_guidance(scale):
             f"highest logSNR), got {(scale, *interval)}"
         )
     return scale, (lowest, highest)
+
+
+def check_text(text, network, name):
+    """Raise a ValueError where a network is not made for the text encoder of this stage."""
+    encoder = text.dual_encoder.text_encoder
+    made, taken = (encoder.code_dim, encoder.filters), (network.code_dim, network.token_dim)
+    if made != taken:
+        raise ValueError(
+            f"the text encoder's codes and tokens have {made} numbers, those that the {name} takes {taken}"
+        )
 
 
 def check_networks(unet, guide, latent):

@@ -17,6 +17,7 @@ from keras_t2i.models.stages.stage import Stage
 from keras_t2i.models.stages.stage import inputs_like
 from keras_t2i.models.stages.tiling import TILE
 from keras_t2i.models.stages.tiling import Placement
+from keras_t2i.models.stages.tiling import blocks
 from keras_t2i.models.stages.tiling import draw_bands
 from keras_t2i.models.stages.tiling import framed_bands
 from keras_t2i.utils.contours import check_contours
@@ -24,8 +25,6 @@ from keras_t2i.utils.images import to_float
 from keras_t2i.utils.images import to_uint8
 
 PACKAGED = "renderer_emoji"
-BLOCK = 64  # pixels of the input that the network sees at once, and how many more on each side
-MARGIN = 24
 DEFAULT_SIZE = 512
 
 
@@ -210,20 +209,6 @@ def shrunk(image, window, place):
         Image.fromarray(plane).resize(shape, Image.Resampling.BOX, box) for plane in image.transpose(2, 0, 1)
     ]
     return np.stack([np.asarray(channel) for channel in channels], axis=-1)
-
-
-def blocks(side):
-    """Blocks of a side of a picture: a list of slices, what the network sees and what of it is the block.
-
-    All windows have one size, so the network compiles once.
-    """
-    size = min(side, BLOCK + 2 * MARGIN)
-    found = []
-    for first in range(0, side, BLOCK) if size < side else [0]:
-        last = min(first + BLOCK, side) if size < side else side
-        low = min(max(first - MARGIN, 0), side - size)
-        found.append((slice(low, low + size), slice(first, last)))
-    return found
 
 
 def scaled(pixels, n, start=0):

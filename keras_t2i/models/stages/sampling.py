@@ -77,13 +77,15 @@ def rows_of(conditions, rows):
     return keras.tree.map_structure(lambda values: None if values is None else values[rows], conditions)
 
 
-def noise_of(draws, shape, number=0):
-    """Standard normal noise of each drawing, float32 `(n, *shape)`, a function of its `Draw` and `number`.
+def noise_of(draws, shape, number=0, purpose="picture"):
+    """Standard normal noise of each drawing, float32 `(n, *shape)`, a function of its `Draw`, `number`
+    and `purpose`.
 
     Args:
         draws: sequence of `Draw`.
         shape: tuple of ints.
         number: int, 0 for where a drawing starts, 1 and on for what a stochastic sampler draws on the way.
+        purpose: str, what it is for: stages of one generator draw apart from each other.
     """
-    streams = [random_stream(draw.seed, "picture", draw.candidate, number) for draw in draws]
+    streams = [random_stream(draw.seed, purpose, draw.candidate, number) for draw in draws]
     return np.stack([stream.standard_normal(shape, dtype="float32") for stream in streams])

@@ -17,7 +17,7 @@ class Stage(Backbone):
     evaluation of its network.
 
     Conditions are a dict: "text" (a dict of the text encoder's features, see `TextStage`), "image_embedding"
-    (a dict of "image_code" and "image_condition_mask"), "latent", "image".
+    (a dict of "image_code" and "image_condition_mask"), "latent", "image", "large_image".
     """
 
     consumes = ()

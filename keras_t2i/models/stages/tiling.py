@@ -1,4 +1,5 @@
-"""A large picture out of its fields, tile by tile: never more of it in memory than a band of tiles."""
+"""Large pictures in parts: what a network sees of them at once; and how they are drawn out of their fields,
+tile by tile: never more of it in memory than a band of tiles."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
@@ -10,6 +11,8 @@ from keras_t2i.layers.fields import read_field
 from keras_t2i.layers.fields import spline_matrix
 
 TILE = 128  # pixels: small enough that BLAS starts no threads of its own, which would wait for each other
+BLOCK = 64  # pixels of the input that a renderer sees at once, and how many more on each side
+MARGIN = 24
 THREADS = 2  # NumPy works outside of Python's lock
 
 
@@ -31,6 +34,21 @@ class Placement(NamedTuple):
         scale = min(height / h, width / w)
         rows, columns = max(1, min(height, round(h * scale))), max(1, min(width, round(w * scale)))
         return cls(scale, (height - rows) // 2, (width - columns) // 2, rows, columns)
+
+
+def blocks(side, block=BLOCK, margin=MARGIN):
+    """Blocks of a side of a picture: a list of slices, what the network sees and what of it is the block.
+
+    All windows have one size, so the network compiles once. Where that, the block and the margin are
+    multiples of a number, all windows begin at one.
+    """
+    size = min(side, block + 2 * margin)
+    found = []
+    for first in range(0, side, block) if size < side else [0]:
+        last = min(first + block, side) if size < side else side
+        low = min(max(first - margin, 0), side - size)
+        found.append((slice(low, low + size), slice(first, last)))
+    return found
 
 
 def draw_bands(fields, window, nodes, place, tile=TILE):
