@@ -57,7 +57,8 @@ def in_one_sentence(error, longest=300):
     said = " ".join(str(error).split())
     said = said if len(said) <= longest else said[:longest] + " ..."
     if isinstance(error, KeyError):
-        return f"there is no {said}"
+        said = " ".join(str(error.args[0] if error.args else "").split())  # without its quotes
+        return f"it cannot be used (KeyError: {said:.{longest}})"
     if isinstance(error, RecursionError):
         return "it is nested too deeply"
     if isinstance(error, MemoryError):

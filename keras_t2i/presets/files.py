@@ -17,10 +17,10 @@ CONFIGS = (
     preset_utils.TOKENIZER_CONFIG_FILE,
 )
 VOCABULARY = f"{preset_utils.TOKENIZER_ASSET_DIR}/vocabulary.json"
-ASSETS = (VOCABULARY, f"{preset_utils.TOKENIZER_ASSET_DIR}/merges.txt")
+MERGES = f"{preset_utils.TOKENIZER_ASSET_DIR}/merges.txt"
 WEIGHTS = (preset_utils.MODEL_WEIGHTS_FILE, preset_utils.TASK_WEIGHTS_FILE)
 SHARDS = preset_utils.SHARDED_MODEL_WEIGHTS_CONFIG_FILE  # which of several files each array is in
-PRESET_FILES = (*CONFIGS, preset_utils.METADATA_FILE, *WEIGHTS, SHARDS, *ASSETS)
+PRESET_FILES = (*CONFIGS, preset_utils.METADATA_FILE, *WEIGHTS, SHARDS, VOCABULARY, MERGES)
 SHARD = re.compile(r"model_\d+\.weights\.h5")
 
 LARGEST_TEXT = 64 * 2**20  # bytes; the vocabularies of the largest text models have a tenth of this
@@ -72,8 +72,10 @@ class PresetFiles(NamedTuple):
         """
         try:
             return read_text(self.path(file))
-        except (OSError, UnicodeDecodeError) as error:
-            raise self.error(file, str(error) or "it is no text in UTF-8") from None
+        except UnicodeDecodeError as error:
+            raise self.error(file, f"it is no text in UTF-8 ({error})") from None
+        except OSError as error:
+            raise self.error(file, f"it cannot be read: {error}") from None
 
     def json(self, file):
         """The dict in a file of JSON.
@@ -130,5 +132,5 @@ def read_text(path, largest=LARGEST_TEXT):
     with path.open("rb") as file:
         content = file.read(largest + 1)
     if len(content) > largest:
-        raise OSError(f"it has more than {largest / 2**20:.0f} MiB, which no file of this kind needs")
+        raise OSError(f"there are more than {largest / 2**20:.0f} MiB, which no file of this kind needs")
     return content.decode("utf-8")

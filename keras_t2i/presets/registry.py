@@ -18,15 +18,16 @@ from keras_hub.src.utils import preset_utils
 from keras_t2i.presets.errors import MissingPartError
 from keras_t2i.presets.errors import PresetError
 from keras_t2i.presets.errors import naming
-from keras_t2i.presets.files import ASSETS
 from keras_t2i.presets.files import CONFIGS
 from keras_t2i.presets.files import DEEPEST
 from keras_t2i.presets.files import LARGEST_NUMBER
+from keras_t2i.presets.files import MERGES
 from keras_t2i.presets.files import PRESET_FILES
 from keras_t2i.presets.files import SHARDS
 from keras_t2i.presets.files import VOCABULARY
 from keras_t2i.presets.files import PresetFiles
 from keras_t2i.presets.network import fetch
+from keras_t2i.presets.vocabulary import check_vocabulary
 from keras_t2i.presets.weights import check_weights
 from keras_t2i.presets.weights import expecting
 from keras_t2i.utils.files import current_set
@@ -96,7 +97,7 @@ def find_preset(preset, cls, check_class=True):
                 _registered(configs[file], files, file)
     for file in PRESET_FILES:
         files.has(file)
-    _check_vocabulary(configs, files)
+    check_vocabulary(configs, files)
 
     if not check_class:
         return files
@@ -208,7 +209,7 @@ def load_part(cls, preset, options):
     if not files.has(file):
         reason = f"it is missing: the preset holds no text preparation, it has no {file}."
         raise MissingPartError(files.name, file, reason)
-    for asset in ASSETS:
+    for asset in (VOCABULARY, MERGES):
         files.path(asset)
     with naming(files.name, file, STAGES):
         loader = preset_utils.get_preset_loader(str(files.folder))
@@ -244,7 +245,7 @@ def check_config(config, files, file, depth=0, key=""):
     if depth > DEEPEST:
         raise files.error(file, "it is nested too deeply")
     if isinstance(config, int) and abs(config) >= LARGEST_NUMBER and "seed" not in key:
-        raise files.error(file, f"{key} is {config:.3g}: no network is of such a size")
+        raise files.error(file, f"{key} is {config!s:.24}: no network is of such a size")
     if isinstance(config, list):
         for part in config:
             check_config(part, files, file, depth + 1, key)
@@ -280,30 +281,6 @@ def _registered(config, files, file):
         return preset_utils.check_config_class(config)
     except ValueError:
         raise files.error(file, f"no class {name!r:.80} is registered with Keras") from None
-
-
-def _check_vocabulary(configs, files):
-    """See that each piece of the vocabulary has its row in the embedding of the network.
-
-    Raises: PresetError where it has not, or the vocabulary is damaged.
-    """
-    if not files.has(VOCABULARY):
-        return
-    pieces, rows = len(files.json(VOCABULARY)), []
-
-    def look(config):
-        if isinstance(config, dict) and isinstance(config.get("vocabulary_size"), int):
-            rows.append(config["vocabulary_size"])
-        parts = config.values() if isinstance(config, dict) else config
-        for part in parts if isinstance(parts, list) or isinstance(config, dict) else ():
-            look(part)
-
-    for config in configs.values():
-        look(config)
-    if rows and pieces > min(rows):
-        raise files.error(
-            VOCABULARY, f"it has {pieces} pieces, and the network's embedding has rows for {min(rows)}"
-        )
 
 
 def _unknown(preset, cls):

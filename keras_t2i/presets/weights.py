@@ -32,6 +32,10 @@ KINDS = {"f": "f", "i": "i", "u": "i", "b": "i"}  # of NumPy's kinds: floating-p
 WHOLE = {"int8", "uint8", "int32", "uint32", "bool"}
 
 
+SMALLEST_PACKED = 1100  # times smaller than what it holds is a packed block at the most, of zeros alone
+PIECE = 2**22  # numbers that are looked at at once
+
+
 class Array(NamedTuple):
     """An array of a weights file: the file's name, its own, its shape, and "f" (floats) or "i" (whole)."""
 
@@ -60,6 +64,7 @@ def check_weights(files):
                 for key, dataset in _datasets(file):
                     kind = _kind(dataset, key)
                     arrays.append(Array(name, key, dataset.shape, kind))
+                    _check_stored(dataset, key)
                 _check_memory(sum(math.prod(a.shape) for a in arrays) * 4)
                 for key, dataset in _datasets(file):
                     _check_finite(dataset, key)
@@ -133,18 +138,36 @@ def _check_memory(needed):
         )
 
 
+def _check_stored(dataset, name):
+    """An array may claim any size, and store nothing of it."""
+    claimed = math.prod(dataset.shape) * dataset.dtype.itemsize
+    stored = dataset.id.get_storage_size() if claimed > 64 else claimed
+    if claimed > SMALLEST_PACKED * stored:
+        raise _RefusedError(f"{name} claims a shape of {dataset.shape} and stores {stored} bytes")
+
+
 def _check_finite(dataset, name):
-    values = dataset[()]  # also read where they are whole numbers: a damaged block is an OSError
-    if _is_bfloat16(dataset):
-        bad = (np.asarray(values).view("uint16") & 0x7F80) == 0x7F80
-    elif dataset.dtype.kind == "f":
-        bad = ~np.isfinite(values)
-        if dataset.dtype.itemsize > 4:
-            bad |= np.abs(values) > np.finfo("float32").max
-    else:
+    wrong = 0
+    for values in _pieces(dataset):  # whole numbers too: a damaged block is an OSError
+        if _is_bfloat16(dataset):
+            bad = (np.asarray(values).view("uint16") & 0x7F80) == 0x7F80
+        else:
+            bad = ~np.isfinite(values)
+            if dataset.dtype.kind == "f" and dataset.dtype.itemsize > 4:
+                bad |= np.abs(values) > np.finfo("float32").max
+        wrong += int(np.sum(bad))
+    if wrong:
+        raise _RefusedError(f"{name} has {wrong} of {dataset.size} numbers that are NaN or infinite")
+
+
+def _pieces(dataset):
+    """The values of an array, a part of its first axis at a time, so that little memory is taken."""
+    if not dataset.shape:
+        yield dataset[()]
         return
-    if (wrong := int(np.sum(bad))) > 0:
-        raise _RefusedError(f"{name} has {wrong} of {np.size(values)} numbers that are NaN or infinite")
+    rows = max(1, PIECE // max(1, math.prod(dataset.shape[1:])))
+    for start in range(0, dataset.shape[0], rows):
+        yield dataset[start : start + rows]
 
 
 # While a network is built
