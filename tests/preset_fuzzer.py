@@ -2,8 +2,8 @@
 
     python tests/preset_fuzzer.py --cases 2000 --seed 1
 
-A case is a function of its seed and number alone. Failures are: something of the preset was executed, an error of
-another kind, more than 10 seconds, or half a gigabyte of memory.
+A case is a function of its seed and number alone. Failures are: something of the preset was executed, an
+error of another kind, more than 10 seconds, or half a gigabyte of memory.
 """
 
 import argparse
@@ -41,6 +41,11 @@ OPENED_BY = {"one_pass": Generator, "diffusion": Generator, "dual_encoder": Dual
 CANARY = "fuzzed_preset_canary"
 NUMBERS = (0, -1, 1, 2, 3, 7, 64, 999, 10**5, 10**6, 10**7, 10**8, 10**10, 2**31, 2**63, 10**400)
 OTHERS = (1.5, 1e308, float("nan"), float("inf"), "", "x", "float16", "\0", "../../etc", True, None, [], {})
+
+
+INSERTED = (b'"', b"{", b"[" * 100_000, b"\xff", b"\0", b"9" * 5000, b'{"a":' * 50_000)
+FILE_ACTS = ("gone", "other", "same name", "folder", "pipe", "zero", "link", "circle", "text")
+WEIGHT_ACTS = ("nan", "inf", "kind", "shape", "huge", "gone", "new", "soft", "outside", "group", "loop")
 
 
 class HangError(BaseException):
@@ -122,9 +127,7 @@ def change_json(rng, folder, preset):
         elif act < 0.85:
             del node[key]
         elif isinstance(node, dict):
-            new = rng.choice(
-                [f"{key}x", "dtype", "module", "config", "units", "shared_object_id", "quantize"]
-            )
+            new = rng.choice([f"{key}x", "dtype", "module", "config", "units", "shared_object_id"])
             node[new] = value(rng, folder, copy.deepcopy(node[key]))
         else:
             node.append(value(rng, folder, copy.deepcopy(node[key])))
@@ -151,9 +154,7 @@ def change_bytes(rng, folder, preset):
     elif act == "random":
         content[at : at + 16] = rng.randbytes(16)
     elif act == "insert":
-        content[at:at] = rng.choice(
-            [b'"', b"{", b"[" * 100_000, b"\xff", b"\0", b"9" * 5000, b'{"a":' * 50_000]
-        )
+        content[at:at] = rng.choice(INSERTED)
     else:
         content.clear()
     file.write_bytes(content)
@@ -163,9 +164,7 @@ def change_bytes(rng, folder, preset):
 def change_file(rng, folder, preset):
     file = rng.choice(sorted(p for p in preset.rglob("*") if p.is_file()))
     others = sorted(p for p in folder.glob("*/**/*") if p.is_file() and preset not in p.parents)
-    act = rng.choice(
-        ["gone", "other", "other", "same name", "folder", "pipe", "zero", "link", "circle", "text"]
-    )
+    act = rng.choice(FILE_ACTS)
     file.unlink()
     if act == "other":
         shutil.copyfile(rng.choice(others), file)
@@ -192,9 +191,7 @@ def change_weights(rng, folder, preset):
         file.visititems(lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None)
         name = rng.choice(names)
         old = file[name][()]
-        act = rng.choice(
-            ["nan", "inf", "kind", "shape", "huge", "gone", "new", "soft", "outside", "group", "loop"]
-        )
+        act = rng.choice(WEIGHT_ACTS)
         if act in ("nan", "inf") and old.dtype.kind == "f":
             values = old.ravel()
             values[rng.randrange(values.size)] = float(act)
@@ -250,9 +247,7 @@ def change_words(rng, folder, preset):
         del vocabulary[piece]
     else:
         merges = (assets / "merges.txt").read_text(encoding="utf-8").splitlines()
-        line = rng.choice(
-            ["", "a", "a b c", "zz yy", "\ud800".encode("utf-8", "replace").decode(), "#version", " "]
-        )
+        line = rng.choice(["", "a", "a b c", "zz yy", "\u2028", "#version", " "])
         merges.insert(rng.randrange(len(merges) + 1), line)
         (assets / "merges.txt").write_text("\n".join(merges), encoding="utf-8")
     (assets / "vocabulary.json").write_text(json.dumps(vocabulary), encoding="utf-8")
@@ -284,11 +279,7 @@ def run_case(folder, seed, number):
         outcome, said = "opened", ""
     except PresetError as error:
         outcome, said = "refused", str(error)
-        if (
-            not said.startswith(f"preset {preset}: file ")
-            or "\n" in said
-            or len(said) > 1000 + len(str(preset))
-        ):
+        if not said.startswith(f"preset {preset}: file ") or "\n" in said or len(said) > 1000:
             outcome = "says too little or too much"
     except HangError:
         outcome, said = "hangs", traceback.format_exc()[-1500:]
@@ -304,7 +295,7 @@ def run_case(folder, seed, number):
     if time.monotonic() - start > SECONDS and outcome in ("opened", "refused"):
         outcome = "hangs"
     shutil.rmtree(preset)
-    return f"{change.__name__} {act or ''}", outcome, said
+    return f"{change.__name__} {act or ''} by {cls.__name__}", outcome, said
 
 
 def run(folder, seed, cases, first=0, report=None):

@@ -59,7 +59,7 @@ class Backbone(keras_hub.models.Backbone):
             TypeError: an option that the class doesn't have.
         """
         check_options(cls, options)
-        with opening(preset, cls, load_weights) as folder:
+        with opening(preset, cls, load_weights, options) as folder:
             return super().from_preset(folder, load_weights, **options)
 
     def save_to_preset(self, preset_dir, max_shard_size=10, *, weights_dtype="float32", card=None):

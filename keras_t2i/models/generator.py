@@ -136,7 +136,7 @@ class Generator(keras_hub.models.TextToImage):
             TypeError: an unknown option.
         """
         check_options(cls, options, allowed={"dtype", "name"})
-        with opening(preset, cls, load_weights) as folder:
+        with opening(preset, cls, load_weights, options) as folder:
             task = super().from_preset(folder, load_weights, **options)
             if type(task) is cls:
                 return task

@@ -151,12 +151,14 @@ def locate(preset, cls=None):
 
 
 @contextlib.contextmanager
-def opening(preset, cls, load_weights=True):
+def opening(preset, cls, load_weights=True, options=()):
     """Open a preset in this block, in which whatever fails is a `PresetError`.
 
     Args:
         preset, cls: as of `find_preset`.
-        load_weights: bool, whether a network with the stored weights is built: it must have their shapes.
+        load_weights: bool, whether the network gets the stored weights, whose numbers are then looked at.
+        options: names of what replaces values of the config. The network has the stored weights' shapes,
+            unless it gets none of them and some options.
 
     Yields:
         str, the folder, which KerasHub's `from_preset` understands.
@@ -165,10 +167,10 @@ def opening(preset, cls, load_weights=True):
     """
     files = find_preset(preset, cls)
     arrays = None
-    if load_weights:
-        if not files.weight_files():
-            raise files.error(preset_utils.MODEL_WEIGHTS_FILE, "it is missing, and load_weights is True")
-        arrays = check_weights(files)
+    if load_weights and not files.weight_files():
+        raise files.error(preset_utils.MODEL_WEIGHTS_FILE, "it is missing, and load_weights is True")
+    if load_weights or (files.weight_files() and not set(options) - OPTIONS_OF_ALL):
+        arrays = check_weights(files, values=load_weights)
     with naming(files.name, preset_utils.CONFIG_FILE, STAGES), expecting(files, arrays):
         yield str(files.folder)
 
