@@ -29,15 +29,9 @@ from keras_t2i.utils.memory import peak_memory
 
 VOCABULARY = "assets/tokenizer/vocabulary.json"
 MERGES = "assets/tokenizer/merges.txt"
-ALL = (
-    "config.json",
-    "task.json",
-    "preprocessor.json",
-    "tokenizer.json",
-    "model.weights.h5",
-    VOCABULARY,
-    MERGES,
-)
+CONFIGS = ("config.json", "task.json", "preprocessor.json", "tokenizer.json")
+SIZES = ("embedding_dim", "vocabulary_size", "hidden_dim", "code_dim", "filters", "blocks")
+ALL = (*CONFIGS, "model.weights.h5", VOCABULARY, MERGES)
 
 
 @pytest.fixture(scope="module")
