@@ -20,7 +20,7 @@ def measure(batch, parts):
     from keras_t2i.models import DualEncoder
     from keras_t2i.models import ImageTower
     from keras_t2i.objectives.contrastive import ContrastiveAlignment
-    from keras_t2i.training.run import peak_memory
+    from keras_t2i.utils.memory import peak_memory
 
     rng = np.random.default_rng(0)
     x = {

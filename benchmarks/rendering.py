@@ -7,7 +7,6 @@ Then what a large drawing costs: seconds and memory, of a process of its own.
 """
 
 import argparse
-import resource
 import subprocess
 import sys
 import tempfile
@@ -20,6 +19,7 @@ from keras_t2i.evaluation.report.tables import plain_table
 from keras_t2i.models import RendererStage
 from keras_t2i.models.stages.renderer import Canvas
 from keras_t2i.utils.images import to_float
+from keras_t2i.utils.memory import peak_memory
 from keras_t2i.utils.streaming import write_bands
 
 
@@ -44,14 +44,14 @@ def draw(renderer, size):
     image, canvas = to_float(picture), Canvas.of(size, "white")
     for _ in stage.bands(image, Canvas.of(64, "white")):
         pass
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    peak = peak_memory()
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
         file = write_bands(
             Path(folder) / "a.png", stage.bands(image, canvas, stage.noise_level), *canvas.shape
         )
         seconds, megabytes = time.perf_counter() - start, file.stat().st_size / 1e6
-    above = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - peak) / 1024
+    above = peak_memory() - peak
     print(f"| {size} | {seconds:.2f} | {above:.0f} | {megabytes:.1f} |")
 
 

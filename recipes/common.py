@@ -36,6 +36,7 @@ from keras_t2i.utils.files import check_apart
 from keras_t2i.utils.gif import save_frames
 from keras_t2i.utils.images import make_grid
 from keras_t2i.utils.images import save_png
+from keras_t2i.utils.memory import peak_memory
 
 SMOKE_PICTURES = 48
 PRESETS = ("start", "decoder", "dual_encoder", "autoencoder", "outside", "generator")  # options that name one
@@ -156,7 +157,9 @@ def finish(args, logs, model, table, pictures=None, **options):
         places.append((shows, save(picture, args.output / name)))
     save_preset(model, args.output / "preset", weights_dtype="float16", **options)
     places += [("preset", args.output / "preset"), ("logs (tensorboard --logdir)", args.output / "logs")]
-    cost = [("minutes", logs["seconds"] / 60), ("peak memory, MiB", run.peak_memory())]
+    cost = [("minutes", logs["seconds"] / 60)]
+    if (peak := peak_memory()) is not None:
+        cost.append(("peak memory, MiB", peak))
     table = [*table, *cost, *places]
     width = max(len(what) for what, _ in table)
     for what, value in table:

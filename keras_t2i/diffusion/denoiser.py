@@ -13,6 +13,7 @@ from keras_t2i.diffusion.namespace import namespace
 from keras_t2i.diffusion.parameterization import Parameterization
 from keras_t2i.diffusion.process import Process
 from keras_t2i.diffusion.process import from_config
+from keras_t2i.utils.batching import predict_on_batch
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,7 +60,7 @@ class Denoiser:
         inputs = {self.x_name: expand(self.process.c_in(t, self.data_std), x) * x, "log_snr": log_snr}
         inputs |= condition
         if isinstance(x, np.ndarray):
-            return np.asarray(self.network.predict_on_batch(inputs), dtype="float32")
+            return np.asarray(predict_on_batch(self.network, inputs), dtype="float32")
         return self.network(inputs, training=training)
 
     def __call__(self, x, t, condition, training=False):

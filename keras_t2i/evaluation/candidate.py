@@ -1,9 +1,6 @@
 """A generator's preset, as the evaluation takes it."""
 
-from pathlib import Path
-
 from keras_t2i.models import Generator
-from keras_t2i.presets.registry import PACKAGED
 from keras_t2i.presets.registry import find_preset
 
 
@@ -14,17 +11,16 @@ class Candidate:
         preset: of a generator: name, folder or handle.
 
     Attributes:
-        folder: path of the preset's files; there may be none, for a handle.
+        folder: path of the preset's files.
         facts: dict of what a report says of it beside its scores.
 
-    Raises: ValueError for an unknown preset.
+    Raises: PresetError for an unknown preset, or a damaged one.
     """
 
     kind = "generator"
 
     def __init__(self, preset):
-        self.name, found = str(preset), find_preset(preset, Generator)
-        self.folder = PACKAGED / found if (PACKAGED / found).is_dir() else Path(found)
+        self.name, self.folder = str(preset), find_preset(preset, Generator).folder
         self.generator = Generator.from_preset(preset)
         self.generate = self.generator.generate
         self.text = type(self.generator).__name__ + " preset."

@@ -4,6 +4,7 @@ import keras
 from keras import layers
 from keras import ops
 
+from keras_t2i.layers.native import dot_product_attention
 from keras_t2i.layers.normalization import GroupNormalization
 
 
@@ -58,7 +59,7 @@ class TextAttention(layers.Layer):
         value = ops.concatenate([value, word_value], 1)
         present = ops.cast(present, "bool")
         mask = ops.concatenate([ops.ones((ops.shape(present)[0], h * w), "bool"), present], 1)
-        y = ops.dot_product_attention(query, key, value, mask=mask[:, None, None])
+        y = dot_product_attention(query, key, value, mask[:, None, None])
         return x + self.output_projection(ops.reshape(y, (-1, h, w, c)))
 
     def compute_output_spec(self, x, tokens, present):

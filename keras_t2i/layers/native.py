@@ -116,6 +116,18 @@ def convolution(x, kernel, bias, strides=1, padding="same"):
     return form(x, kernel, bias, strides, padding)
 
 
+def dot_product_attention(query, key, value, mask):
+    """`keras.ops.dot_product_attention`, float `(n, l, heads, d)`; on a CPU, JAX has no product of float16
+    matrices that sums in float32: there it is all done in float32."""
+    if keras.config.backend() == "jax" and query.dtype == "float16":
+        import jax
+
+        if jax.default_backend() == "cpu":
+            wide = (ops.cast(x, "float32") for x in (query, key, value))
+            return ops.cast(ops.dot_product_attention(*wide, mask=mask), "float16")
+    return ops.dot_product_attention(query, key, value, mask=mask)
+
+
 def group_normalization_plain(x, scale, shift, groups, epsilon):
     """Group normalisation, then a scale and a shift of each channel, as one multiply-add.
 

@@ -33,6 +33,7 @@ from keras_t2i.models.stages import VAEStage
 from keras_t2i.models.text.preprocessor import TextToImagePreprocessor
 from keras_t2i.models.text.tokenizer import CaptionTokenizer
 from keras_t2i.models.text_to_image_backbone import TextToImageBackbone
+from keras_t2i.presets.errors import PresetError
 
 __all__ = [
     "VAE",
@@ -54,6 +55,7 @@ __all__ = [
     "ImageTower",
     "LatentDecoder",
     "OnePassStage",
+    "PresetError",
     "Prior",
     "PriorStage",
     "Renderer",

@@ -19,6 +19,7 @@ from keras_t2i.models.stages import TextStage
 from keras_t2i.models.stages import VAEStage
 from keras_t2i.models.text.preprocessor import TextToImagePreprocessor
 from keras_t2i.models.text_to_image_backbone import TextToImageBackbone
+from keras_t2i.presets.errors import MissingPartError
 
 # What stage a network alone is.
 STAGE_OF = {
@@ -117,5 +118,5 @@ def preprocessor_of(preset):
     """The text preparation of a preset, or `None`."""
     try:
         return TextToImagePreprocessor.from_preset(preset)
-    except ValueError:  # a preset without one
+    except MissingPartError:
         return None

@@ -8,7 +8,7 @@ import keras
 import keras_hub
 
 from keras_t2i.presets.registry import check_options
-from keras_t2i.presets.registry import find_preset
+from keras_t2i.presets.registry import opening
 from keras_t2i.presets.saving import save_preset
 from keras_t2i.utils.files import check_room
 from keras_t2i.utils.files import weights_in_memory
@@ -54,11 +54,13 @@ class Backbone(keras_hub.models.Backbone):
                 stored one.
 
         Raises:
-            ValueError: no such preset (the message lists the known ones), or it holds another class.
+            PresetError: a ValueError: no such preset (the message lists the known ones), it holds another
+                class, or one of its files is damaged; it names the preset, the file and the reason.
             TypeError: an option that the class doesn't have.
         """
         check_options(cls, options)
-        return super().from_preset(find_preset(preset, cls), load_weights, **options)
+        with opening(preset, cls, load_weights, options) as folder:
+            return super().from_preset(folder, load_weights, **options)
 
     def save_to_preset(self, preset_dir, max_shard_size=10, *, weights_dtype="float32", card=None):
         """Save config and weights in a folder: see `keras_t2i.presets.saving.save_preset`."""

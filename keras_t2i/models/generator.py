@@ -33,7 +33,7 @@ from keras_t2i.models.text.preprocessor import TextToImagePreprocessor
 from keras_t2i.models.text_to_image_backbone import TextToImageBackbone
 from keras_t2i.models.words import Words
 from keras_t2i.presets.registry import check_options
-from keras_t2i.presets.registry import find_preset
+from keras_t2i.presets.registry import opening
 from keras_t2i.presets.saving import save_preset
 from keras_t2i.utils.batching import at_least_one
 from keras_t2i.utils.batching import fitting_batch_size
@@ -72,6 +72,12 @@ class Generator(keras_hub.models.TextToImage):
             raise ValueError(
                 f"The preprocessor makes captions of {preprocessor.sequence_length} pieces, "
                 f"the text encoder takes {length}."
+            )
+        rows = self.stage("text").dual_encoder.text_encoder.vocabulary_size
+        vocabulary = getattr(preprocessor.tokenizer, "vocabulary", None)  # `None` until it is loaded
+        if vocabulary is not None and len(vocabulary) > rows:
+            raise ValueError(
+                f"The tokenizer has {len(vocabulary)} pieces, the text encoder has rows for {rows}."
             )
 
     def compile(self, *args, **kwargs):
@@ -140,15 +146,18 @@ class Generator(keras_hub.models.TextToImage):
             **options: `dtype`, of all networks, for example `"bfloat16"`; `name`.
 
         Raises:
-            ValueError: no such preset (the message lists the known ones), or it makes no pictures.
+            PresetError: a ValueError: no such preset (the message lists the known ones), it makes no
+                pictures, or one of its files is damaged; it names the preset, the file and the reason.
             TypeError: an unknown option.
         """
         check_options(cls, options, allowed={"dtype", "name"})
-        task = super().from_preset(find_preset(preset, cls), load_weights, **options)
-        if type(task) is cls:
-            return task
-        # A preset of 0.5: its stages, in a backbone of today.
-        return cls(TextToImageBackbone(task.stages), task.preprocessor, name=options.get("name", task.name))
+        with opening(preset, cls, load_weights, options) as folder:
+            task = super().from_preset(folder, load_weights, **options)
+            if type(task) is cls:
+                return task
+            # A preset of 0.5: its stages, in a backbone of today.
+            backbone = TextToImageBackbone(task.stages)
+            return cls(backbone, task.preprocessor, name=options.get("name", task.name))
 
     @classmethod
     def from_stages(

@@ -12,6 +12,9 @@ import keras_hub
 import numpy as np
 from keras_hub.src.utils import preset_utils
 
+from keras_t2i.presets.files import PRESET_FILES
+from keras_t2i.presets.files import SHARD
+from keras_t2i.presets.files import read_text
 from keras_t2i.utils.files import PARTIAL
 from keras_t2i.utils.files import current_set
 from keras_t2i.utils.files import replace_set
@@ -20,19 +23,6 @@ from keras_t2i.utils.files import write_bytes
 from keras_t2i.utils.files import write_text
 
 ZEROED_BITS = {"float16": 0, "bfloat16": 3}  # float16 has 10 bits behind the point, bfloat16 has 7
-PRESET_FILES = (
-    preset_utils.CONFIG_FILE,
-    preset_utils.TASK_CONFIG_FILE,
-    preset_utils.PREPROCESSOR_CONFIG_FILE,
-    preset_utils.TOKENIZER_CONFIG_FILE,
-    preset_utils.METADATA_FILE,
-    preset_utils.MODEL_WEIGHTS_FILE,
-    preset_utils.TASK_WEIGHTS_FILE,
-    preset_utils.SHARDED_MODEL_WEIGHTS_CONFIG_FILE,
-    f"{preset_utils.TOKENIZER_ASSET_DIR}/vocabulary.json",
-    f"{preset_utils.TOKENIZER_ASSET_DIR}/merges.txt",
-)
-SHARD = re.compile(r"model_\d+\.weights\.h5")
 OF_NOBODY = re.compile(rf"\.git\w*|README\.md|LICEN[CS]E(\.\w+)?|{PARTIAL.pattern}")  # a new repository
 
 _being_written = set()  # a task saves its backbone into the folder it is itself being written to
@@ -160,9 +150,8 @@ def _check_is_ours(folder, model):
             )
         return
     try:
-        config = json.loads(config_file.read_text(encoding="utf-8"))
-        name = config["registered_name"]
-    except (ValueError, KeyError, TypeError):
+        name = json.loads(read_text(config_file))["registered_name"]
+    except (ValueError, KeyError, TypeError, RecursionError, OSError):
         name = None
     mine = keras.saving.get_registered_name(type(getattr(model, "backbone", model)))
     if not (isinstance(name, str) and name.startswith("keras_t2i>")) and name != mine:

@@ -1,7 +1,6 @@
 """A whole training run: what it will cost, resuming, and everything that is written on the way."""
 
 import math
-import resource
 import statistics
 import sys
 import time
@@ -199,9 +198,3 @@ def in_words(seconds):
     if seconds < 90 * 60:
         return f"{seconds / 60:.1f} minutes"
     return f"{seconds / 3600:.1f} hours"
-
-
-def peak_memory():
-    """The largest resident memory of this process so far, in MiB."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 1024 if sys.platform != "darwin" else peak / 1024**2

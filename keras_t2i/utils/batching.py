@@ -1,10 +1,30 @@
 """A network on many rows, without the threads and queues of `predict`."""
 
+import contextlib
 import operator
+import threading
 
 import keras
 import numpy as np
 from tqdm import tqdm
+
+# On JAX `predict_on_batch` gives the weights away and puts them back: another thread would find none.
+# Networks share weights with those that they are made of, so one lock is for all.
+_TURNS = threading.RLock() if keras.config.backend() == "jax" else contextlib.nullcontext()
+
+
+def predict_on_batch(model, inputs):
+    """`model.predict_on_batch(inputs)`, of any thread: on JAX they take turns.
+
+    Args:
+        model: Keras model.
+        inputs: array, or a structure of arrays, as it takes them.
+
+    Returns:
+        NumPy array, or a structure of them.
+    """
+    with _TURNS:
+        return model.predict_on_batch(inputs)
 
 
 def predict_in_batches(model, inputs, batch_size, progress=False):
@@ -28,7 +48,7 @@ def predict_in_batches(model, inputs, batch_size, progress=False):
     with tqdm(total=total, unit="picture", disable=not progress) as bar:
         for rows, count in batches_of_one_size(total, batch_size):
             batch = keras.tree.map_structure(lambda x, rows=rows: x[rows], inputs)
-            outputs.append(model.predict_on_batch(batch))
+            outputs.append(predict_on_batch(model, batch))
             bar.update(count)
     if not outputs:
         return np.zeros((0, *model.output_shape[1:]), dtype="float32")

@@ -1,9 +1,15 @@
-"""How much memory is free, as far as the system tells."""
+"""How much memory is free, and how much was taken, as far as the system tells."""
 
 import contextlib
 import os
 import re
+import sys
 from pathlib import Path
+
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None
 
 MEMINFO = Path("/proc/meminfo")
 CONTAINER_LIMITS = (  # of control groups, version 2 and 1
@@ -28,3 +34,11 @@ def free_memory():
         with contextlib.suppress(OSError, ValueError):  # "max": no limit
             known.append(int(file.read_text()))
     return min((size for size in known if size > 0), default=None)
+
+
+def peak_memory():
+    """float, the largest resident memory of this process so far, in MiB; `None`: unknown (Windows)."""
+    if resource is None:
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 1024 if sys.platform != "darwin" else peak / 1024**2

@@ -23,7 +23,6 @@ from keras_t2i.models import ConvAutoencoder
 from keras_t2i.models import TextToImagePreprocessor
 from keras_t2i.training import run_folder
 from keras_t2i.training.run import in_words
-from keras_t2i.training.run import peak_memory
 from keras_t2i.training.run import time_a_step
 from keras_t2i.training.run import train
 from keras_t2i.training.run_folder import is_run
@@ -34,6 +33,7 @@ from keras_t2i.utils.images import make_grid
 from keras_t2i.utils.images import save_png
 from keras_t2i.utils.images import to_float
 from keras_t2i.utils.images import to_uint8
+from keras_t2i.utils.memory import peak_memory
 
 
 class Run:

@@ -14,6 +14,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from keras_t2i.evaluation.judges.legacy_pickle import read_legacy_pickle
+from keras_t2i.utils.batching import predict_on_batch
 
 STRIDES = (1, 2, 1, 2, 1, 2, 1, 1, 1, 1, 1, 2, 1, 1, 1, 1)  # of the 16 blocks; the weights tell the rest
 EPSILON = 1e-3
@@ -141,7 +142,7 @@ class ImageNetFeatures:
             part = pictures[start : start + self.batch_size]
             for i, picture in enumerate(part):
                 batch[i] = self._resized(picture)
-            found = self.model.predict_on_batch(batch)
+            found = predict_on_batch(self.model, batch)
             features[start : start + len(part)] = found[: len(part)]
         return features
 

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 
 from keras_t2i.models.stages.stage import Stage
+from keras_t2i.utils.batching import predict_on_batch
 
 
 @keras.saving.register_keras_serializable(package="keras_t2i")
@@ -45,14 +46,14 @@ class LatentDecoder(Stage):
 
     def encode(self, images, shape):
         """Pictures, float32 `(n, s, s, 3)` in [-1, 1], to latents, float32 `(n, *shape)`."""
-        codes = np.asarray(self.autoencoder.encoder.predict_on_batch(images), dtype="float32")
+        codes = np.asarray(predict_on_batch(self.autoencoder.encoder, images), dtype="float32")
         return codes.reshape(-1, *shape)
 
     def sample_batch(self, conditions, draws, unconditional=None, update=None):
         """Pictures, float32 `(n, s, s, 3)`, of latents `(n, side, side, channels)`."""
         latents = conditions["latent"]
         codes = np.reshape(latents, (len(latents), -1))
-        images = np.asarray(self.autoencoder.decoder.predict_on_batch(codes), dtype="float32")
+        images = np.asarray(predict_on_batch(self.autoencoder.decoder, codes), dtype="float32")
         if update is not None:
             update()
         return images

@@ -8,6 +8,7 @@ from keras import ops
 from keras_t2i.models.inputs import check_number
 from keras_t2i.models.stages.sampling import noise_of
 from keras_t2i.models.stages.stage import Stage
+from keras_t2i.utils.batching import predict_on_batch
 
 
 @keras.saving.register_keras_serializable(package="keras_t2i")
@@ -107,7 +108,7 @@ class OnePassStage(Stage):
             "text_code": conditions["text"]["text_code"],
             "noise": noise_of(draws, self.noise_shape) * np.float32(temperature),
         }
-        images = np.asarray(self.predict_on_batch(inputs), dtype="float32")
+        images = np.asarray(predict_on_batch(self, inputs), dtype="float32")
         if update is not None:
             update()
         return images

@@ -20,6 +20,7 @@ from keras_t2i.models.stages.tiling import Placement
 from keras_t2i.models.stages.tiling import blocks
 from keras_t2i.models.stages.tiling import draw_bands
 from keras_t2i.models.stages.tiling import framed_bands
+from keras_t2i.utils.batching import predict_on_batch
 from keras_t2i.utils.contours import check_contours
 from keras_t2i.utils.images import to_float
 from keras_t2i.utils.images import to_uint8
@@ -127,7 +128,7 @@ class RendererStage(Stage):
         for seen_rows, own_rows in blocks(padded.shape[0]):
             for seen_columns, own_columns in blocks(padded.shape[1]):
                 inputs = {"images": padded[None, seen_rows, seen_columns], "noise_level": level}
-                for name, values in self.renderer.predict_on_batch(inputs).items():
+                for name, values in predict_on_batch(self.renderer, inputs).items():
                     n = self.renderer.nodes[name]
                     inner = scaled(own_rows, n, seen_rows.start), scaled(own_columns, n, seen_columns.start)
                     found[name][scaled(own_rows, n), scaled(own_columns, n)] = np.asarray(values)[0][inner]

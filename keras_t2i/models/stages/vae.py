@@ -7,6 +7,7 @@ from keras_t2i.models.stages.one_pass import check_temperature
 from keras_t2i.models.stages.sampling import noise_of
 from keras_t2i.models.stages.stage import Stage
 from keras_t2i.utils.batching import at_least_one
+from keras_t2i.utils.batching import predict_on_batch
 from keras_t2i.utils.embeddings import check_embeddings
 from keras_t2i.utils.embeddings import l2_normalize
 from keras_t2i.utils.images import to_uint8
@@ -76,12 +77,12 @@ class VAEStage(Stage):
         mean, deviation = np.float32(0), np.float32(1)
         if self.vae.prior is not None:
             concepts = check_embeddings("concepts", conditions["text"]["text_code"], self.vae.concept_dim)
-            said = self.vae.prior.predict_on_batch(l2_normalize(concepts))
+            said = predict_on_batch(self.vae.prior, l2_normalize(concepts))
             mean, log_variance = (np.asarray(said[name], "float32") for name in ("mean", "log_variance"))
             deviation = np.exp(log_variance / 2)
         latents = mean + np.float32(temperature) * deviation * noise_of(draws, self.noise_shape)
         side, channels = self.vae.latent_grid
-        drawn = self.vae.drawers[side].predict_on_batch(latents.reshape(-1, side, side, channels))
+        drawn = predict_on_batch(self.vae.drawers[side], latents.reshape(-1, side, side, channels))
         if update is not None:
             update()
         return np.asarray(drawn, dtype="float32")
