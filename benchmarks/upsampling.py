@@ -15,9 +15,9 @@ import numpy as np
 
 from keras_t2i.data import load
 from keras_t2i.data.registry import load_truths
-from keras_t2i.evaluation.metrics.rendering import RESAMPLING
+from keras_t2i.evaluation.baselines.enlarging import FILTERS
+from keras_t2i.evaluation.baselines.enlarging import resampled
 from keras_t2i.evaluation.metrics.rendering import rendering_figures
-from keras_t2i.evaluation.metrics.rendering import resampled
 from keras_t2i.models import Generator
 from keras_t2i.models import RendererStage
 from keras_t2i.models.stages.renderer import Canvas
@@ -54,7 +54,7 @@ def quality(args, generator):
         figures(how, drawn, true, small, (time.perf_counter() - start) / n)
         return drawn
 
-    for method in RESAMPLING:
+    for method in FILTERS:
         timed(method, lambda method=method: resampled(data.pictures, size, method))
     if args.renderer:
         stage = RendererStage.from_preset(args.renderer)
