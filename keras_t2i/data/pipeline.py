@@ -15,12 +15,13 @@ from keras_t2i.utils.random_streams import random_stream
 # Batches larger than the data hold repeats, each with a caption and augmentation of its own. More of each
 # picture than this take memory and teach nothing.
 LARGEST_REPETITION = 4
+ALWAYS_FITTING = 4096  # pictures of a batch, of however few
 
 
 def fitting_batch(batch_size, pictures):
     """`batch_size`, or what so many pictures allow where it is more; warns then."""
-    largest = max(1, LARGEST_REPETITION * pictures)
-    if batch_size <= largest or not pictures:
+    largest = max(ALWAYS_FITTING, LARGEST_REPETITION * pictures)
+    if batch_size <= largest:
         return batch_size
     warnings.warn(
         f"A batch of {batch_size} of {pictures} pictures would hold each many times: it has {largest}",
@@ -47,7 +48,7 @@ class Pipeline(keras.utils.PyDataset):
         data: a `CaptionedImages` with uint8 pictures `(n, s, s, 3)`.
         preprocessor: optional, has `generate_preprocess(list of n strings)` -> int `(n, length)`. Called
             once, here, with all captions; without it batches have no `token_ids`.
-        batch_size: int. More than `LARGEST_REPETITION` times the pictures are made as many, with a warning.
+        batch_size: int. More than 4096 and than 4 times the pictures are made as many, with a warning.
         seed: int, `0 <= seed < 2**64`.
         steps_per_epoch: int, by default as many as one pass over the data takes.
         augmentations: functions `(images, rng) -> images` on uint8 batches, applied in order.

@@ -244,6 +244,6 @@ def test_fit_with_steps_of_its_own_is_refused():
 
 
 def test_a_batch_is_not_made_of_many_repeats():
-    with pytest.warns(UserWarning, match="A batch of 100000 of 10 pictures .*: it has 40"):
+    with pytest.warns(UserWarning, match="A batch of 100000 of 10 pictures .*: it has 4096"):
         pipeline = Pipeline(make_data(10), batch_size=100_000)
-    assert len(pipeline.batch(0)["images"]) == 40
+    assert len(pipeline.batch(0)["images"]) == 4096
