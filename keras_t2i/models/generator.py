@@ -380,7 +380,7 @@ class Generator(keras_hub.models.TextToImage):
         prompts = unwrap(inputs, ("prompts", "negative_prompts"))
         prompts, negatives = as_prompts(prompts["prompts"]), prompts.get("negative_prompts")
         draws, owner = [Draw(*options["seed"])] * len(frames), np.zeros(len(frames), int)
-        words = Words.of(self, prompts, negatives, owner, draws, 1) if canvas is not None else None
+        words = Words.of(self, prompts, negatives, owner, draws, 1) if needs_upsampler(self, canvas) else None
         given = [options.get(name) for name in ("image", "mask", "strength")]
         return on_canvas(self, frames, canvas, words, given_picture(self, *given, len(frames)))
 
