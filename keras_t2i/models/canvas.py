@@ -32,10 +32,15 @@ def on_canvas(generator, pictures, canvas, words, given=None, progress=False, ou
         if given is None and output == "array" and canvas.shape == pictures.shape[1:]:
             return pictures
     renderer = generator.renderer
+    drawn = rendered(renderer, pictures, canvas, renderer.noise_level, progress, window, output)
+    return drawn if given is None or output == "svg" else given.kept_on(drawn, canvas)
+
+
+def rendered(renderer, pictures, canvas, noise_level, progress, window=None, output="array"):
+    """Pictures as `RendererStage.render` draws them, or `vector_drawings`, for the output "svg"."""
     if output == "svg":
-        return vector_drawings(renderer, pictures, canvas, renderer.noise_level, progress, window)
-    drawn = renderer.render(pictures, canvas, renderer.noise_level, progress, window)
-    return drawn if given is None else given.kept_on(drawn, canvas)
+        return vector_drawings(renderer, pictures, canvas, noise_level, progress, window)
+    return renderer.render(pictures, canvas, noise_level, progress, window)
 
 
 def needs_upsampler(generator, canvas):

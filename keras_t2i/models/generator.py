@@ -1,6 +1,5 @@
 """Words to a picture: the Task that a person uses."""
 
-from functools import partial
 from pathlib import Path
 
 import keras
@@ -12,6 +11,7 @@ from keras_t2i.models import editing
 from keras_t2i.models.assemble import assemble
 from keras_t2i.models.canvas import needs_upsampler
 from keras_t2i.models.canvas import on_canvas
+from keras_t2i.models.canvas import rendered
 from keras_t2i.models.canvas import upsample
 from keras_t2i.models.given_picture import given_picture
 from keras_t2i.models.inputs import as_pictures
@@ -28,7 +28,6 @@ from keras_t2i.models.stages.renderer import Canvas
 from keras_t2i.models.stages.renderer import packaged_renderer
 from keras_t2i.models.stages.sampling import Draw
 from keras_t2i.models.stages.sampling import sample_in_batches
-from keras_t2i.models.stages.vectorize import vector_drawings
 from keras_t2i.models.text.preprocessor import TextToImagePreprocessor
 from keras_t2i.models.text_to_image_backbone import TextToImageBackbone
 from keras_t2i.models.words import Words
@@ -300,8 +299,7 @@ class Generator(keras_hub.models.TextToImage):
         found = as_pictures(pictures)
         noise_level = check_number("noise_level", noise_level, 0.0, 1.0)
         canvas = Canvas.of(DEFAULT_SIZE if size is None else size, background, len(found), output)
-        draw = self.renderer.render if output == "array" else partial(vector_drawings, self.renderer)
-        drawn = draw(found, canvas, noise_level, progress)
+        drawn = rendered(self.renderer, found, canvas, noise_level, progress, output=output)
         return drawn[0] if np.ndim(pictures) == 3 else drawn
 
     def upsample(self, pictures, prompts=None, seed=None, **options):
@@ -349,7 +347,7 @@ class Generator(keras_hub.models.TextToImage):
         if len(pictures) > 1:
             raise ValueError(f"render_to draws one picture, got {len(pictures)}")
         if vector:
-            (document,) = vector_drawings(self.renderer, pictures, canvas, level)
+            (document,) = rendered(self.renderer, pictures, canvas, level, False, output="svg")
             write_bytes(file, document.encode())
             return file
         bands = self.renderer.bands(to_float(pictures[0]), canvas, level)
