@@ -22,7 +22,10 @@ from keras_t2i.data.emoji.tfds_cache import cache_folder
 
 # Measured on one core: milliseconds a picture at 32 pixels, and what 128 pixels take on top.
 MILLISECONDS, MILLISECONDS_AT_128 = 4, 8
-PICTURES_A_DESIGN = {"openmoji": 5600, "noto": 3700, "twemoji": 3970, "fluent flat": 3145, "fluent 3d": 3031}
+PICTURES_A_DESIGN = {
+    **{"openmoji": 5600, "noto": 3700, "twemoji": 3970, "fluent flat": 3145, "fluent 3d": 3031},
+    **{"noto v1": 2120, "emojione": 1770, "emojione v1": 1160, "fxemoji": 660},
+}
 
 
 def parse_arguments(arguments=None):

@@ -14,6 +14,7 @@ from keras_t2i.data.emoji.rasterize import VectorPicture
 from keras_t2i.data.emoji.rasterize import decode_on_white
 from keras_t2i.data.emoji.rasterize import rasterize_svg
 from keras_t2i.data.emoji.rasterize import read_raster
+from keras_t2i.data.emoji.slugs import code_point_of
 from keras_t2i.data.emoji.splits import normalize_code_point
 
 STYLE_WORDS = (*STYLES, *DESIGNS)
@@ -36,10 +37,14 @@ def drawings(designs, folder, limit=0):
 
 
 def iconify_drawings(package, style):
-    """The drawings of a package of Iconify's: one JSON file of SVG bodies, another of their code points."""
+    """The drawings of a package of Iconify's: one JSON file of SVG bodies, another of their code points.
+
+    Where that is empty, as in the older sets, code points are found by the drawings' names.
+    """
     icons = json.loads((package / "icons.json").read_text(encoding="utf-8"))
     names = json.loads((package / "chars.json").read_text(encoding="utf-8"))
     code_points = {normalize_code_point(code_point): name for code_point, name in names.items()}
+    code_points = code_points or named_icons(icons)
     found = {}
     for code_point, name in code_points.items():
         found[code_point] = icon_svg(icons, name)
@@ -52,6 +57,20 @@ def iconify_drawings(package, style):
     for code_point in sorted(found):
         svg = found[code_point]
         yield Drawing(code_point, style, partial(rasterize_svg, svg), partial(VectorPicture, svg))
+
+
+def named_icons(icons):
+    """Code points to names of an Iconify set's drawings; the names that are nearest to today's go first."""
+    names, aliases = list(icons["icons"]), icons.get("aliases", {})
+    found = {}
+    for name, drawn in [
+        *zip(names, names, strict=True),
+        *((a, about["parent"]) for a, about in aliases.items()),
+    ]:
+        code_point = code_point_of(name)
+        if code_point and drawn not in found.values():
+            found.setdefault(code_point, drawn)
+    return found
 
 
 def icon_svg(icons, name, mirror=False):

@@ -6,6 +6,7 @@ Apart from `keras_t2i.data.emoji.openmoji`, because a builder's class needs Tens
 import abc
 import io
 import json
+from collections import defaultdict
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,6 +58,16 @@ class EmojiBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     def held_out_kind(self, drawing):
         return splits.held_out_kind(drawing.code_point)
 
+    def is_copy(self, drawing, picture, earlier):
+        """Whether a drawing is left out, as a copy of one of the same emoji in another design.
+
+        Args:
+            drawing: `Drawing`.
+            picture: uint8 array `(size, size, 3)`, the drawing at `FINGERPRINT_SIZE`.
+            earlier: list of `(style, picture)` of the same emoji, as far as they were taken.
+        """
+        return False
+
     def describe(self, drawing, held_out):
         """The captions and the attributes of a drawing."""
         name = name_of(drawing.code_point)
@@ -78,12 +89,14 @@ class EmojiBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     def _split_generators(self, dl_manager):
         del dl_manager  # everything is here already
         # Duplicates are found at one small size, so that the splits are the same at every size.
-        found, small = [], []
+        found, small, of_emoji = [], [], defaultdict(list)
         for drawing in tqdm(list(self.drawings()), f"Drawing {self.name}", unit=" pictures"):
             picture = drawing.draw(FINGERPRINT_SIZE)
-            if not is_blank(picture):
+            earlier = of_emoji[drawing.code_point]
+            if not is_blank(picture) and not self.is_copy(drawing, picture, earlier):
                 found.append(drawing)
                 small.append(picture)
+                earlier.append((drawing.style, picture))
         assigned = splits.assign_splits(
             [drawing.code_point for drawing in found],
             [self.held_out_kind(drawing) for drawing in found],

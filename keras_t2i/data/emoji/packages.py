@@ -25,6 +25,12 @@ DESIGNS = {
         "@iconify-json/fluent-emoji-flat", "1.2.6", 2, "MIT", "Fluent Emoji Flat by Microsoft"
     ),
     "fluent 3d": Design("@lobehub/fluent-emoji-3d", "1.1.0", 25, "MIT", "Fluent Emoji 3D by Microsoft"),
+    "noto v1": Design("@iconify-json/noto-v1", "1.2.5", 8, "Apache-2.0", "the first Noto Emoji by Google"),
+    "emojione": Design("@iconify-json/emojione", "1.2.3", 3, "CC BY 4.0", "Emoji One 2.3 by Emoji One"),
+    "emojione v1": Design(
+        "@iconify-json/emojione-v1", "1.2.3", 11, "CC BY-SA 4.0", "Emoji One 1.5 by Emoji One"
+    ),
+    "fxemoji": Design("@iconify-json/fxemoji", "1.2.2", 3, "Apache-2.0", "FxEmojis by Mozilla"),
 }
 WORDS = Design("emojibase-data", "17.0.0", 4, "MIT", "names and tags from Emojibase by Miles Johnson")
 

@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+from collections import namedtuple
 
 import numpy as np
 import pytest
@@ -12,10 +13,17 @@ from keras_t2i.data.emoji import design_drawings
 from keras_t2i.data.emoji import packages as npm
 from keras_t2i.data.emoji.designs import load_emoji
 from keras_t2i.data.emoji.designs import prepare_emoji
+from keras_t2i.data.emoji.designs_builder import EmojiDesigns
+from keras_t2i.data.emoji.slugs import code_point_of
+from keras_t2i.data.emoji.splits import HELD_OUT_FAMILIES
 from keras_t2i.data.emoji.splits import STYLE_FAMILIES
 from keras_t2i.data.emoji.splits import held_out_kind
 from keras_t2i.data.emoji.splits import in_validation
 
+ICONIFY = {
+    **{"noto": "#0f0", "twemoji": "#ff0", "fluent flat": "#f00", "noto v1": "#0ff"},
+    **{"emojione": "#f0f", "emojione v1": "#888", "fxemoji": "#000"},
+}
 LEFT_HALF = '<path fill="#f00" d="M0 0h8v16H0z"/>'
 
 
@@ -30,9 +38,10 @@ def packages(tmp_path):
     folder = npm.packages_folder(tmp_path)
     for design in (*npm.DESIGNS.values(), npm.WORDS):
         write(npm.package_folder(folder, design) / "package.json", {"version": design.version})
-    for design in ("noto", "twemoji", "fluent flat"):
+    for design, color in ICONIFY.items():
         package = npm.package_folder(folder, npm.DESIGNS[design])
-        icons = {"apple": {"body": LEFT_HALF}, "left-light": {"body": LEFT_HALF}, "copy": {"body": LEFT_HALF}}
+        body = LEFT_HALF.replace("#f00", color)
+        icons = {"apple": {"body": body}, "left-light": {"body": body}, "copy": {"body": body}}
         icons["blank"] = {"body": ""}
         aliases = {"right-light": {"parent": "left-light", "hFlip": True}}
         write(package / "icons.json", {"icons": icons, "aliases": aliases, "width": 16, "height": 16})
@@ -124,4 +133,48 @@ def test_an_emoji_is_held_out_in_one_family_of_designs():
             held[code_point] = families.pop()
             assert not in_validation(code_point)  # its words are seen in training, in other designs
     assert 40 < len(held) < 80
-    assert set(held.values()) == set(STYLE_FAMILIES.values())
+    assert set(held.values()) == set(HELD_OUT_FAMILIES) < set(STYLE_FAMILIES.values())
+
+
+@pytest.mark.parametrize(
+    ("slug", "code_point"),
+    [
+        ("red-apple", "1F34E"),
+        ("woman-judge-dark-skin-tone", "1F469-1F3FF-200D-2696"),
+        ("flag-for-france", "1F1EB-1F1F7"),
+        ("flag-for-united-states", "1F1FA-1F1F8"),
+        ("flag-for-cote-divoire", "1F1E8-1F1EE"),
+        ("bear-face", "1F43B"),
+        ("o-button", "1F17E"),
+        ("greenapple", "1F34F"),
+        ("aerialtramway", "1F6A1"),
+        ("keycap-5", "0035-20E3"),
+        ("letter-q", None),
+        ("", None),
+    ],
+)
+def test_code_points_are_found_by_name(slug, code_point):
+    assert code_point_of(slug) == code_point
+
+
+def test_drawings_without_code_points_are_found_by_their_names(tmp_path):
+    icons = {
+        "red-apple": {"body": LEFT_HALF},
+        "boar-thing": {"body": LEFT_HALF},
+        "bear-face": {"body": LEFT_HALF},
+    }
+    aliases = {"boar": {"parent": "boar-thing"}, "bear": {"parent": "bear-face"}}
+    write(tmp_path / "icons.json", {"icons": icons, "aliases": aliases, "width": 16, "height": 16})
+    write(tmp_path / "chars.json", {})
+    found = list(design_drawings.iconify_drawings(tmp_path, "fxemoji"))
+    assert [drawing.code_point for drawing in found] == ["1F34E", "1F417", "1F43B"]
+
+
+def test_a_copy_of_another_design_is_left_out():
+    builder = object.__new__(EmojiDesigns)
+    picture = np.full((32, 32, 3), 200, "uint8")
+    noto = [("noto", picture)]
+    take = namedtuple("Take", "style")
+    assert builder.is_copy(take("noto v1"), picture + np.uint8(1), noto)
+    assert not builder.is_copy(take("noto v1"), picture + np.uint8(3), noto)
+    assert not builder.is_copy(take("black line"), picture, [("openmoji", picture)])
