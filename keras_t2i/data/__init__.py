@@ -1,3 +1,4 @@
+from keras_t2i.data.balance import concept_shares
 from keras_t2i.data.captioned_images import CaptionedImages
 from keras_t2i.data.emoji.designs import load_emoji
 from keras_t2i.data.emoji.openmoji import load_openmoji
@@ -10,6 +11,7 @@ __all__ = [
     "CaptionedImages",
     "Pipeline",
     "SetPipelineEpoch",
+    "concept_shares",
     "load",
     "load_captioned_folder",
     "load_emoji",

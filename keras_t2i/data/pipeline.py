@@ -30,6 +30,15 @@ def fitting_batch(batch_size, pictures):
     return largest
 
 
+def check_shares(shares, pictures):
+    """Raises: ValueError where `shares` is not a finite number above 0 for each picture."""
+    if shares.shape != (pictures,) or not np.all(np.isfinite(shares) & (shares > 0)):
+        raise ValueError(
+            f"`shares` must hold a finite number above 0 for each of the {pictures} pictures, received "
+            f"{'some that are not' if shares.shape == (pictures,) else f'shape {shares.shape}'}"
+        )
+
+
 class Pipeline(keras.utils.PyDataset):
     """Feeds `fit` and custom loops; batch `n` can be had without those before it.
 
@@ -55,6 +64,8 @@ class Pipeline(keras.utils.PyDataset):
         image_features: dict of arrays with a row for each picture, such as its latent; their rows join the
             batches under these names, whatever augmentations do to the picture.
         caption_features: the same with a row for each caption, all of the first picture first.
+        shares: float array `(n,)` above 0, or `None`: a pass then shows each picture in proportion to its
+            share, some more than once and some not at all, in place of each once. In training alone.
         training: `False` for validation: in the data's order, each picture once per epoch with its first
             caption and as it is, the last batch perhaps smaller, the same in every epoch.
 
@@ -72,6 +83,7 @@ class Pipeline(keras.utils.PyDataset):
         augmentations=(),
         image_features=None,
         caption_features=None,
+        shares=None,
         training=True,
     ):
         super().__init__()
@@ -80,6 +92,7 @@ class Pipeline(keras.utils.PyDataset):
         self.seed = seed
         self.augmentations = tuple(augmentations)
         self.image_features, self.caption_features = dict(image_features or {}), dict(caption_features or {})
+        self.shares = None if shares is None else np.asarray(shares, "float64")
         self.training = bool(training)
         self._check(steps_per_epoch)
         one_pass = math.ceil(len(data) / self.batch_size)
@@ -108,8 +121,10 @@ class Pipeline(keras.utils.PyDataset):
                 "`batch_size` and `steps_per_epoch` must be at least 1, "
                 f"received {self.batch_size} and {steps_per_epoch}"
             )
-        if not self.training and (self.augmentations or steps_per_epoch):
-            raise ValueError("training=False takes no augmentations or steps_per_epoch")
+        if not self.training and (self.augmentations or steps_per_epoch or self.shares is not None):
+            raise ValueError("training=False takes no augmentations, steps_per_epoch or shares")
+        if self.shares is not None:
+            check_shares(self.shares, len(data))
 
         taken = {"images", "groups", "token_ids"}
         num_captions = sum(len(captions) for captions in data.captions)
@@ -134,7 +149,15 @@ class Pipeline(keras.utils.PyDataset):
         return token_ids[[rows[caption] for caption in captions]]
 
     def _compute_order(self, number):
-        return random_stream(self.seed, "order", number).permutation(len(self.data))
+        stream, n = random_stream(self.seed, "order", number), len(self.data)
+        order = stream.permutation(n)
+        if self.shares is None:
+            return order
+        # Systematic sampling: each picture comes as often as its share says, rounded up or down by chance.
+        ends = np.cumsum(self.shares[order])
+        return stream.permutation(
+            order[np.searchsorted(ends / ends[-1], (np.arange(n) + stream.random()) / n)]
+        )
 
     def indices(self, step):
         """Which pictures the batch of `step` shows: int64 `(b,)`."""
@@ -191,6 +214,8 @@ class Pipeline(keras.utils.PyDataset):
             "features": [json.dumps(shapes).encode()],
             "word pieces": [] if self.token_table is None else [self.token_table],
         }
+        if self.shares is not None:
+            parts["shares"] = [self.shares]
         digests = {}
         for name, values in parts.items():
             digest = hashlib.blake2b(digest_size=16)

@@ -5,6 +5,7 @@ from keras_t2i.layers.conditioning import NullCode
 from keras_t2i.layers.conditioning import NullTokens
 from keras_t2i.layers.conditioning import TokenWhitening
 from keras_t2i.layers.conditioning import code_condition
+from keras_t2i.layers.conditioning import concept_map
 from keras_t2i.layers.conditioning import condition_of
 from keras_t2i.layers.conditioning import conditions
 from keras_t2i.layers.conditioning import time_condition
@@ -45,6 +46,7 @@ __all__ = [
     "Whitening",
     "WordAttention",
     "code_condition",
+    "concept_map",
     "condition_of",
     "conditions",
     "downsampled_size",

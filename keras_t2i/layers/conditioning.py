@@ -84,13 +84,14 @@ class AppendTokens(layers.Layer):
 
 def conditions(inputs, condition_dim, whitened_dim, dtype):
     """What steers the network, from its inputs: a vector, float32 `(n, condition_dim)`, tokens `(n, l, d)`,
-    and bool `(n, l)`, which of them are present.
+    bool `(n, l)`, which of them are present, and the codes, whitened, float32 `(n, d)` each.
 
     The vector is float32 at any dtype: it is small, and every block depends on it.
     """
     given, text_code = inputs["condition_mask"], inputs["text_code"]
     parts = [time_condition(inputs["log_snr"], condition_dim)]
-    parts.append(code_condition(text_code, given, condition_dim, whitened_dim, "text_code")[0])
+    part, code = code_condition(text_code, given, condition_dim, whitened_dim, "text_code")
+    parts, codes = [*parts, part], [code]
     token_dim = min(whitened_dim, inputs["text_tokens"].shape[-1])
     tokens = TokenWhitening(token_dim, **WIDE, name="text_tokens_whitening")(inputs["text_tokens"])
     tokens = layers.LayerNormalization(dtype=dtype, name="text_tokens_norm")(tokens)
@@ -99,10 +100,29 @@ def conditions(inputs, condition_dim, whitened_dim, dtype):
         code, given = inputs["image_code"], inputs["image_condition_mask"]
         part, code = code_condition(code, given, condition_dim, whitened_dim, "image_code")
         parts.append(part)
+        codes.append(code)
         more = layers.Dense(IMAGE_TOKENS * token_dim, dtype=dtype, name="image_tokens")(code)
         more = layers.Reshape((IMAGE_TOKENS, token_dim), dtype=dtype, name="image_tokens_split")(more)
         tokens, present = AppendTokens(dtype=dtype, name="tokens")(tokens, present, more)
-    return condition_of(parts), tokens, present
+    return condition_of(parts), tokens, present, codes
+
+
+def concept_map(codes, noise, hidden_dim, side, channels, dtype):
+    """A grid made of the concept alone, before there is anything to see in the noise: `(n, side, side,
+    channels)`.
+
+    A dense layer learns what a thing looks like at a multiply-add a parameter, where a convolution takes one
+    for every place: this is where a network remembers most for its time. It starts at zero.
+
+    Args:
+        codes: list of float `(n, d)`, as of `conditions`.
+        noise: float `(n, condition_dim)`, the vector that steers, which knows the noise level too.
+        hidden_dim: int, numbers between the two layers.
+    """
+    x = layers.Concatenate(dtype=dtype, name="concept_parts")([*codes, noise])
+    x = layers.Dense(hidden_dim, activation="silu", dtype=dtype, name="concept_1")(x)
+    x = layers.Dense(side * side * channels, kernel_initializer="zeros", dtype=dtype, name="concept_2")(x)
+    return layers.Reshape((side, side, channels), dtype=dtype, name="concept_map")(x)
 
 
 def time_condition(log_snr, condition_dim):

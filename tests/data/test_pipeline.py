@@ -4,6 +4,7 @@ import pytest
 from keras import ops
 
 from keras_t2i.data import augmentation
+from keras_t2i.data.balance import concept_shares
 from keras_t2i.data.captioned_images import CaptionedImages
 from keras_t2i.data.pipeline import Pipeline
 from keras_t2i.data.pipeline import SetPipelineEpoch
@@ -247,3 +248,35 @@ def test_a_batch_is_not_made_of_many_repeats():
     with pytest.warns(UserWarning, match="A batch of 100000 of 10 pictures .*: it has 4096"):
         pipeline = Pipeline(make_data(10), batch_size=100_000)
     assert len(pipeline.batch(0)["images"]) == 4096
+
+
+def test_shares_are_how_often_a_pass_shows_each_picture():
+    shares = np.array([4.0, 2.0, 1.0, 0.5, 0.5, 0.5, 0.5, 0.5, 0.25, 0.25])
+    options = {"batch_size": 10, "seed": 3, "shares": shares}
+    pipeline = Pipeline(make_data(), **options)
+    passes = np.stack([np.bincount(pipeline.indices(step), minlength=10) for step in range(400)])
+    assert (passes.sum(axis=1) == 10).all()
+    assert (passes >= np.floor(shares)).all() and (passes <= np.ceil(shares)).all()
+    np.testing.assert_allclose(passes.mean(axis=0), shares, atol=0.1)
+    again = Pipeline(make_data(), **options)
+    np.testing.assert_array_equal(again.indices(7), pipeline.indices(7))
+    assert "shares" in pipeline.fingerprint() and "shares" not in Pipeline(make_data()).fingerprint()
+
+
+@pytest.mark.parametrize("shares", [np.ones(9), np.zeros(10), np.full(10, np.nan)])
+def test_shares_are_checked(shares):
+    with pytest.raises(ValueError, match="a finite number above 0 for each of the 10 pictures"):
+        Pipeline(make_data(), shares=shares)
+
+
+def test_concept_shares_by_hand():
+    data = make_data(6)
+    judge, apple = {"base": "judge", "style": "noto"}, {"base": "apple", "style": "noto"}
+    data.attributes = [judge, judge, judge, judge, apple, {"tone": "light"}]
+    shares = concept_shares(data)
+    np.testing.assert_allclose(shares / shares[4], [0.5, 0.5, 0.5, 0.5, 1, 1])
+    assert abs(shares.mean() - 1) < 1e-12
+    np.testing.assert_array_equal(concept_shares(data, power=0), np.ones(6))
+    np.testing.assert_allclose(concept_shares(data, power=1)[:4].sum(), concept_shares(data, power=1)[4])
+    with pytest.raises(ValueError, match="from 0 to 1"):
+        concept_shares(data, power=2)

@@ -72,7 +72,7 @@ class Upsampler(Backbone):
             "noise_level": keras.Input((), name="noise_level"),
         }
         # === Layers and functional model ===
-        condition, tokens, present = conditions(inputs, condition_dim, whitened_dim, dtype)
+        condition, tokens, present, _ = conditions(inputs, condition_dim, whitened_dim, dtype)
 
         def level(x, i, name):
             for j in range(blocks[i]):

@@ -29,12 +29,14 @@ NETWORKS = {
         "concat_channels": 3,
         "dropout": 0.1,
     },
+    "a map of the concept": {"concept_dim": 20},
 }
-EVERYTHING = list(NETWORKS)[-1]
+EVERYTHING = "latents, image code, low resolution"
 # The first six numbers for the second of `examples` when the weights are those of `fill`.
 EXPECTED = {
     "pixels": [0.233029, 0.952135, -0.561161, 0.116757, 0.509921, 0.276768],
     EVERYTHING: [0.062408, 0.168305, 0.233451, 0.397959, -0.058797, 0.17999],
+    "a map of the concept": [-0.502925, -0.062833, -1.114324, 0.957102, -0.257251, 0.653419],
 }
 
 
@@ -194,7 +196,7 @@ def test_whitening_makes_captions_equally_different():
 
 @pytest.mark.parametrize("size", SIZES)
 def test_sizes(size):
-    least, most = {"tiny": (1.5e6, 2.5e6), "small": (4e6, 5e6), "base": (12e6, 15e6)}[size]
+    least, most = {"tiny": (1.5e6, 2.5e6), "small": (4e6, 5e6), "base": (12e6, 15e6), "wide": (12e6, 15e6)}[size]
     assert least < DiffusionUNet.from_size(size).count_params() < most
 
 
