@@ -37,6 +37,7 @@ from keras_t2i.presets.saving import save_preset
 from keras_t2i.utils.batching import at_least_one
 from keras_t2i.utils.batching import fitting_batch_size
 from keras_t2i.utils.files import check_writable
+from keras_t2i.utils.files import expanded
 from keras_t2i.utils.files import write_bytes
 from keras_t2i.utils.images import to_float
 from keras_t2i.utils.streaming import check_target
@@ -324,7 +325,7 @@ class Generator(keras_hub.models.TextToImage):
         vector = Path(file).suffix.lower() == ".svg"
         canvas = Canvas.of(size, background, output="svg" if vector else "array")
         if vector:
-            file = Path(file).expanduser().absolute()
+            file = expanded(file).absolute()
             check_writable(file, 2**16)
         else:
             check_target(file, *canvas.shape)

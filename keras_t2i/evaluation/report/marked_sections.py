@@ -1,7 +1,6 @@
 """Puts generated text between two markers of a Markdown file, and touches nothing else there."""
 
-from pathlib import Path
-
+from keras_t2i.utils.files import expanded
 from keras_t2i.utils.files import write_text
 
 
@@ -17,7 +16,7 @@ def replace_between_markers(path, marker, text):
     Raises:
         ValueError: the markers are not there once each, in this order; or `text` holds one.
     """
-    path = Path(path).expanduser().resolve()  # the file itself, not a link to it
+    path = expanded(path).resolve()  # the file itself, not a link to it
     old = path.read_bytes().decode("utf-8")
     begin, end = _markers(marker)
     if old.count(begin) != 1 or old.count(end) != 1 or old.index(begin) > old.index(end):
@@ -34,7 +33,7 @@ def append_section(path, marker, text):
     Raises:
         ValueError: one marker is there without the other, or as in `replace_between_markers`.
     """
-    path = Path(path).expanduser().resolve()
+    path = expanded(path).resolve()
     old = path.read_bytes().decode("utf-8")
     if any(m in old for m in _markers(marker)):
         replace_between_markers(path, marker, text)
