@@ -182,7 +182,7 @@ def generate_parser(doc, size_of_all):
     """The options of `generate.py`, of which `doc` is its description."""
     name = sys.argv[0] if sys.argv[0].startswith("keras-t2i") else "generate.py"
     parser = Parser(name, description=doc)
-    add, count = parser.add_argument, {"type": number(int, least=1), "metavar": "N"}
+    add, count = parser.add_argument, {"type": number(int, least=1, most=10_000), "metavar": "N"}
     add("prompts", nargs="+", metavar="PROMPT", help="what to show, in quotes; several make a grid")
     add("--preset", default="diffusion_emoji_32", help="name of a preset, a folder, or hf://...")
     add("--seed", default="random", type=seed, help="whole number; the same seed makes the same picture")

@@ -28,6 +28,7 @@ from keras_t2i.evaluation.prompt_sets import load_prompt_sets
 from keras_t2i.evaluation.rendering import at_sizes
 from keras_t2i.evaluation.report import assemble
 from keras_t2i.evaluation.report.cards import fill_cards
+from keras_t2i.evaluation.report.marked_sections import check_markers
 from keras_t2i.evaluation.report.report import write_report
 from keras_t2i.evaluation.report.tables import leaderboard
 from keras_t2i.evaluation.report.tables import plain_table
@@ -54,6 +55,8 @@ def main(argv=None):
     add("--smoke", action="store_true", help="a few prompts, in seconds: does everything run?")
     args = parser.parse_args(argv)
     common.check_output(args)  # now, and not after an hour
+    if args.leaderboard is not None:
+        check_markers(args.leaderboard, "leaderboard")
 
     candidates = [Candidate(preset) for preset in args.preset or sorted(Generator.presets)]
     judges = Judges.from_presets(args.judges)

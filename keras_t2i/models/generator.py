@@ -17,6 +17,7 @@ from keras_t2i.models.given_picture import given_picture
 from keras_t2i.models.inputs import as_pictures
 from keras_t2i.models.inputs import as_prompts
 from keras_t2i.models.inputs import as_seeds
+from keras_t2i.models.inputs import check_memory
 from keras_t2i.models.inputs import check_number
 from keras_t2i.models.inputs import unwrap
 from keras_t2i.models.stages.cascade import base_of
@@ -254,6 +255,7 @@ class Generator(keras_hub.models.TextToImage):
         keys = ("prompts", "negative_prompts") if self.support_negative_prompts else ("prompts",)
         inputs = unwrap(inputs, keys)
         prompts = as_prompts(inputs["prompts"])
+        check_memory(self.image_size, self.image_size, 3, len(prompts) * num_images * best_of)
         seeds = as_seeds(seed, len(prompts) * num_images)
         canvas = Canvas.of(size, background, len(seeds), output)
         if output == "svg" and mask is not None:

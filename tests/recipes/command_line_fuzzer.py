@@ -53,6 +53,7 @@ from keras_t2i.models import ImageTower
 from keras_t2i.models import OnePassStage
 from keras_t2i.models import TextStage
 from keras_t2i.models import TextToImageBackbone
+from keras_t2i.models.stages import vectorize
 from keras_t2i.presets.saving import save_preset
 from keras_t2i.training import run as training_run
 from keras_t2i.training.objective import Objective
@@ -433,6 +434,7 @@ def shortened():
     evaluate, cut = importlib.import_module("evaluate"), []
     cut = [(training_run, "time_a_step", lambda *args: (1.0, 0.01)), (Objective, "fit", accept)]
     cut += [(evaluate.Evaluation, "evaluate", accept), (designs, "prepared", accept)]
+    cut += [(vectorize, "path_data", lambda *args: "")]  # of an untrained renderer there are thousands
     cut += [(keras_t2i_cli, "PROBE", "raise SystemExit('not tried')")]
     before = [(owner, name, getattr(owner, name)) for owner, name, _ in cut]
     for owner, name, new in cut:
@@ -461,7 +463,8 @@ def inside(world):
 
 
 def environment(world):
-    return {"HOME": str(world / "home"), "KERAS_T2I_CACHE": str(world / "cache"), "HF_HUB_OFFLINE": "1"}
+    caches = {"KERAS_T2I_CACHE": str(world / "cache"), "TFDS_DATA_DIR": str(world / "cache")}
+    return {"HOME": str(world / "home"), "HF_HUB_OFFLINE": "1", **caches}
 
 
 def start(recipe, line):

@@ -8,22 +8,36 @@ def _markers(marker):
     return f"<!-- {marker}: begin -->", f"<!-- {marker}: end -->"
 
 
-def replace_between_markers(path, marker, text):
-    """Replaces what stands between `<!-- marker: begin -->` and `<!-- marker: end -->` in a UTF-8 file.
-
-    The file is there whole at any moment, the old one or the new one; the lines around stay as they are.
+def check_markers(path, marker):
+    """The text of a file in which `replace_between_markers` has a place: to be called before long work.
 
     Raises:
-        ValueError: the markers are not there once each, in this order; or `text` holds one.
+        ValueError: the file is no text in UTF-8, or the markers are not there once each, in this order.
     """
     path = expanded(path).resolve()  # the file itself, not a link to it
-    old = path.read_bytes().decode("utf-8")
+    try:
+        old = path.read_bytes().decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is no text in UTF-8 ({error})") from None
     begin, end = _markers(marker)
     if old.count(begin) != 1 or old.count(end) != 1 or old.index(begin) > old.index(end):
         raise ValueError(
             f"{path} must have each of these lines once, in this order; add them where the text belongs:\n"
             f"{begin}\n{end}"
         )
+    return old
+
+
+def replace_between_markers(path, marker, text):
+    """Replaces what stands between `<!-- marker: begin -->` and `<!-- marker: end -->` in a UTF-8 file.
+
+    The file is there whole at any moment, the old one or the new one; the lines around stay as they are.
+
+    Raises:
+        ValueError: as of `check_markers`; or `text` holds a marker.
+    """
+    old, path = check_markers(path, marker), expanded(path).resolve()
+    begin, end = _markers(marker)
     write_text(path, old[: old.index(begin)] + _section(marker, text, old) + old[old.index(end) + len(end) :])
 
 
