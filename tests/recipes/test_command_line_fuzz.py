@@ -1,7 +1,7 @@
 """Command lines changed by chance: each runs, or is refused with a sentence and exit status 2.
 
-`KERAS_T2I_FUZZ=1000 pytest tests/recipes/test_command_line_fuzz.py` tries so many, `KERAS_T2I_FUZZ_SEED=1` others;
-by default it takes seconds.
+`KERAS_T2I_FUZZ=1000 pytest tests/recipes/test_command_line_fuzz.py` tries so many, by
+default it takes seconds; `KERAS_T2I_FUZZ_SEED=1` tries others.
 """
 
 import os
