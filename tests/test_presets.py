@@ -419,7 +419,7 @@ def test_a_killed_save_leaves_the_old_preset_or_the_new(tmp_path):
     seen, caught, by_others, theirs = [], 0, 0, None
     with subprocess.Popen([*command, folder], env=environment, **pipes) as nursery:
         try:
-            for _ in range(kills):
+            for kill in range(kills):
                 print(file=nursery.stdin, flush=True)
                 saver = int(nursery.stdout.readline())
                 if theirs is None:  # the first preset is there
@@ -434,8 +434,9 @@ def test_a_killed_save_leaves_the_old_preset_or_the_new(tmp_path):
                 assert found in ({0}, {1})
                 seen += found
                 with suppress(ValueError):  # a reader of another package may open none
-                    assert kinds_in(folder, by_keras_hub=True) in ({0}, {1})
-                    by_others += 1
+                    if kill % 10 < 2:
+                        assert kinds_in(folder, by_keras_hub=True) in ({0}, {1})
+                        by_others += 1
                 for name, status in theirs.items():
                     now = (folder / name).stat()
                     assert (folder / name).read_text() == PERSONS[name]
@@ -446,7 +447,9 @@ def test_a_killed_save_leaves_the_old_preset_or_the_new(tmp_path):
     network, preprocessor = text_encoder(0)
     save_preset(network, folder, preprocessor=preprocessor)
     assert sorted(p.name for p in folder.rglob("*") if p.name.startswith(".")) == [".git"]
-    print(f"{kills} kills: {caught} met files on their way to their places; KerasHub opened {by_others}")
+    print(
+        f"{kills} kills: {caught} met files on their way to their places; KerasHub opened {by_others} of {kills // 5}"
+    )
 
 
 def is_gone(process):

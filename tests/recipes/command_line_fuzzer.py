@@ -433,7 +433,7 @@ def shortened():
     """What is long once a line is accepted, cut: `AcceptedError`."""
     evaluate, cut = importlib.import_module("evaluate"), []
     cut = [(training_run, "time_a_step", lambda *args: (1.0, 0.01)), (Objective, "fit", accept)]
-    cut += [(evaluate.Evaluation, "evaluate", accept), (designs, "prepared", accept)]
+    cut += [(evaluate.Evaluation, "__init__", accept), (designs, "prepared", accept)]
     cut += [(vectorize, "path_data", lambda *args: "")]  # of an untrained renderer there are thousands
     cut += [(keras_t2i_cli, "PROBE", "raise SystemExit('not tried')")]
     before = [(owner, name, getattr(owner, name)) for owner, name, _ in cut]
@@ -449,8 +449,7 @@ def shortened():
 @contextlib.contextmanager
 def inside(world):
     """The process as if it was started there."""
-    names = ("HOME", "KERAS_T2I_CACHE", "HF_HUB_OFFLINE", "TFDS_DATA_DIR")
-    kept = sys.argv, list(sys.path), Path.cwd(), {name: os.environ.get(name) for name in names}
+    kept = sys.argv, list(sys.path), Path.cwd(), {name: os.environ.get(name) for name in environment(world)}
     os.environ.update(environment(world))
     os.chdir(world)
     try:
@@ -463,7 +462,7 @@ def inside(world):
 
 
 def environment(world):
-    caches = {"KERAS_T2I_CACHE": str(world / "cache"), "TFDS_DATA_DIR": str(world / "cache")}
+    caches = dict.fromkeys(("KERAS_T2I_CACHE", "TFDS_DATA_DIR", "KERAS_HOME"), str(world / "cache"))
     return {"HOME": str(world / "home"), "HF_HUB_OFFLINE": "1", **caches}
 
 
