@@ -27,6 +27,30 @@ class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescript
     """Every option with its default, and the description as it was written."""
 
 
+class Parser(argparse.ArgumentParser):
+    """An `argparse.ArgumentParser` whose errors are one line, however long or strange what was given is."""
+
+    def __init__(self, prog=None, **options):
+        super().__init__(prog, **{"formatter_class": HelpFormatter, **options})
+
+    def error(self, message):
+        super().error(sentence(message))
+
+    def parse_known_args(self, args=None, namespace=None):
+        found, rest = super().parse_known_args(args, namespace)
+        for action in self._actions:  # argparse takes "--epochs=--" for no value, and gives an empty list
+            if action.nargs is None and getattr(found, action.dest, None) == []:
+                self.error(f"argument {'/'.join(action.option_strings)}: expected one argument")
+        return found, rest
+
+
+def sentence(error, most=500):
+    """What an error says as one line that every terminal can print, its middle left out if it is long."""
+    text = " ".join(str(error).split())
+    text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return text if len(text) <= most + 100 else f"{text[: most // 2]} [...] {text[-most // 2 :]}"
+
+
 class Former(argparse.Action):
     """An option that there was: to give it is an error that says what replaces it."""
 
@@ -35,11 +59,13 @@ class Former(argparse.Action):
 
 
 def number(kind, least=None, above=None, most=None):
-    """A type for `add_argument`: finite numbers of this kind, at least, above and at most these."""
+    """A type for `add_argument`: finite numbers of this kind, at least, above and at most these (`None`: what
+    32 bits hold, or for a float a million, beyond which its square may not be finite)."""
+    most = {int: 2**31 - 1, float: 1e6}[kind] if most is None else most
 
     def read(text):
         value = kind(text)
-        if not math.isfinite(value):
+        if kind is float and not math.isfinite(value):
             raise argparse.ArgumentTypeError(f"must be finite, got {text}")
         if least is not None and value < least:
             raise argparse.ArgumentTypeError(f"must be at least {least}, got {text}")
@@ -64,6 +90,21 @@ def size(text):
 def seed(text):
     """A type for `add_argument`: an int; "random": a new one."""
     return int.from_bytes(os.urandom(4), "little") if text == "random" else int(text)
+
+
+def filled(text):
+    """A type for `add_argument`: text that is not blank, such as "$MY_FOLDER" is where that is not set."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("is empty")
+    return text
+
+
+def folder(text):
+    """A type for `add_argument`: the path of a folder, there or not; "~" is the home also after a "="."""
+    path = Path(os.path.expanduser(filled(text)))  # noqa: PTH111 (which raises nothing for "~nobody")
+    if os.path.lexists(path) and not path.is_dir():
+        raise argparse.ArgumentTypeError(f"{text} is a file: give a folder")
+    return path
 
 
 def existing_file(text):
@@ -103,18 +144,14 @@ def training_parser(doc, name, defaults, changes=None):
     if unknown := sorted(set(changes or {}) - set(defaults)):
         raise TypeError(f"there is no {', '.join(unknown)}; there are {', '.join(defaults)}")
     options = {"data": "openmoji", "seed": 0, **defaults, **(changes or {})}
-    parser = argparse.ArgumentParser(description=doc, formatter_class=HelpFormatter)
+    parser = Parser(description=doc)
 
     def add(name, *args, to=parser, default=None, **kwargs):
         to.add_argument(name, *args, default=options.pop(name[2:].replace("-", "_"), default), **kwargs)
 
-    add("--data", help=describe_sources())
-    folder = {
-        "default": f"runs/{name}",
-        "type": Path,
-        "help": "the run's folder: preset, pictures, logs, state",
-    }
-    add("--output", **folder)
+    add("--data", type=filled, help=describe_sources())
+    about = "the run's folder: preset, pictures, logs, state"
+    add("--output", default=f"runs/{name}", type=folder, help=about)
     length = parser.add_mutually_exclusive_group()
     minutes = "how long to train: a step is timed, and as many epochs are made of them as fit"
     add("--minutes", to=length, type=number(float, above=0), help=minutes)
@@ -144,8 +181,8 @@ def training_parser(doc, name, defaults, changes=None):
 def generate_parser(doc, size_of_all):
     """The options of `generate.py`, of which `doc` is its description."""
     name = sys.argv[0] if sys.argv[0].startswith("keras-t2i") else "generate.py"
-    parser = argparse.ArgumentParser(name, description=doc, formatter_class=HelpFormatter)
-    add, count = parser.add_argument, {"type": number(int, least=1), "metavar": "N"}
+    parser = Parser(name, description=doc)
+    add, count = parser.add_argument, {"type": number(int, least=1, most=10_000), "metavar": "N"}
     add("prompts", nargs="+", metavar="PROMPT", help="what to show, in quotes; several make a grid")
     add("--preset", default="diffusion_emoji_32", help="name of a preset, a folder, or hf://...")
     add("--seed", default="random", type=seed, help="whole number; the same seed makes the same picture")

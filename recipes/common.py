@@ -11,9 +11,12 @@ from pathlib import Path
 import keras
 import numpy as np
 from command_line import DUAL_ENCODER as DUAL_ENCODER
-from command_line import HelpFormatter as HelpFormatter
+from command_line import Parser as Parser
 from command_line import existing_file as existing_file
+from command_line import filled as filled
+from command_line import folder as folder
 from command_line import number as number
+from command_line import sentence
 from command_line import training_parser as training_parser
 from opening import build_unet as build_unet
 from opening import open_decoder as open_decoder
@@ -33,6 +36,7 @@ from keras_t2i.training import run
 from keras_t2i.training.snapshots import SaveSnapshots
 from keras_t2i.training.snapshots import choose_average
 from keras_t2i.utils.files import check_apart
+from keras_t2i.utils.files import check_writable
 from keras_t2i.utils.gif import save_frames
 from keras_t2i.utils.images import make_grid
 from keras_t2i.utils.images import save_png
@@ -54,10 +58,7 @@ def start(parser, argv=None):
         when the run is resumed.
     """
     args = parser.parse_args(argv)
-    if args.data not in DATA_SETS:  # then it is a folder
-        check_apart(args.output, args.data)
-    if args.output.exists() and not args.output.is_dir():
-        parser.error(f"--output {args.output} is a file: give a folder")
+    check_output(args)
     if args.smoke:
         args.epochs, args.batch_size = 2, 8
     if args.epochs is not None:
@@ -72,6 +73,16 @@ def start(parser, argv=None):
     free = {"output", "restart", "epochs", "minutes"}
     args.settings = {k: str(v) if isinstance(v, Path) else v for k, v in vars(args).items() if k not in free}
     return args
+
+
+def check_output(args):
+    """Check before any work that files can be written below `--output`, which is apart from `--data`.
+
+    Raises: ValueError, OSError.
+    """
+    if args.data not in DATA_SETS:  # then it is a folder
+        check_apart(args.output, args.data)
+    check_writable(args.output / "file", 0)
 
 
 def has_bfloat16(cpuinfo=Path("/proc/cpuinfo")):
@@ -200,7 +211,7 @@ def script(main, argv=None):
     except (ValueError, TypeError, OSError, FloatingPointError) as error:
         if not (isinstance(error, OSError) or _raised_by_us(error)):
             raise
-        sys.exit(_say(f"{Path(sys.argv[0]).name}: error: {' '.join(str(error).split())}", 2))
+        sys.exit(_say(f"{Path(sys.argv[0]).name}: error: {sentence(error)}", 2))
 
 
 def _raised_by_us(error):

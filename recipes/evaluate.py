@@ -11,7 +11,6 @@ perfect memoriser. Then the drawings at --sizes: are they as sharp as real pictu
 report.json, report.html (open it in a browser) and the cards of the presets.
 """
 
-import argparse
 import sys
 from pathlib import Path
 
@@ -29,6 +28,7 @@ from keras_t2i.evaluation.prompt_sets import load_prompt_sets
 from keras_t2i.evaluation.rendering import at_sizes
 from keras_t2i.evaluation.report import assemble
 from keras_t2i.evaluation.report.cards import fill_cards
+from keras_t2i.evaluation.report.marked_sections import check_markers
 from keras_t2i.evaluation.report.report import write_report
 from keras_t2i.evaluation.report.tables import leaderboard
 from keras_t2i.evaluation.report.tables import plain_table
@@ -37,21 +37,26 @@ from keras_t2i.models import Generator
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=common.HelpFormatter)
+    parser = common.Parser(description=__doc__)
     add = parser.add_argument
     add("--preset", nargs="+", default=None, metavar="A", help="names or folders; default: all packaged")
-    add("--output", default="runs/evaluation", type=Path, help="folder of report.json and report.html")
-    add("--data", default=DEFAULT, help=f"whose captions are asked: {describe_sources()}")
+    where = "folder of report.json and report.html"
+    add("--output", default="runs/evaluation", type=common.folder, help=where)
+    add("--data", default=DEFAULT, type=common.filled, help=f"whose captions are asked: {describe_sources()}")
     add("--prompts", default=500, type=common.number(int, least=20), help="training captions that are asked")
-    add("--seeds", default=4, type=common.number(int, least=1), help="drawings of each prompt")
+    add("--seeds", default=4, type=common.number(int, least=1, most=1000), help="drawings of each prompt")
     add("--judges", nargs="+", default=list(PACKAGED_JUDGES), help="presets of evaluators, of both halves")
+    pixels = {"type": common.number(int, least=32, most=8192), "nargs": "*", "metavar": "N"}
     sizes = "pixels at which drawings are judged too; none: leave it out"
-    add("--sizes", nargs="*", default=[256, 512], type=common.number(int, least=32), metavar="N", help=sizes)
+    add("--sizes", default=[256, 512], **pixels, help=sizes)
     add("--no-curves", action="store_true", help="leave the curves over settings out: half the time")
     add("--no-cards", action="store_true", help="leave the cards of the presets as they are")
     add("--leaderboard", type=common.existing_file, metavar="FILE", help="where the leaderboard is replaced")
     add("--smoke", action="store_true", help="a few prompts, in seconds: does everything run?")
     args = parser.parse_args(argv)
+    common.check_output(args)  # now, and not after an hour
+    if args.leaderboard is not None:
+        check_markers(args.leaderboard, "leaderboard")
 
     candidates = [Candidate(preset) for preset in args.preset or sorted(Generator.presets)]
     judges = Judges.from_presets(args.judges)

@@ -14,6 +14,7 @@ import time
 from command_line import OUTPUT
 from command_line import free_name
 from command_line import generate_parser
+from command_line import sentence
 
 SIZE, SETTINGS = 512, ("num_steps", "guidance_scale", "temperature")
 
@@ -65,7 +66,7 @@ def main(argv=None):
             frames = generator.generate_frames(prompts[0], seed=first, **given | {"background": "white"})
             print(f"      {save_frames(frames, options.frames, scale)}")
     except (ValueError, TypeError, OSError, ImportError, MemoryError) as error:
-        parser.exit(2, f"{parser.prog}: error: {' '.join(str(error).split())}\n")
+        parser.exit(2, f"{parser.prog}: error: {sentence(error)}\n")
     print(f"[3/3] {file} ({shape[1]} x {shape[0]} pixels, {time.monotonic() - start:.0f} s)")
     if len(prompts) > 1 and not any(" " in prompt for prompt in prompts):
         print(f"      Each word was a prompt. For one picture: {' '.join(prompts)!r} in quotes.")

@@ -4,12 +4,14 @@ The training recipes need it only when asked for it by `--data emoji`; their def
 preparation. The packages are fetched once by the npm client and drawn once at each size.
 """
 
-import argparse
+import sys
 import time
 from collections import Counter
 
-from command_line import HelpFormatter
+from command_line import Parser
+from command_line import folder
 from command_line import number
+from command_line import sentence
 
 from keras_t2i.data.emoji.design_drawings import STYLE_WORDS
 from keras_t2i.data.emoji.designs import check_designs
@@ -29,14 +31,14 @@ PICTURES_A_DESIGN = {
 
 
 def parse_arguments(arguments=None):
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=HelpFormatter)
+    parser = Parser(description=__doc__)
     add, designs = parser.add_argument, {"choices": list(DESIGNS), "default": list(DESIGNS)}
-    add("--size", type=number(int, least=1), default=32, help="height and width of the pictures in pixels")
+    pixels = number(int, least=1, most=4096)
+    add("--size", type=pixels, default=32, help="height and width of the pictures in pixels")
     besides = f"designs besides OpenMoji, among {', '.join(map(repr, DESIGNS))}"
     add("--designs", nargs="*", **designs, metavar="DESIGN", help=besides)
-    add(
-        "--data-dir", default=str(cache_folder()), help="folder of the prepared data sets and of the packages"
-    )
+    where = "folder of the prepared data sets and of the packages"
+    add("--data-dir", default=str(cache_folder()), type=folder, help=where)
     add("--smoke", action="store_true", help="some emoji of OpenMoji alone, without a network, in seconds")
     return parser.parse_args(arguments)
 
@@ -74,8 +76,9 @@ def main(arguments=None):
     start = time.perf_counter()
     try:
         prepare_emoji(options.size, options.data_dir, designs, limit)
-    except (RuntimeError, ValueError) as error:
-        raise SystemExit(f"prepare_data.py: {error}") from error
+    except (RuntimeError, ValueError, OSError) as error:
+        print(f"prepare_data.py: error: {sentence(error)}", file=sys.stderr)
+        sys.exit(2)
     table, kinds = count(options.size, options.data_dir, designs, limit)
     print(f"\nReady after {time.perf_counter() - start:.0f} s.\n")
     print(f"{'style':12}" + "".join(f"{split:>12}" for split in SPLITS))

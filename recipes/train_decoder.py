@@ -37,8 +37,9 @@ def main(argv=None, **changes):
     pipeline = Pipeline(pictures, preprocessor, args.batch_size, seed=args.seed)
     validation = Pipeline(unseen, preprocessor, args.batch_size, training=False)
 
-    small = {"filters": (8, 8, 8), "blocks": (0, 0, 0)} if args.smoke else {}
-    decoder = models.ConceptDecoder(dual_encoder.image_size, **small, dtype=args.precision)
+    sizes = {"image_size": dual_encoder.image_size, "code_dim": dual_encoder.code_dim}
+    sizes |= {"filters": (8, 8, 8), "blocks": (0, 0, 0)} if args.smoke else {}
+    decoder = models.ConceptDecoder(**sizes, dtype=args.precision)
     decoder.adapt(common.plain_concepts(dual_encoder, preprocessor, pictures), args.noise_scale)
     objective = CodeConsistency(
         decoder,

@@ -359,8 +359,11 @@ def test_files_of_a_hub(saved, monkeypatch):
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes")
 def test_presets_damaged_by_chance_are_refused_or_open(tmp_path):
-    """More with `PRESET_FUZZ_CASES=2000`, others with `PRESET_FUZZ_SEED=1`."""
-    cases, seed = (int(os.environ.get(f"PRESET_FUZZ_{name}", n)) for name, n in (("CASES", 200), ("SEED", 0)))
+    """More with `KERAS_T2I_FUZZ=2000`, others with `KERAS_T2I_FUZZ_SEED=1`."""
+    cases, seed = (
+        int(os.environ.get("KERAS_T2I_FUZZ", "200")),
+        int(os.environ.get("KERAS_T2I_FUZZ_SEED", "0")),
+    )
     preset_fuzzer.build(tmp_path)
     counts, failures = preset_fuzzer.run(tmp_path, seed, cases)
     assert not failures, "\n".join(map(str, failures[:3]))

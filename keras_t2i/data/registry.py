@@ -5,7 +5,6 @@ A new data set is one file with a loader, and one line in `DATA_SETS`.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 from keras_t2i.data.emoji.designs import emoji_drawings
 from keras_t2i.data.emoji.designs import load_emoji
@@ -13,6 +12,7 @@ from keras_t2i.data.emoji.openmoji import load_openmoji
 from keras_t2i.data.emoji.openmoji_drawings import drawings as openmoji_drawings
 from keras_t2i.data.folder.captioned_folder import load_captioned_folder
 from keras_t2i.data.windows import RasterPicture
+from keras_t2i.utils.files import expanded
 
 DEFAULT = "openmoji"
 
@@ -71,7 +71,7 @@ def load(source, split, size=32):
     """
     if str(source) in DATA_SETS:
         return DATA_SETS[str(source)].load(split, size=size)
-    if not Path(source).expanduser().exists():
+    if not expanded(source).exists():
         raise FileNotFoundError(f"There is no folder {source}. A source is {describe_sources()}.")
     return load_captioned_folder(source, split, size)
 

@@ -17,6 +17,7 @@ from keras_t2i.models.given_picture import given_picture
 from keras_t2i.models.inputs import as_pictures
 from keras_t2i.models.inputs import as_prompts
 from keras_t2i.models.inputs import as_seeds
+from keras_t2i.models.inputs import check_memory
 from keras_t2i.models.inputs import check_number
 from keras_t2i.models.inputs import unwrap
 from keras_t2i.models.stages.cascade import base_of
@@ -37,6 +38,7 @@ from keras_t2i.presets.saving import save_preset
 from keras_t2i.utils.batching import at_least_one
 from keras_t2i.utils.batching import fitting_batch_size
 from keras_t2i.utils.files import check_writable
+from keras_t2i.utils.files import expanded
 from keras_t2i.utils.files import write_bytes
 from keras_t2i.utils.images import to_float
 from keras_t2i.utils.streaming import check_target
@@ -253,6 +255,7 @@ class Generator(keras_hub.models.TextToImage):
         keys = ("prompts", "negative_prompts") if self.support_negative_prompts else ("prompts",)
         inputs = unwrap(inputs, keys)
         prompts = as_prompts(inputs["prompts"])
+        check_memory(self.image_size, self.image_size, 3, len(prompts) * num_images * best_of)
         seeds = as_seeds(seed, len(prompts) * num_images)
         canvas = Canvas.of(size, background, len(seeds), output)
         if output == "svg" and mask is not None:
@@ -324,7 +327,7 @@ class Generator(keras_hub.models.TextToImage):
         vector = Path(file).suffix.lower() == ".svg"
         canvas = Canvas.of(size, background, output="svg" if vector else "array")
         if vector:
-            file = Path(file).expanduser().absolute()
+            file = expanded(file).absolute()
             check_writable(file, 2**16)
         else:
             check_target(file, *canvas.shape)

@@ -31,6 +31,7 @@ from keras_t2i.presets.vocabulary import check_vocabulary
 from keras_t2i.presets.weights import check_weights
 from keras_t2i.presets.weights import expecting
 from keras_t2i.utils.files import current_set
+from keras_t2i.utils.files import expanded
 
 PACKAGED = Path(__file__).parent / "packaged"
 OPTIONS_OF_ALL = {"dtype", "name", "trainable"}
@@ -137,7 +138,7 @@ def locate(preset, cls=None):
         return fetch(place)
     name = str(preset)
     try:
-        folder = Path(place).expanduser()
+        folder = expanded(place)
         is_folder = folder.is_dir()
         folder = current_set(folder) if is_folder else folder
     except (OSError, ValueError, RuntimeError) as error:  # a name too long, a NUL, a home that is not known

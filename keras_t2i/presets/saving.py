@@ -17,6 +17,7 @@ from keras_t2i.presets.files import SHARD
 from keras_t2i.presets.files import read_text
 from keras_t2i.utils.files import PARTIAL
 from keras_t2i.utils.files import current_set
+from keras_t2i.utils.files import expanded
 from keras_t2i.utils.files import replace_set
 from keras_t2i.utils.files import staged_folder
 from keras_t2i.utils.files import write_bytes
@@ -58,7 +59,7 @@ def save_preset(model, folder, weights_dtype="float32", card=None, preprocessor=
     """
     if weights_dtype not in ("float32", *ZEROED_BITS):
         raise ValueError(f'weights_dtype must be "float32", "float16" or "bfloat16", got {weights_dtype!r}')
-    folder = Path(os.path.realpath(Path(folder).expanduser()))
+    folder = Path(os.path.realpath(expanded(folder)))
     if folder in _being_written:
         preset_utils.get_preset_saver(str(folder)).save_backbone(model, max_shard_size=max_shard_size)
         return

@@ -11,6 +11,7 @@ from keras_t2i.presets.registry import preset_fingerprint
 from keras_t2i.utils.files import PARTIAL
 from keras_t2i.utils.files import Manifest
 from keras_t2i.utils.files import contains
+from keras_t2i.utils.files import expanded
 from keras_t2i.utils.files import move_file
 from keras_t2i.utils.files import staged_folder
 from keras_t2i.utils.files import sweep
@@ -51,7 +52,7 @@ def open_run(folder, restart=False, presets=()):
             f"{folder / SETTINGS} is damaged, or of another program. Delete the folder {folder / 'state'} to "
             "begin anew, or give another --output"
         )
-    own = [p for p in presets if p and Path(p).expanduser().is_dir() and contains(folder, p)]
+    own = [p for p in presets if p and expanded(p).is_dir() and contains(folder, p)]
     if restart and own:
         raise ValueError(f"--restart would remove {own[0]}, which the run begins from: give another --output")
     if restart and is_run(folder):

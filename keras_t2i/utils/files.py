@@ -36,6 +36,14 @@ _manifests = []  # of the runs of this process
 # One file
 
 
+def expanded(path):
+    """A `Path` with "~" as the home of the person; of one who does not exist the name is kept, as shells do.
+
+    (`Path.expanduser` raises a RuntimeError there.)
+    """
+    return Path(os.path.expanduser(path))  # noqa: PTH111
+
+
 @contextlib.contextmanager
 def atomic_file(path):
     """A file, open for writing bytes, that takes the place of `path` when the block ends without an error.
@@ -45,7 +53,7 @@ def atomic_file(path):
     Yields:
         A binary file object; it can be read and sought too.
     """
-    target = Path(os.path.realpath(Path(path).expanduser()))
+    target = Path(os.path.realpath(expanded(path)))
     target.parent.mkdir(parents=True, exist_ok=True)
     if target.parent not in _swept:
         _swept.add(target.parent)
@@ -72,7 +80,7 @@ def write_bytes(path, content):
     Raises:
         OSError: there is not enough room, or the file cannot be written.
     """
-    path = Path(os.path.realpath(Path(path).expanduser()))
+    path = Path(os.path.realpath(expanded(path)))
     path.parent.mkdir(parents=True, exist_ok=True)
     check_room(path.parent, len(content))
     with atomic_file(path) as file:
@@ -119,7 +127,7 @@ def check_writable(path, needed):
     Raises:
         OSError: the path is a folder, its folder cannot be made or written, or the disk is full.
     """
-    path = Path(os.path.realpath(Path(path).expanduser()))
+    path = Path(os.path.realpath(expanded(path)))
     with contextlib.suppress(FileNotFoundError, NotADirectoryError):
         if stat.S_ISDIR(path.stat().st_mode):  # unlike `is_dir`, this tells of names that are too long
             raise IsADirectoryError(errno.EISDIR, "a folder is there, no file can be written", str(path))
@@ -436,8 +444,8 @@ def _listed(target):
 
 def contains(folder, other):
     """Whether `other`, which may not exist, is or lies in `folder`, whatever links and mounts lead there."""
-    other = Path(os.path.realpath(Path(other).expanduser()))
-    folder = Path(os.path.realpath(Path(folder).expanduser()))
+    other = Path(os.path.realpath(expanded(other)))
+    folder = Path(os.path.realpath(expanded(folder)))
     if not folder.exists():
         return False
     return any(parent.exists() and parent.samefile(folder) for parent in (other, *other.parents))

@@ -1,11 +1,10 @@
 """A picture that evolves, as a file: a GIF that moves, or a strip of pictures side by side."""
 
-from pathlib import Path
-
 import numpy as np
 from PIL import Image
 
 from keras_t2i.utils.files import atomic_file
+from keras_t2i.utils.files import expanded
 from keras_t2i.utils.images import make_grid
 from keras_t2i.utils.images import save_png
 
@@ -25,7 +24,7 @@ def save_frames(frames, file, scale=8, milliseconds=100, hold=1500):
     Raises:
         ValueError: another ending, `frames` of another kind, or no frame.
     """
-    file = Path(file).expanduser().absolute()
+    file = expanded(file).absolute()
     frames = np.asarray(frames)
     if file.suffix.lower() == ".png":
         return save_png(make_grid(frames, columns=max(1, len(frames)), scale=scale), file)

@@ -1,13 +1,13 @@
 """Pictures as arrays: between numbers for people and numbers for networks, side by side, into files."""
 
 import math
-from pathlib import Path
 
 import numpy as np
 from keras import ops
 from PIL import Image
 
 from keras_t2i.utils.files import atomic_file
+from keras_t2i.utils.files import expanded
 
 
 def to_float(pictures):
@@ -144,7 +144,7 @@ def save_png(picture, file):
     Raises:
         ValueError: the name doesn't end in `.png`, or `picture` is of another kind.
     """
-    file = Path(file).expanduser().absolute()
+    file = expanded(file).absolute()
     picture = np.asarray(picture)
     if file.suffix.lower() != ".png":
         raise ValueError(f"The name of the picture must end in .png, got {file.name!r}")

@@ -7,12 +7,12 @@ into blocks, and the blocks are compressed.
 import importlib.util
 import operator
 import zlib
-from pathlib import Path
 
 import numpy as np
 
 from keras_t2i.utils.files import atomic_file
 from keras_t2i.utils.files import check_writable
+from keras_t2i.utils.files import expanded
 
 BLOCK_BYTES = 2**20  # pixels compressed at once, at least a row of them
 LEVEL = 2  # of zlib: level 6 takes two to three times as long for files a tenth to four tenths smaller
@@ -34,7 +34,7 @@ def check_target(path, height, width, channels=3):
         ImportError: the package that writes the format, pypng or tifffile, is not installed.
         OSError: the path is a folder, its folder cannot be made or written, or the disk is full.
     """
-    path = Path(path).expanduser().absolute()
+    path = expanded(path).absolute()
     height, width, channels = map(operator.index, (height, width, channels))  # NumPy's may overflow
     if path.suffix.lower() not in FORMATS:
         raise ValueError(f"The name of the picture must end in {', '.join(FORMATS)}, got {path.name!r}")

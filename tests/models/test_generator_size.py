@@ -1,5 +1,7 @@
 """A generator's drawings at any size: by its own renderer, by one that is added, by the packaged one."""
 
+import time
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -180,6 +182,14 @@ def test_other_mistakes_are_named_before_anything_is_drawn(generator, tmp_path, 
         with pytest.raises(MemoryError, match="render_to"):
             draw()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_more_drawings_than_memory_holds_are_refused_at_once(generator):
+    start = time.monotonic()
+    for options in ({"best_of": 10**12}, {"num_images": 10**12}, {"num_images": 10**6, "best_of": 10**6}):
+        with pytest.raises(MemoryError, match="memory is too small"):
+            generator.generate(PROMPT, **options)
+    assert time.monotonic() - start < 5
 
 
 def test_a_file_needs_no_memory_for_the_picture(generator, tmp_path, monkeypatch):

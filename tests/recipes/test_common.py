@@ -29,6 +29,15 @@ def parser(**changes):
         ("--accumulate 0", "argument --accumulate: must be at least 1"),
         ("--seed -1", "argument --seed: must be at least 0"),
         (f"--seed {2**40}", "argument --seed: must be at most 4294967295"),
+        (f"--batch-size {2**31}", "argument --batch-size: must be at most 2147483647"),
+        (f"--epochs {'9' * 400}", "argument --epochs: must be at most 2147483647"),
+        ("--learning-rate 1e38", "argument --learning-rate: must be at most 1000000.0"),
+        ("--minutes 1e300", "argument --minutes: must be at most 1000000.0"),
+        ("--epochs=--", "argument --epochs: expected one argument"),
+        ("--output=--", "argument --output: expected one argument"),
+        ("--output=", "argument --output: is empty"),
+        ("--data=", "argument --data: is empty"),
+        ("--output=/dev/null", "argument --output: /dev/null is a file: give a folder"),
     ],
 )
 def test_numbers_are_checked(option, message, capsys):
@@ -74,6 +83,29 @@ def test_slow_precision_is_said(monkeypatch, capsys, precision, has):
     assert capsys.readouterr().err.count("no bfloat16 arithmetic") == (
         precision == "mixed_bfloat16" and not has
     )
+
+
+def test_what_is_said_is_one_line_that_every_terminal_prints(capsys):
+    for given in ("9" * 5000, "a" * 10**5, "a\n\u2028\x1b[31m\udcff\u202e"):
+        with pytest.raises(SystemExit):
+            common.start(parser(), ["--epochs", given])
+        last = capsys.readouterr().err.split("error: ")[-1]
+        assert len(last) < 700 and last.rstrip("\n").isprintable()
+
+
+def test_home_is_home_after_an_equals_sign_too(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    assert common.start(parser(), ["--output=~/run"]).output == tmp_path / "run"
+    assert str(common.start(parser(), ["--output=~nouser/run"]).output) == "~nouser/run"
+
+
+def test_an_output_that_cannot_be_written_is_refused_before_any_work(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(NotADirectoryError):
+        common.start(parser(), ["--output", str(tmp_path / "file" / "run")])
+    with pytest.raises(OSError):
+        common.start(parser(), ["--output", str(tmp_path / ("a" * 300))])
 
 
 def test_an_output_in_the_data_is_refused_whatever_the_flags(tmp_path):

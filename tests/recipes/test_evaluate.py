@@ -1,6 +1,7 @@
 """The evaluation from end to end, on a few pictures, with judges that have learned nothing."""
 
 import json
+from pathlib import Path
 
 import evaluate
 import numpy as np
@@ -17,6 +18,8 @@ from keras_t2i.evaluation.metrics.registry import METRICS
 from keras_t2i.evaluation.report.cards import fill_cards
 from keras_t2i.evaluation.report.report import read_report
 from keras_t2i.presets.saving import save_preset
+
+HERE = Path(__file__).parent
 
 
 @pytest.fixture(scope="module")
@@ -168,6 +171,14 @@ def test_a_card_is_filled(evaluated, tmp_path):
         (["--preset", "no_such"], "no preset 'no_such'"),
         (["--prompts", "3"], "at least 20"),
         (["--leaderboard", "no_such.md"], "no file no_such.md"),
+        (["--leaderboard", __file__, "--output", "x"], "must have each of these lines once"),
+        (["--output", __file__], "is a file: give a folder"),
+        (
+            ["--data", str(Path(__file__).parent), "--output", str(Path(__file__).parent / "x")],
+            "beside the data",
+        ),
+        (["--sizes", str(2**31)], "at most 8192"),
+        (["--seeds", "2000"], "at most 1000"),
     ],
 )
 def test_mistakes_are_said_before_any_work(capsys, arguments, message):

@@ -1,4 +1,5 @@
 import prepare_data
+import pytest
 
 from keras_t2i.data.emoji.designs import load_emoji
 
@@ -10,3 +11,24 @@ def test_smoke_prepares_a_set_that_loads(tmp_path, capsys):
     pictures = load_emoji("train", 16, tmp_path, (), 40)
     assert pictures.pictures.shape[1:] == (16, 16, 3) and len(pictures) > 10
     assert f"{len(pictures):12}" in shown
+
+
+def test_a_mistake_is_one_sentence_and_code_2(tmp_path, capsys):
+    (tmp_path / "file").touch()
+    for where, said in (
+        ("file", "is a file: give a folder"),
+        ("file/x", "Not a directory"),
+        ("", "is empty"),
+    ):
+        where = str(tmp_path / where) if where else where
+        with pytest.raises(SystemExit) as stopped:
+            prepare_data.main(["--smoke", "--size", "8", "--data-dir", where])
+        last = capsys.readouterr().err.splitlines()[-1]
+        assert stopped.value.code == 2 and ": error: " in last and said in last
+
+
+def test_no_npm_is_said_and_code_2(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(SystemExit) as stopped:
+        prepare_data.main(["--designs", "noto", "--data-dir", str(tmp_path)])
+    assert stopped.value.code == 2 and "npm" in capsys.readouterr().err.splitlines()[-1]

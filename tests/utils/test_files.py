@@ -32,6 +32,13 @@ from keras_t2i.utils.files import write_bytes
 from keras_t2i.utils.files import write_text
 
 
+def test_home_and_a_person_who_does_not_exist(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert files.expanded("~/a") == tmp_path / "a"
+    for path in ("~nouser/a", "a/~", "", "/x"):
+        assert files.expanded(path) == Path(path)
+
+
 def contents(folder):
     return {p.relative_to(folder).as_posix(): p.read_text() for p in folder.rglob("*") if p.is_file()}
 

@@ -3,13 +3,13 @@
 import json
 import os
 from importlib.util import find_spec
-from pathlib import Path
 
 import numpy as np
 
 from keras_t2i.data.captioned_images import CaptionedImages
 from keras_t2i.data.emoji.rasterize import decode_on_white
 from keras_t2i.data.emoji.splits import SPLITS
+from keras_t2i.utils.files import expanded
 
 
 def check_split(split):
@@ -19,7 +19,7 @@ def check_split(split):
 
 def cache_folder(data_dir=None):
     """The folder of TFDS's cache."""
-    return Path(data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser()
+    return expanded(data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets")
 
 
 def file_format():

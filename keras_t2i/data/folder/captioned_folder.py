@@ -3,7 +3,6 @@
 import hashlib
 import unicodedata
 import warnings
-from pathlib import Path
 
 import numpy as np
 
@@ -21,6 +20,7 @@ from keras_t2i.data.folder.metadata import CAPTION_COLUMNS
 from keras_t2i.data.folder.metadata import METADATA_NAMES
 from keras_t2i.data.folder.report import account
 from keras_t2i.data.folder.scan import scan_folder
+from keras_t2i.utils.files import expanded
 
 # What programs write where there is no caption, and what is read as one.
 NO_WORDS = {"nan", "none", "null", "<na>", "n/a"}
@@ -94,7 +94,7 @@ def read_captioned_folder(folder, size=32):
     Raises:
         As `load_captioned_folder`.
     """
-    folder = Path(folder).expanduser()
+    folder = expanded(folder)
     if not folder.exists():
         raise FileNotFoundError(f"There is no folder {folder}")
     if not folder.is_dir():

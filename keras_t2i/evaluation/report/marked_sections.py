@@ -1,12 +1,31 @@
 """Puts generated text between two markers of a Markdown file, and touches nothing else there."""
 
-from pathlib import Path
-
+from keras_t2i.utils.files import expanded
 from keras_t2i.utils.files import write_text
 
 
 def _markers(marker):
     return f"<!-- {marker}: begin -->", f"<!-- {marker}: end -->"
+
+
+def check_markers(path, marker):
+    """The text of a file in which `replace_between_markers` has a place: to be called before long work.
+
+    Raises:
+        ValueError: the file is no text in UTF-8, or the markers are not there once each, in this order.
+    """
+    path = expanded(path).resolve()  # the file itself, not a link to it
+    try:
+        old = path.read_bytes().decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is no text in UTF-8 ({error})") from None
+    begin, end = _markers(marker)
+    if old.count(begin) != 1 or old.count(end) != 1 or old.index(begin) > old.index(end):
+        raise ValueError(
+            f"{path} must have each of these lines once, in this order; add them where the text belongs:\n"
+            f"{begin}\n{end}"
+        )
+    return old
 
 
 def replace_between_markers(path, marker, text):
@@ -15,16 +34,10 @@ def replace_between_markers(path, marker, text):
     The file is there whole at any moment, the old one or the new one; the lines around stay as they are.
 
     Raises:
-        ValueError: the markers are not there once each, in this order; or `text` holds one.
+        ValueError: as of `check_markers`; or `text` holds a marker.
     """
-    path = Path(path).expanduser().resolve()  # the file itself, not a link to it
-    old = path.read_bytes().decode("utf-8")
+    old, path = check_markers(path, marker), expanded(path).resolve()
     begin, end = _markers(marker)
-    if old.count(begin) != 1 or old.count(end) != 1 or old.index(begin) > old.index(end):
-        raise ValueError(
-            f"{path} must have each of these lines once, in this order; add them where the text belongs:\n"
-            f"{begin}\n{end}"
-        )
     write_text(path, old[: old.index(begin)] + _section(marker, text, old) + old[old.index(end) + len(end) :])
 
 
@@ -34,7 +47,7 @@ def append_section(path, marker, text):
     Raises:
         ValueError: one marker is there without the other, or as in `replace_between_markers`.
     """
-    path = Path(path).expanduser().resolve()
+    path = expanded(path).resolve()
     old = path.read_bytes().decode("utf-8")
     if any(m in old for m in _markers(marker)):
         replace_between_markers(path, marker, text)

@@ -32,6 +32,7 @@ from PIL import Image
 from keras_t2i.evaluation.report.page import page
 from keras_t2i.evaluation.report.values import pictures_of
 from keras_t2i.evaluation.report.values import value_text
+from keras_t2i.utils.files import expanded
 from keras_t2i.utils.files import move_file
 from keras_t2i.utils.files import staged_folder
 from keras_t2i.utils.files import write_text
@@ -129,7 +130,7 @@ def read_report(path):
         FileNotFoundError: it isn't there.
         ValueError: it isn't JSON, or of another form.
     """
-    path = Path(path).expanduser()
+    path = expanded(path)
     path = path / "report.json" if path.is_dir() else path
     try:
         report = json.loads(path.read_text(encoding="utf-8"))
@@ -172,7 +173,7 @@ def write_report(report, pictures, folder):
     check_report(report)
     for path in pictures:
         _check_path(path)
-    folder = Path(folder).expanduser().absolute()
+    folder = expanded(folder).absolute()
     shown = read_pictures(report, folder) | dict(pictures)
     missing = [path for path in pictures_of(report) if path not in shown]
     if missing:
