@@ -22,9 +22,9 @@ def single_things(data):
     """Whether each picture shows a single thing: no people, hands, skin tones, faces, flags or clocks.
 
     Of those, many pictures are near copies of each other, and are drawn well. This is the one place where it
-    is decided: by attributes and by the words of the plain caption, for not every set knows groups. (Where
-    the set `emoji` knows them, this agrees on 99 in 100.) What comes in skin tones, or as man and woman, is
-    a person or a hand, also where its own caption does not say so.
+    is decided: by attributes and by the words of the plain caption, for not every set knows groups. What
+    comes in skin tones, or as man and woman, is a person or a hand, also where its own caption does not say
+    so.
 
     Args:
         data: `CaptionedImages`; preferably all of a set.
