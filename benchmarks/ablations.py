@@ -57,7 +57,7 @@ def judge(places):
     from keras_t2i.objectives.denoising import Denoising
     from keras_t2i.objectives.diffusion import LEVELS
 
-    sets, unseen = load_prompt_sets("openmoji", 32, 500)[0][:2], load("openmoji", "validation", 32)
+    sets, unseen = load_prompt_sets("openmoji", 32, 500, things=0)[0][:2], load("openmoji", "validation", 32)
     recognition = Recognition(sets, Judges.from_presets(PACKAGED_JUDGES))
     for place in places:
         file = place / "figures.json"

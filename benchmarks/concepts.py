@@ -172,7 +172,7 @@ def main():
     args = parser.parse_args()
     generator = Generator.from_preset(args.preset)
     judges = Judges.from_presets(PACKAGED_JUDGES)
-    sets, _ = load_prompt_sets("openmoji", generator.image_size, args.prompts)
+    sets, _ = load_prompt_sets("openmoji", generator.image_size, args.prompts, things=0)
     recognition = Recognition(sets, judges)
     unseen = sets[-1]
     some = unseen.images.pictures[np.linspace(0, len(unseen) - 1, args.pictures).astype(int)]

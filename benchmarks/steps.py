@@ -61,7 +61,7 @@ def main():
     args = parser.parse_args()
     generator = Generator.from_preset(args.preset)
     judges = Judges.from_presets(PACKAGED_JUDGES)
-    sets, _ = load_prompt_sets("openmoji", judges.judges[0].network.image_size, args.prompts)
+    sets, _ = load_prompt_sets("openmoji", judges.judges[0].network.image_size, args.prompts, things=0)
     sets = sets[:2]
     recognition = Recognition(sets, judges)
     recognition.figures(generator, num_steps=1)  # compiles

@@ -4,10 +4,10 @@
     python recipes/evaluate.py --preset generator_openmoji_32 runs/decoder/preset
     python recipes/evaluate.py --preset runs/my_decoder/preset --data my_pictures
 
-Judged by two encoders that no generator was trained with, each drawing by the one that has not seen the
-picture asked for. Every figure stands beside its ceiling (the real pictures) and its floors (captions
-permuted, the mean picture), and beside what is easy: the training picture with the nearest caption, and a
-perfect memoriser. Then the drawings at --sizes: are they as sharp as real pictures, is nothing added? Writes
+Is a drawing recognised among 100 pictures of its design? Does it show its caption, to two encoders that no
+generator was trained with? Every figure stands beside its ceiling (the real pictures) and its floors
+(captions permuted, the mean picture), and beside what is easy: the training picture with the nearest
+caption, and a perfect memoriser. Then the drawings at --sizes: are they as sharp as real pictures? Writes
 report.json, report.html (open it in a browser) and the cards of the presets.
 """
 
@@ -19,6 +19,7 @@ import common
 from keras_t2i.data.registry import DEFAULT
 from keras_t2i.data.registry import describe_sources
 from keras_t2i.evaluation.baselines.registry import all_baselines
+from keras_t2i.evaluation.calibration import calibration
 from keras_t2i.evaluation.candidate import Candidate
 from keras_t2i.evaluation.curves import curves
 from keras_t2i.evaluation.evaluate import Evaluation
@@ -61,9 +62,8 @@ def main(argv=None):
     candidates = [Candidate(preset) for preset in args.preset or sorted(Generator.presets)]
     judges = Judges.from_presets(args.judges)
     sets, train = load_prompt_sets(args.data, judges.judges[0].network.image_size, args.prompts, args.smoke)
-    asked = f"{len(candidates)} generators, {sum(map(len, sets)):,} prompts, {args.seeds} drawings of each"
-    print(f"{asked}. Judges: {judges.name}.", file=sys.stderr)
-    small = {"references": 16, "image_size": 64} if args.smoke else {}
+    print(f"{len(candidates)} generators, {sum(map(len, sets)):,} prompts. {judges.name}.", file=sys.stderr)
+    small = {"references": 16, "image_size": 64, "large_size": 64} if args.smoke else {}
     evaluation = Evaluation(sets, train, judges, 2 if args.smoke else args.seeds, **small)
     others = all_baselines(sets, train, candidates[0].generator.encode_text)
 
@@ -79,7 +79,7 @@ def main(argv=None):
         print(f"{candidate.name}: {assemble.main_figures(entry)}", file=sys.stderr)
 
     command = " ".join(["python recipes/evaluate.py", *(sys.argv[1:] if argv is None else argv)])
-    tables = at_sizes(args.data, candidates, sets, train, args.sizes, args.smoke) if args.sizes else []
+    tables = [calibration(evaluation), *at_sizes(args.data, candidates, sets, train, args.sizes, args.smoke)]
     report = assemble.report_of(entries, evaluation, command, args.smoke, tables)
     page = write_report(report, pictures, args.output)
     if not (args.no_cards or args.smoke):

@@ -7,15 +7,15 @@ def curves(evaluation, candidate, most=None):
     """One drawing of each prompt for each value of each setting.
 
     Args:
-        evaluation: `Evaluation`. What `METRICS` marks for curves is taken of its second set, which was not
-            trained on; what does not apply there, as KID, of the first.
+        evaluation: `Evaluation`. What `METRICS` marks for curves is taken of its first set that was not
+            trained on; what does not apply there, as KID, of the very first.
         candidate: `Candidate`; the settings are its generator's `sweeps`.
         most: int, of each setting's values, the first; `None`: all.
 
     Returns:
         A report's curves: `{setting: {"values", "set", "scores": {metric: [float]}}}`.
     """
-    trained, unseen = evaluation.sets[:2]
+    trained, unseen = evaluation.sets[0], next(s for s in evaluation.sets if not s.trained)
     keys = [key for key, metric in METRICS.items() if metric.in_curves]
     found = {}
     for setting, values in candidate.generator.sweeps.items():

@@ -13,9 +13,17 @@ from keras_t2i.evaluation.judges.imagenet import ImageNetFeatures
 from keras_t2i.evaluation.metrics import protocols
 from keras_t2i.evaluation.metrics.memorization import Memorization
 from keras_t2i.evaluation.metrics.registry import METRICS
+from keras_t2i.evaluation.recognition import ImageTowerFeatures
+from keras_t2i.evaluation.recognition import Recognition
+from keras_t2i.evaluation.single_things import pictures_of_concept
 from keras_t2i.utils.random_streams import random_stream
 
 SEED_STRIDE = 1000  # the next drawing of a prompt has a seed so much larger: no two drawings share one
+# What the floor of permuted captions is taken of: what looks at a caption.
+PERMUTED = (
+    *(protocols.alignment, protocols.alignment_by_count),
+    *(protocols.recognition, protocols.attributes),
+)
 PAIRS = 20  # of drawing and nearest training picture that a report shows
 
 
@@ -29,11 +37,20 @@ class Evaluation:
         references: int, real pictures that quality is measured against; none of them is asked for.
         image_size: int, at which ImageNet's features are taken. 128, four times the pictures', is three
             times as fast as 224.
+        large_size: int, at which they are taken once more of single things.
         progress: bool, whether to show bars.
     """
 
     def __init__(
-        self, sets, train, judges, seeds_per_prompt=4, references=2000, image_size=128, progress=True
+        self,
+        sets,
+        train,
+        judges,
+        seeds_per_prompt=4,
+        references=2000,
+        image_size=128,
+        large_size=224,
+        progress=True,
     ):
         self.sets, self.train, self.judges, self.seeds_per_prompt = sets, train, judges, seeds_per_prompt
         self.progress = progress
@@ -60,6 +77,16 @@ class Evaluation:
         self.reference = train.pictures[others[np.sort(order)]]
         self.reference_features = self.features(self.reference, progress=progress)
         self.reference_codes = self.all_codes(self.reference)
+        self.concept_counts = {s.name: pictures_of_concept(s.images, train) for s in sets}
+        self.recognition = {}
+        for s in sets:
+            if s.draws:
+                features = {"small": self.features, "large": ImageNetFeatures(large_size)}
+                self.recognition[s.name] = Recognition(s, features | {"tower": ImageTowerFeatures()})
+
+    def seeds_of(self, prompt_set):
+        """How many drawings of each prompt there are: one where there are enough prompts of one kind."""
+        return 1 if prompt_set.draws else self.seeds_per_prompt
 
     def draw(self, candidate, prompt_set, seeds_per_prompt, with_features=True, **options):
         """`Drawings`: `candidate.generate` is asked for every prompt of the set, so many times."""
@@ -84,12 +111,12 @@ class Evaluation:
             `(entry, pictures, drawings)`: the entry of a report, the pictures that it names, and a dict of
             `Drawings` by set.
         """
-        seeds_per_prompt = 1 if getattr(candidate, "deterministic", False) else self.seeds_per_prompt
         entry = {"name": candidate.name, "kind": candidate.kind, "text": candidate.text}
         entry |= {"scores": {}, "grid": {}, "curves": {}, "worst": [], **getattr(candidate, "facts", {})}
         pictures, of_sets = {}, {}
         for prompt_set in self.sets:
-            drawings = self.draw(candidate, prompt_set, seeds_per_prompt)
+            seeds = 1 if getattr(candidate, "deterministic", False) else self.seeds_of(prompt_set)
+            drawings = self.draw(candidate, prompt_set, seeds)
             of_sets[prompt_set.name] = drawings
             entry["scores"][prompt_set.name] = as_dicts(self.scores(drawings, prompt_set))
             path = f"grids/{_file_name(candidate.name)}_{_file_name(prompt_set.name)}.png"
@@ -131,9 +158,10 @@ class Evaluation:
             judge = np.tile(self.judge_of[prompt_set.name], drawings.seeds_per_prompt)
             pictures = drawings.pictures[rows]
             codes = self.judges.encode_image(pictures, judge)
-            exchanged = Drawings(pictures, codes, None, drawings.seeds_per_prompt)
+            features = None if drawings.features is None else drawings.features[rows]
+            exchanged = Drawings(pictures, codes, features, drawings.seeds_per_prompt)
             found = {}
-            for protocol in (protocols.alignment, protocols.attributes):
+            for protocol in PERMUTED:
                 found |= protocol(self, exchanged, prompt_set)
             entry["scores"][prompt_set.name] = as_dicts(found)
         return entry

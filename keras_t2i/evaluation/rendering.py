@@ -202,8 +202,10 @@ def at_sizes(source, candidates, sets, train, sizes, smoke=False):
         source: as of `data.load`.
         candidates: list of `Candidate`. Pictures that nobody drew are made large by the first one's renderer.
         sets, train: of `prompt_sets.load_prompt_sets`.
-        sizes: ints, pixels. smoke: bool.
+        sizes: ints, pixels; none: there are no such tables. smoke: bool.
     """
+    if not sizes:
+        return []
     count, renderer = (4 if smoke else 200), candidates[0].generator.renderer
     others = train.take(np.flatnonzero(~np.isin(train.groups, sets[0].images.groups)))
     asked, others = (spread(data, n) for data, n in ((sets[0].images, count), (others, 2 * count)))

@@ -85,14 +85,19 @@ def test_everything_is_measured_of_everybody(evaluated):
         str(folder / "tiny"): "generator",
         f"{folder / 'tiny'}, captions permuted": "floor",
         "real pictures": "ceiling",
+        "real pictures, through 8x8 pixels": "baseline",
         "nearest caption": "baseline",
         "empirical denoiser": "baseline",
         "mean picture": "floor",
     }
     tiny = next(e for e in report["entries"] if e["kind"] == "generator")
     measured = tiny["scores"]["training captions"]
-    attributes = {key for key, metric in METRICS.items() if metric.group == "attributes"}
-    assert set(METRICS) - attributes <= set(measured)  # which attributes there are depends on the pictures
+    # Which attributes there are depends on the pictures, and so do the numbers of pictures of concepts.
+    depends = ("attributes", "by pictures of the concept")
+    attributes = {key for key, metric in METRICS.items() if metric.group in depends}
+    recognized = {key for key, metric in METRICS.items() if metric.group == "recognised"}
+    assert set(METRICS) - attributes - recognized <= set(measured)
+    assert recognized <= set(tiny["scores"]["single things"]) and len(recognized) == 4
     assert all(score["value"] is not None for key, score in measured.items() if key not in attributes)
     assert measured["r1_random"]["n"] == 16 and measured["frechet"]["n"] == 8
     assert set(tiny["curves"]) == {"temperature", "best_of"}
@@ -117,7 +122,7 @@ def test_a_registered_metric_is_taken_and_shown(evaluated):
 
 def test_drawings_at_a_size_stand_beside_real_pictures(evaluated):
     folder, page, _ = evaluated
-    drawn, enlarged = read_report(folder / "report")["tables"]
+    _, drawn, enlarged = read_report(folder / "report")["tables"]
     rows = {name: dict(zip(drawn["header"][1:], cells, strict=True)) for name, *cells in drawn["rows"]}
     tiny, small = str(folder / "tiny"), "real pictures, small, and drawn large"
     assert list(rows) == ["real pictures", small, tiny, f"{tiny}, by Lanczos"]
@@ -128,6 +133,35 @@ def test_drawings_at_a_size_stand_beside_real_pictures(evaluated):
     assert all(int(rows[name]["seams"]) <= 1 for name in (tiny, small))
     assert {row[0] for row in enlarged["rows"]} == {"72"} and enlarged["header"][-1] == "renderer"
     assert "True pictures, small, and large again" in page.read_text(encoding="utf-8")
+
+
+def test_single_things_are_recognized_of_real_pictures_alone(evaluated):
+    report = read_report(evaluated[0] / "report")
+    assert report["prompt_sets"]["single things"]["seeds"] == 1
+    scores = {e["name"]: e["scores"]["single things"] for e in report["entries"]}
+    for key in ("recognized", "recognized_aside", "recognized_large", "recognized_tower"):
+        assert scores["real pictures"][key]["value"] == 1
+        assert scores["mean picture"][key]["value"] < 1 and "chance" in scores["mean picture"][key]
+        assert any("permuted" in name and key in found for name, found in scores.items())
+    assert "kid" not in scores["real pictures"]  # the reference is of other pictures than those asked for
+    counted = [scores["real pictures"].get(f"r1_{often}", {"n": 0})["n"] for often in ("once", "few", "many")]
+    assert sum(counted) == report["prompt_sets"]["single things"]["prompts"]
+    assert "recognised ↑: single things" in evaluated[2].read_text()
+
+
+def test_beside_every_distance_stands_what_it_means(evaluated):
+    table = read_report(evaluated[0] / "report")["tables"][0]
+    assert table["title"] == "What a figure means" and table["header"][1:] == [
+        "KID x1000",
+        "MIND",
+        "recognised",
+    ]
+    cells = {name: found for name, *found in table["rows"]}
+    assert list(cells)[:2] == ["none", "grain of 2 of 255"] and "through autoencoder_openmoji_32" in cells
+    assert cells["none"][2].startswith("1.00")
+    real = next(e for e in read_report(evaluated[0] / "report")["entries"] if e["kind"] == "ceiling")
+    kid = 1000 * real["scores"]["training captions"]["kid"]["value"]
+    assert float(cells["none"][0].split()[0]) == pytest.approx(kid, abs=0.06)
 
 
 def test_the_controls_are_caught(evaluated):
@@ -143,7 +177,7 @@ def test_the_controls_are_caught(evaluated):
     # An untrained generator's noise is further from real pictures than real pictures are, by every distance.
     tiny = next(s["training captions"] for n, s in scores.items() if n.endswith("tiny"))
     real = scores["real pictures"]["training captions"]
-    for key in ("kid", "frechet", "cmmd"):
+    for key in ("kid", "frechet", "mind", "cmmd"):
         assert tiny[key]["value"] > real[key]["value"]
     assert tiny["coverage"]["value"] < real["coverage"]["value"]
     assert tiny["diversity"]["value"] > 0 and "diversity" not in real

@@ -3,11 +3,13 @@
 from keras_t2i.evaluation.baselines.baselines import MeanPicture
 from keras_t2i.evaluation.baselines.baselines import NearestCaption
 from keras_t2i.evaluation.baselines.baselines import RealPictures
+from keras_t2i.evaluation.baselines.damaged import DamagedPictures
+from keras_t2i.evaluation.baselines.damaged import through_pixels
 from keras_t2i.evaluation.baselines.empirical_denoiser import EmpiricalDenoiserBaseline
 
 
 def all_baselines(sets, train, encode_text):
-    """The ceiling, two that are easy, and a floor.
+    """The ceiling, the same seen through 8x8 pixels, two that are easy, and a floor.
 
     Args:
         sets, train: of `prompt_sets.load_prompt_sets`.
@@ -21,6 +23,7 @@ def all_baselines(sets, train, encode_text):
         every = every.joined(prompt_set.images)
     return [
         RealPictures(every),
+        DamagedPictures(every, through_pixels, "through 8x8 pixels"),
         NearestCaption(train, encode_text),
         EmpiricalDenoiserBaseline(train),
         MeanPicture(train),

@@ -65,6 +65,11 @@ class Trials:
     def __len__(self):
         return len(self.captions)
 
+    def take(self, indices):
+        """The trials at `indices`, out of the same pool."""
+        captions, random, hard = ([of[i] for i in indices] for of in (self.captions, self.random, self.hard))
+        return Trials(captions, self.pool_captions, self.positions[indices], random, hard)
+
 
 def clip_score(image_codes, text_codes):
     """CLIPScore without references: `100 * max(cosine, 0)` of each picture with its caption.

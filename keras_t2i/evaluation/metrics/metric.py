@@ -17,7 +17,8 @@ class Metric:
         protocol: function that takes it of drawings, see `protocols`; several metrics may share one.
         format, scale: how a value is shown: `format.format(scale * value)`.
         in_curves: bool, whether the curves over settings show it.
-        leaderboard: "unseen" or "trained": the leaderboard shows it of such prompts; "" for not at all.
+        leaderboard: "unseen", "trained" or "things" (single ones): the leaderboard shows it of such prompts;
+            "" for not at all.
     """
 
     name: str

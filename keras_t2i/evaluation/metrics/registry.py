@@ -12,11 +12,12 @@ from keras_t2i.evaluation.metrics.metric import Metric
 ATTRIBUTES = "attributes"  # the group whose mean is one column of the leaderboard
 
 _TELLS = "Share of drawings for which the judge puts the right caption"
+_XU = "Xu et al. 2018, arXiv 1711.10485, with a judge outside of training"
 _r_precision = partial(
     Metric,
     group="alignment",
     better="higher",
-    source="Xu et al. 2018, arXiv 1711.10485, with a judge outside of training",
+    source=_XU,
     protocol=protocols.alignment,
 )
 
@@ -31,6 +32,34 @@ def _attribute(name, other):
         protocols.attributes,
         leaderboard="unseen",
     )
+
+
+_NEAREST = "nearest of 100 by cosine of features, each number of which is standardised"
+_recognized = partial(
+    Metric,
+    group="recognised",
+    better="higher",
+    source=_NEAREST,
+    protocol=protocols.recognition,
+)
+_NEARER = "Share of drawings nearer to the true picture of their caption than to 99 others of its design"
+_BY_COUNT = "by pictures of the concept"
+_OFTEN = {"once": "1", "few": "2 to 5", "many": "6 or more"}
+
+
+def _by_count(key, name, text, source, protocol):
+    """Three metrics: of concepts of which training has one picture, a few, or many."""
+    return {
+        f"{key}_{often}": Metric(
+            f"{name}: {number}",
+            _BY_COUNT,
+            "higher",
+            f"{text}; of prompts of whose concept training has {number} pictures, in all designs.",
+            source,
+            protocol,
+        )
+        for often, number in _OFTEN.items()
+    }
 
 
 _quality = partial(Metric, group="quality")
@@ -67,6 +96,23 @@ METRICS = {
         "ridge regression from word counts",
         protocols.colors_alone,
     ),
+    "recognized": _recognized(
+        "recognised",
+        text=f"{_NEARER}, in features of ImageNet at 128 pixels. Of the first draw.",
+        leaderboard="things",
+    ),
+    "recognized_aside": _recognized(
+        "recognised, kept aside", text=f"{_NEARER}. Of the second draw, by which nothing is chosen."
+    ),
+    "recognized_large": _recognized(
+        "recognised at 224", text=f"{_NEARER}, in features of ImageNet at 224 pixels. Of the first draw."
+    ),
+    "recognized_tower": _recognized(
+        "recognised by our tower",
+        text=f"{_NEARER}, in features of the image tower of `dual_encoder_openmoji_32`. Of the first draw.",
+    ),
+    **_by_count("r1", "R@1", f"{_TELLS} first among 99 random ones", _XU, protocols.alignment_by_count),
+    **_by_count("recognized", "recognised", f"{_NEARER}, of both draws", _NEAREST, protocols.recognition),
     "tone": _attribute("skin tone", "skin tone"),
     "colour": _attribute("colour", "colour"),
     "hair": _attribute("hair", "hair"),
@@ -92,6 +138,15 @@ METRICS = {
         source="Heusel et al. 2017, arXiv 1706.08500, equation 6",
         protocol=protocols.frechet,
         format="{:.0f}",
+    ),
+    "mind": _quality(
+        "MIND",
+        better="lower",
+        text="Mean squared distance of the same features, sorted along random directions; of as many "
+        "pictures, for it depends on that.",
+        source="Berthet et al. 2026, arXiv 2605.06797",
+        protocol=protocols.monge,
+        format="{:.1f}",
     ),
     "cmmd": _quality(
         "CMMD",
@@ -150,7 +205,9 @@ METRICS = {
 
 
 def leaderboard_columns():
-    """The leaderboard's metrics: list of (key, "unseen" or "trained"); the attributes are one column."""
+    """The leaderboard's metrics: list of (key, "unseen", "trained" or "things").
+
+    The attributes are one column."""
     shown = ((key, metric) for key, metric in METRICS.items() if metric.leaderboard)
     columns = ((ATTRIBUTES if m.group == ATTRIBUTES else key, m.leaderboard) for key, m in shown)
     return list(dict.fromkeys(columns))

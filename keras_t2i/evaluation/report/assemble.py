@@ -9,6 +9,7 @@ from keras_t2i.evaluation.drawings import grid_positions
 from keras_t2i.evaluation.metrics.registry import METRICS
 from keras_t2i.evaluation.metrics.registry import leaderboard_columns
 from keras_t2i.evaluation.prompt_sets import TEXTS
+from keras_t2i.evaluation.prompt_sets import THINGS
 from keras_t2i.evaluation.report.report import VERSION
 
 
@@ -33,7 +34,7 @@ def report_of(entries, evaluation, command, smoke=False, tables=()):
         "prompt_sets": {
             s.name: {
                 "prompts": len(s),
-                "seeds": evaluation.seeds_per_prompt,
+                "seeds": evaluation.seeds_of(s),
                 "text": TEXTS[s.name],
                 "grid_prompts": [s.prompts[i] for i in grid_positions(s)],
             }
@@ -57,4 +58,5 @@ def columns(sets):
     unseen = next(s.name for s in sets if not s.trained)
     found = leaderboard_columns()
     of_unseen = [(key, unseen) for key, where in found if where == "unseen"]
-    return [*of_unseen, *(key for key, where in found if where == "trained"), "megabytes"]
+    of_things = [(key, THINGS) for key, where in found if where == "things" and any(s.draws for s in sets)]
+    return [*of_things, *of_unseen, *(key for key, where in found if where == "trained"), "megabytes"]
