@@ -43,10 +43,10 @@ CANDIDATES = {  # "size" of the U-Net and changes of it, then of the objective a
 def subset(split, size, count, smoke):
     """Single things, evenly spread over the designs and code points."""
     from common import some
-    from keras_t2i.evaluation.single_things import single_things
 
     from keras_t2i.data.registry import load
     from keras_t2i.data.registry import load_sample
+    from keras_t2i.evaluation.single_things import single_things
 
     data = load_sample("emoji", size) if smoke else load("emoji", split, size)
     return some(data.take(np.flatnonzero(single_things(data))), count)
@@ -54,15 +54,13 @@ def subset(split, size, count, smoke):
 
 def processor_seconds(objective, pipeline):
     """Seconds of a step on `CORES` cores that do nothing else, by the processor time that it takes."""
+    from keras_t2i.training.run import PROBE_STEPS
     from keras_t2i.training.run import time_a_step
 
     time_a_step(objective, pipeline)  # compiles
-    start, steps = time.process_time(), 0
-    while steps < 20:
-        for step in range(5):
-            objective.train_on_batch(pipeline.batch(step))
-        steps += 5
-    return (time.process_time() - start) / CORES / steps
+    start = time.process_time()
+    time_a_step(objective, pipeline)
+    return (time.process_time() - start) / CORES / PROBE_STEPS
 
 
 def train(name, seed, place, minutes, smoke):
@@ -70,13 +68,13 @@ def train(name, seed, place, minutes, smoke):
     import keras
     from common import rows
     from common import some
-    from keras_t2i.evaluation.metrics.recognition import recognized
-    from keras_t2i.evaluation.recognition import ImageTowerFeatures
-    from keras_t2i.evaluation.single_things import designs_of
 
     from keras_t2i import models
     from keras_t2i.data.pipeline import Pipeline
     from keras_t2i.evaluation.judges.imagenet import ImageNetFeatures
+    from keras_t2i.evaluation.metrics.recognition import recognized
+    from keras_t2i.evaluation.recognition import ImageTowerFeatures
+    from keras_t2i.evaluation.single_things import designs_of
     from keras_t2i.objectives.denoising import Denoising
     from keras_t2i.training import encoding
     from keras_t2i.training import optimizers
@@ -116,7 +114,7 @@ def train(name, seed, place, minutes, smoke):
     stage = models.DiffusionStage(
         objective.average,
         process=objective.process,
-        parameterization=objective.parameterization,
+        parameterization=objective.parameterization.kind,
         data_std=objective.data_std,
         threshold=0.98,
         guidance_scale=2.0,

@@ -196,7 +196,9 @@ def test_whitening_makes_captions_equally_different():
 
 @pytest.mark.parametrize("size", SIZES)
 def test_sizes(size):
-    least, most = {"tiny": (1.5e6, 2.5e6), "small": (4e6, 5e6), "base": (12e6, 15e6), "wide": (12e6, 15e6)}[size]
+    least, most = {"tiny": (1.5e6, 2.5e6), "small": (4e6, 5e6), "base": (12e6, 15e6), "wide": (12e6, 15e6)}[
+        size
+    ]
     assert least < DiffusionUNet.from_size(size).count_params() < most
 
 
