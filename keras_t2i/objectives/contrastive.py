@@ -92,7 +92,7 @@ class ContrastiveAlignment(SteppedObjective):
         self.bias = self.add_weight(
             shape=(), initializer=constant(bias), trainable=kind == "siglip", name="bias"
         )
-        self.accuracy = keras.metrics.Mean(name="accuracy")
+        self.accuracy = keras.metrics.Mean(dtype="float32", name="accuracy")
 
     def call(self, x, training=False):
         codes = self.chosen(training)(

@@ -80,7 +80,7 @@ class DiffusionObjective(Objective):
         if self.weight["name"] == "edm":
             self.weight.setdefault("data_std", data_std)
         self.data_std = data_std
-        self.errors = [keras.metrics.Mean(name=f"error_{level}") for level in LEVELS]
+        self.errors = [keras.metrics.Mean(dtype="float32", name=f"error_{level}") for level in LEVELS]
         self.weights_of(np.array([0.5]))  # a wrong name or option is told now, not in the first step
         self.times_of(np.array([0.5]))
 
@@ -124,7 +124,7 @@ class DiffusionObjective(Objective):
     def noise_and_times(self, x0, training):
         """Standard normal noise of the shape of `x0`, and times, float32 `(n,)`."""
         n = ops.shape(x0)[0]
-        place = ops.cast(ops.arange(n), "float32")
+        place = ops.cast(ops.arange(n, dtype="int32"), "float32")
         if training:
             # A batch covers all levels evenly (arXiv 2107.00630, appendix I.1).
             first = keras.random.uniform((), dtype="float32", seed=self.seed_generator)

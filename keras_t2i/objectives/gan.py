@@ -104,7 +104,7 @@ class ConditionalGAN(SteppedObjective):
         self.pixel_weight, self.code_weight, self.alternate = pixel_weight, code_weight, alternate
         self.penalized = bool(r1_weight or r2_weight)
         names = [*METRICS, *(["r1", "r2"] if self.penalized else []), *(["codes"] if code_weight else [])]
-        self.watched = {name: keras.metrics.Mean(name=name) for name in names}
+        self.watched = {name: keras.metrics.Mean(dtype="float32", name=name) for name in names}
 
     def compile(self, optimizer, discriminator_optimizer, **kwargs):
         """`fit`'s optimizers: of the network, and of the discriminator. Two objects, of two names (logs)."""
