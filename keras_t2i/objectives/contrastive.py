@@ -125,7 +125,7 @@ class ContrastiveAlignment(SteppedObjective):
         size = (parts, ops.shape(x_of["token_ids"])[1], self.network.code_dim)
         codes = fori_loop(self, embed, [ops.zeros(size, "float32") for _ in range(2)], parts)
         codes = [ops.reshape(c, (-1, self.network.code_dim)) for c in codes]
-        loss, gradients = value_and_gradients(self, lambda *c: self.compute_loss(x, y_pred=c), own, codes)
+        loss, gradients = self.gradients_of(lambda *c: self.compute_loss(x, y_pred=c), own, codes)
         by_codes = split(gradients[len(own) :], parts)
 
         for state, value in random_state:
