@@ -54,6 +54,8 @@ class CodeConsistency(SteppedObjective):
     Raises: ValueError for an unknown form.
     """
 
+    needs_whole_batch = True  # encoders see the first few pictures of the batch
+
     def __init__(
         self,
         network,

@@ -77,6 +77,7 @@ class ContrastiveAlignment(SteppedObjective):
     Batches: `{"images": uint8 (n, s, s, 3), "token_ids": int32 (n, l), "groups": int (n,)}`.
     """
 
+    needs_whole_batch = True  # every picture is compared with every caption
     losses_by_kind = {"clip": (clip_loss, 1 / 0.07, 0.0), "siglip": (siglip_loss, 10.0, -10.0)}
 
     def __init__(self, network, kind="clip", micro_batches=1, **kwargs):

@@ -68,6 +68,8 @@ class ConditionalGAN(SteppedObjective):
     Raises: ValueError for an unknown loss or penalty, networks whose sizes differ, or a frozen one.
     """
 
+    needs_whole_batch = True  # what is penalized depends on the place in the batch
+
     def __init__(
         self,
         network,

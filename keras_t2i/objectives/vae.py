@@ -93,6 +93,8 @@ class Variational(Objective):
     Raises: ValueError for a number out of range, or a dual encoder missing, not needed or of another size.
     """
 
+    needs_whole_batch = True  # the deviation is fitted to the batch
+
     def __init__(
         self,
         network,

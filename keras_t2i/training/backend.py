@@ -67,6 +67,26 @@ def replicas():
     return tf.distribute.get_strategy().num_replicas_in_sync
 
 
+def own_rows(draw, n):
+    """Numbers of each example of a batch, such that they do not depend on how replicas share it: each of them
+    draws those of the whole batch, and takes its own.
+
+    Args:
+        draw: function of a number of examples to a tensor of so many rows.
+        n: int, or scalar tensor: the examples here, as many as of every other replica.
+    """
+    count = replicas()
+    if count == 1:
+        return draw(n)
+    import tensorflow as tf
+
+    context = tf.distribute.get_replica_context()
+    if context is None:  # a model is being built: only shapes count
+        return draw(n)
+    first = n * context.replica_id_in_sync_group
+    return draw(n * count)[first : first + n]
+
+
 def apply_gradients(objective, optimizer, gradients, variables):
     """Let an optimizer move `variables` against `gradients`, within a step of `run_step`.
 

@@ -40,6 +40,9 @@ class Objective(keras.Model):
         steps: float32 variable, training steps so far.
     """
 
+    # Whether its loss, or its step, is another than the mean over parts of a batch.
+    needs_whole_batch = False
+
     def __init__(
         self,
         network,
@@ -103,8 +106,17 @@ class Objective(keras.Model):
         mean over its own part of a batch."""
         return super()._compute_loss(*args, **kwargs) / replicas()
 
+    def check_replicas(self):
+        """Raise a NotImplementedError where replicas share a batch whose examples cannot be parted."""
+        if self.needs_whole_batch and replicas() > 1:
+            raise NotImplementedError(
+                f"{type(self).__name__} needs the whole batch in one place, and each of {replicas()} "
+                "replicas sees a part: train it without tf.distribute's strategy"
+            )
+
     def train_step(self, *args):
         """Keras' own. Averages are updated first: they see the weights that a step starts with."""
+        self.check_replicas()
         return super().train_step(*run_before(self, args, self.update_averages))
 
     def update_averages(self):
@@ -176,6 +188,7 @@ class SteppedObjective(Objective):
         apply_gradients(self, optimizer or self.optimizer, gradients, variables)
 
     def train_step(self, *args):
+        self.check_replicas()
         return run_step(self, args, self._step_and_logs)
 
     def _step_and_logs(self, data):
