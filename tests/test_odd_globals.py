@@ -15,8 +15,8 @@ from keras_t2i.models import Generator
 from keras_t2i.presets.registry import PACKAGED
 
 FOLDER = Path(__file__).parents[1] / "keras_t2i"
-# image_data_format, floatx, the dtype policy of new networks, and how far numbers may be off, as a part of the
-# largest. Opened presets get the policy, as all of KerasHub's do; floatx alone should change nothing.
+# image_data_format, floatx, the dtype policy of new networks, and how far numbers may be off, as a part of
+# the largest. Opened presets get the policy, as all of KerasHub's do; floatx alone should change nothing.
 ODD = {
     "channels first": ("channels_first", "float32", "float32", 1e-6),
     "floatx float16": ("channels_first", "float16", "float32", 1e-6),
@@ -88,10 +88,9 @@ def close(found, expected, part):
 @pytest.mark.parametrize("name", PRESETS)
 def test_presets(under, name):
     expected = opened(name)
-    for odd in ("floatx float16", "all float16"):
+    few = name == "dual_encoder_openmoji_32"  # each setting is compiled anew
+    for odd in ODD if few else ("floatx float16",):
         *globals_, part = ODD[odd]
-        if odd == "all float16" and keras.config.backend() == "jax":
-            continue  # on a CPU it has no product of float16 matrices summed in float32
         close(under(globals_, opened, name), expected, part)
 
 
@@ -113,13 +112,13 @@ def trained(name):
 @pytest.mark.parametrize("name", TRAININGS)
 def test_a_training_step(under, name):
     expected = trained(name)
-    for odd in ("floatx float16", "floatx float64"):
+    for odd in ("floatx float16", "floatx float64") if name == "prior" else ("floatx float16",):
         *globals_, _ = ODD[odd]
         close(under(globals_, trained, name), expected, 1e-5)
 
 
 def calls():
-    """Every call in this package of what is Keras' or a layer: (place, what is called, names of arguments)."""
+    """Every call of what is Keras' or a layer: (place, what is called, names of its arguments)."""
     for file in sorted(FOLDER.rglob("*.py")):
         parts = file.relative_to(FOLDER.parent).with_suffix("").parts
         if "packaged" in parts:
@@ -142,7 +141,7 @@ def value_of(node, module):
     for name in reversed(names):
         value = getattr(value, name, None)
     is_layer = inspect.isclass(value) and issubclass(value, keras.layers.Layer)
-    return value if is_layer or getattr(value, "__module__", "").startswith("keras.") else None
+    return value if is_layer or (getattr(value, "__module__", "") or "").startswith("keras.") else None
 
 
 def given(node, called):
@@ -163,7 +162,7 @@ def test_data_format_and_dtype_are_given_everywhere():
     missing = []
     for place, called, names in calls():
         is_class = inspect.isclass(called)
-        is_model = is_class and issubclass(called, keras.Model)
+        is_model = is_class and issubclass(called, keras.Model | keras_hub.tokenizers.Tokenizer)
         is_layer = is_class and issubclass(called, keras.layers.Layer | keras.metrics.Metric)
         name = getattr(called, "__name__", "")
         parameters = inspect.signature(called).parameters if callable(called) else {}

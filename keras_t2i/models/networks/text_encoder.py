@@ -142,7 +142,7 @@ def token_features(text_encoder):
         outputs={
             "text_code": layers.UnitNormalization(dtype="float32", name="concept")(text_encoder.output),
             "text_tokens": layers.Activation("linear", dtype="float32", name="tokens")(tokens),
-            "text_mask": TokenMask(name="mask")(token_ids),
+            "text_mask": TokenMask(dtype="float32", name="mask")(token_ids),
         },
         name="token_features",
     )
