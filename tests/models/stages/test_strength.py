@@ -18,7 +18,7 @@ def changes(generator, image, strengths, **options):
 def test_packaged_presets(name):
     strengths = 0.01, 0.03, 0.1, 0.16, 0.2, 0.3, 0.5, 0.7
     found = changes(Generator.from_preset(name), FACE, strengths, num_steps=4)
-    assert found == sorted(found) and found[0] < 1.5 and found[-1] > 50 * found[2]
+    assert found == sorted(found) and found[0] < 1.5 and found[-1] > 20 * found[2]
 
 
 @pytest.mark.parametrize("options", [{}, {"threshold": 0.8}, {"process": "cosine"}])
@@ -28,4 +28,4 @@ def test_what_is_next_to_no_noise_changes_next_to_nothing(options):
     image = np.random.Generator(np.random.Philox(2)).integers(60, 190, (8, 8, 3)).astype("uint8")
     strengths = 1e-3, 0.02, 0.05, 0.08, 0.12
     found = changes(generator, image, strengths)
-    assert found == sorted(found) and found[0] < 1 < found[-1]
+    assert found == sorted(found) and found[0] < 10 < found[-1]
