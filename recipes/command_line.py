@@ -160,8 +160,8 @@ def training_parser(doc, name, defaults, changes=None):
     add("--batch-size", type=number(int, least=1), help="pictures in a step")
     rate = "the largest; it rises, then falls to zero"
     add("--learning-rate", type=number(float, above=0), help=rate)
-    precisions = {"default": "float32", "choices": ["float32", "mixed_bfloat16"]}
-    add("--precision", **precisions, help="arithmetic inside the networks")
+    precisions = {"default": "float32", "choices": ["float32", "mixed_bfloat16", "mixed_float16"]}
+    add("--precision", **precisions, help="arithmetic inside the networks; float16 for older GPUs")
     mean = "steps whose gradients are averaged into one update"
     add("--accumulate", default=1, type=number(int, least=1), help=mean)
     add("--seed", type=number(int, least=0, most=2**32 - 1), help="of weights, order and noise")

@@ -64,9 +64,9 @@ def start(parser, argv=None):
     if args.epochs is not None:
         args.minutes = None
     keras.utils.set_random_seed(args.seed)
-    if args.precision == "mixed_bfloat16" and not has_bfloat16():
+    if args.precision != "float32" and not has_arithmetic(small := args.precision.removeprefix("mixed_")):
         print(
-            "This processor has no bfloat16 arithmetic: unless a GPU does the work, --precision float32 is "
+            f"This processor has no {small} arithmetic: unless a GPU does the work, --precision float32 is "
             "several times as fast.",
             file=sys.stderr,
         )
@@ -85,13 +85,14 @@ def check_output(args):
     check_writable(args.output / "file", 0)
 
 
-def has_bfloat16(cpuinfo=Path("/proc/cpuinfo")):
-    """Whether the processor multiplies bfloat16 in hardware; True where that cannot be told."""
+def has_arithmetic(dtype, cpuinfo=Path("/proc/cpuinfo")):
+    """Whether the processor multiplies bfloat16 or float16 in hardware; True where that cannot be told."""
     try:
         flags = next(line for line in cpuinfo.read_text().splitlines() if line.startswith("flags"))
     except (OSError, StopIteration):
         return True
-    return not {"avx512_bf16", "amx_bf16"}.isdisjoint(flags.split())
+    able = {"bfloat16": {"avx512_bf16", "amx_bf16"}, "float16": {"avx512_fp16", "amx_fp16"}}
+    return not able[dtype].isdisjoint(flags.split())
 
 
 def load_splits(args, size=32):

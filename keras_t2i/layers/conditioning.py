@@ -127,7 +127,7 @@ def concept_map(codes, noise, hidden_dim, side, channels, dtype):
 
 def time_condition(log_snr, condition_dim):
     """What a noise level, `(n,)`, adds to the vector that steers: float32 `(n, condition_dim)`."""
-    x = FourierFeatures(64, name="time")(log_snr)
+    x = FourierFeatures(64, **WIDE, name="time")(log_snr)
     x = layers.Dense(condition_dim, activation="silu", **WIDE, name="time_1")(x)
     return layers.Dense(condition_dim, **WIDE, name="time_2")(x)
 

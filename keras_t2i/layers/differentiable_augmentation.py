@@ -37,7 +37,9 @@ class DifferentiableAugmentation(keras.layers.Layer):
         return 1.0 - ink + shift + noise
 
     def _moves(self, n, size):
-        by = keras.random.randint((n, 1), -self.translation, self.translation + 1, seed=self.seed_generator)
+        by = keras.random.randint(
+            (n, 1), -self.translation, self.translation + 1, dtype="int32", seed=self.seed_generator
+        )
         place = ops.arange(size, dtype="int32")
         return ops.cast(ops.expand_dims(place + by, -1) == place, "float32")  # no row where it is outside
 

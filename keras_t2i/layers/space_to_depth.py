@@ -23,7 +23,9 @@ class SpaceToDepth(layers.Layer):
         self.block_size = block_size
 
     def call(self, x):
-        return x if self.block_size == 1 else ops.space_to_depth(x, self.block_size)
+        if self.block_size == 1:
+            return x
+        return ops.space_to_depth(x, self.block_size, data_format="channels_last")
 
     def compute_output_spec(self, x):
         b = self.block_size
@@ -54,7 +56,9 @@ class DepthToSpace(layers.Layer):
         self.block_size = block_size
 
     def call(self, x):
-        return x if self.block_size == 1 else ops.depth_to_space(x, self.block_size)
+        if self.block_size == 1:
+            return x
+        return ops.depth_to_space(x, self.block_size, data_format="channels_last")
 
     def compute_output_spec(self, x):
         b = self.block_size

@@ -58,7 +58,7 @@ class DiffusionBackbone(Backbone):
         text_encoder = dual_encoder.text_encoder
         token_ids = keras.Input(text_encoder.input_shape[1:], dtype="int32", name="token_ids")
         inputs = {
-            name: keras.Input(tensor.shape[1:], name=name)
+            name: keras.Input(tensor.shape[1:], dtype="float32", name=name)
             for name, tensor in unet.input.items()
             if not name.startswith("text_")  # those come from the text encoder
         }

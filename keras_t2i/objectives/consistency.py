@@ -54,6 +54,8 @@ class CodeConsistency(SteppedObjective):
     Raises: ValueError for an unknown form.
     """
 
+    needs_whole_batch = True  # encoders see the first few pictures of the batch
+
     def __init__(
         self,
         network,
@@ -79,9 +81,9 @@ class CodeConsistency(SteppedObjective):
             "look_at_every", look_at_every, "encoder_loss_stride", encoder_loss_stride
         )
         self.augmentation = DifferentiableAugmentation(seed=seed + 1, dtype="float32")
-        self.consistency = keras.metrics.Mean(name="consistency")
-        self.pixels = keras.metrics.Mean(name="pixels")
-        self.outside_cosine = keras.metrics.Mean(name="outside")
+        self.consistency = keras.metrics.Mean(dtype="float32", name="consistency")
+        self.pixels = keras.metrics.Mean(dtype="float32", name="pixels")
+        self.outside_cosine = keras.metrics.Mean(dtype="float32", name="outside")
 
     def call(self, x, training=False):
         """The concept that is drawn, and the picture."""

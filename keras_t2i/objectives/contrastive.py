@@ -77,6 +77,7 @@ class ContrastiveAlignment(SteppedObjective):
     Batches: `{"images": uint8 (n, s, s, 3), "token_ids": int32 (n, l), "groups": int (n,)}`.
     """
 
+    needs_whole_batch = True  # every picture is compared with every caption
     losses_by_kind = {"clip": (clip_loss, 1 / 0.07, 0.0), "siglip": (siglip_loss, 10.0, -10.0)}
 
     def __init__(self, network, kind="clip", micro_batches=1, **kwargs):
@@ -92,7 +93,7 @@ class ContrastiveAlignment(SteppedObjective):
         self.bias = self.add_weight(
             shape=(), initializer=constant(bias), trainable=kind == "siglip", name="bias"
         )
-        self.accuracy = keras.metrics.Mean(name="accuracy")
+        self.accuracy = keras.metrics.Mean(dtype="float32", name="accuracy")
 
     def call(self, x, training=False):
         codes = self.chosen(training)(
@@ -125,7 +126,7 @@ class ContrastiveAlignment(SteppedObjective):
         size = (parts, ops.shape(x_of["token_ids"])[1], self.network.code_dim)
         codes = fori_loop(self, embed, [ops.zeros(size, "float32") for _ in range(2)], parts)
         codes = [ops.reshape(c, (-1, self.network.code_dim)) for c in codes]
-        loss, gradients = value_and_gradients(self, lambda *c: self.compute_loss(x, y_pred=c), own, codes)
+        loss, gradients = self.gradients_of(lambda *c: self.compute_loss(x, y_pred=c), own, codes)
         by_codes = split(gradients[len(own) :], parts)
 
         for state, value in random_state:

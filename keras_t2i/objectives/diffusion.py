@@ -12,6 +12,8 @@ from keras_t2i.diffusion import loss_weight
 from keras_t2i.diffusion import training_times
 from keras_t2i.diffusion.denoiser import Denoiser
 from keras_t2i.training.averages import PowerFunctionEMA
+from keras_t2i.training.backend import own_rows
+from keras_t2i.training.backend import replicas
 from keras_t2i.training.objective import Objective
 from keras_t2i.utils.deprecation import former_argument
 
@@ -80,7 +82,7 @@ class DiffusionObjective(Objective):
         if self.weight["name"] == "edm":
             self.weight.setdefault("data_std", data_std)
         self.data_std = data_std
-        self.errors = [keras.metrics.Mean(name=f"error_{level}") for level in LEVELS]
+        self.errors = [keras.metrics.Mean(dtype="float32", name=f"error_{level}") for level in LEVELS]
         self.weights_of(np.array([0.5]))  # a wrong name or option is told now, not in the first step
         self.times_of(np.array([0.5]))
 
@@ -123,17 +125,17 @@ class DiffusionObjective(Objective):
 
     def noise_and_times(self, x0, training):
         """Standard normal noise of the shape of `x0`, and times, float32 `(n,)`."""
-        n = ops.shape(x0)[0]
-        place = ops.cast(ops.arange(n), "float32")
+        n, shape = ops.shape(x0)[0], ops.shape(x0)[1:]
+        place = own_rows(lambda n: ops.cast(ops.arange(n, dtype="int32"), "float32"), n)
         if training:
             # A batch covers all levels evenly (arXiv 2107.00630, appendix I.1).
             first = keras.random.uniform((), dtype="float32", seed=self.seed_generator)
-            uniforms = ops.mod(first + place / ops.cast(n, "float32"), 1.0)
+            uniforms = ops.mod(first + place / ops.cast(n * replicas(), "float32"), 1.0)
         else:
             # So do these, however many they are, and a place's level does not depend on how many follow.
             uniforms = ops.mod((place + 1.0) * GOLDEN, 1.0)
         seed = self.seed_generator if training else 0
-        noise = keras.random.normal(ops.shape(x0), dtype="float32", seed=seed)
+        noise = own_rows(lambda n: keras.random.normal((n, *shape), dtype="float32", seed=seed), n)
         return noise, self.times_of(uniforms)
 
     def times_of(self, uniforms):
@@ -151,7 +153,7 @@ class DiffusionObjective(Objective):
         only if it is never given (`dropout` 1)."""
         if not training:
             return ops.ones((n,), "float32") * float(dropout < 1)
-        uniform = keras.random.uniform((n,), dtype="float32", seed=self.seed_generator)
+        uniform = own_rows(lambda n: keras.random.uniform((n,), dtype="float32", seed=self.seed_generator), n)
         return ops.cast(uniform >= dropout, "float32")
 
 

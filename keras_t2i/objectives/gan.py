@@ -15,9 +15,11 @@ from keras_t2i.objectives.gan_losses import midpoint
 from keras_t2i.objectives.gan_losses import out_of_range_penalty
 from keras_t2i.objectives.gan_losses import squared_gradient_estimate
 from keras_t2i.objectives.gan_losses import squared_gradient_norm
-from keras_t2i.training.backend import value_and_gradients
 from keras_t2i.training.objective import SteppedObjective
+from keras_t2i.training.objective import computes_in_float16
 from keras_t2i.training.objective import freeze
+from keras_t2i.training.optimizers import Optimizers
+from keras_t2i.training.optimizers import scale_loss
 from keras_t2i.utils.images import to_float
 
 OUT_OF_RANGE_WEIGHT = 5.0  # as much as pixels that differ
@@ -66,6 +68,8 @@ class ConditionalGAN(SteppedObjective):
     Raises: ValueError for an unknown loss or penalty, networks whose sizes differ, or a frozen one.
     """
 
+    needs_whole_batch = True  # what is penalized depends on the place in the batch
+
     def __init__(
         self,
         network,
@@ -104,17 +108,15 @@ class ConditionalGAN(SteppedObjective):
         self.pixel_weight, self.code_weight, self.alternate = pixel_weight, code_weight, alternate
         self.penalized = bool(r1_weight or r2_weight)
         names = [*METRICS, *(["r1", "r2"] if self.penalized else []), *(["codes"] if code_weight else [])]
-        self.watched = {name: keras.metrics.Mean(name=name) for name in names}
+        self.watched = {name: keras.metrics.Mean(dtype="float32", name=name) for name in names}
 
-    def compile(self, optimizer, discriminator_optimizer, **kwargs):
+    def compile(self, optimizer, discriminator_optimizer, auto_scale_loss=True, **kwargs):
         """`fit`'s optimizers: of the network, and of the discriminator. Two objects, of two names (logs)."""
-        generators = {id(v) for v in self.network.variables}
-        both = keras.optimizers.MultiOptimizer(
-            lambda variable: optimizer if id(variable) in generators else discriminator_optimizer
-        )
-        super().compile(optimizer=both, **kwargs)
-        # As many states as JAX is to carry, in the order in which `step` takes the two.
-        both.build([*self.network.trainable_variables, *self.discriminator.trainable_variables])
+        parts = [(optimizer, self.network), (discriminator_optimizer, self.discriminator)]
+        if auto_scale_loss and computes_in_float16(self):
+            parts = [(scale_loss(optimizer), network) for optimizer, network in parts]
+        parts = [(optimizer, network.trainable_variables) for optimizer, network in parts]
+        super().compile(Optimizers(parts), **kwargs)
 
     def call(self, x, training=False):
         """The concept that is drawn, and the picture."""
@@ -191,14 +193,14 @@ class ConditionalGAN(SteppedObjective):
         generator, discriminator = self.network.trainable_variables, self.discriminator.trainable_variables
         of_generator, of_discriminator = self.optimizer.optimizers
         y_pred = self(x, training=True)
-        lost, gradients = value_and_gradients(
-            self, lambda: self.discriminator_loss(x, *y_pred, True), discriminator
+        lost, gradients = self.gradients_of(
+            lambda: self.discriminator_loss(x, *y_pred, True), discriminator, optimizer=of_discriminator
         )
         if self.alternate:
             self.apply_gradients(gradients, discriminator, of_discriminator)
         # Drawn anew: the discriminator has just learned what it saw.
-        also_lost, back = value_and_gradients(
-            self, lambda: self.generator_loss(x, *self(x, training=True), True), generator
+        also_lost, back = self.gradients_of(
+            lambda: self.generator_loss(x, *self(x, training=True), True), generator, optimizer=of_generator
         )
         if not self.alternate:
             self.apply_gradients(gradients, discriminator, of_discriminator)

@@ -26,7 +26,7 @@ class Reconstruction(Objective):
     def __init__(self, network, floor=1e-4, **kwargs):
         super().__init__(network, **kwargs)
         self.floor = floor
-        self.psnr = keras.metrics.Mean(name="psnr")
+        self.psnr = keras.metrics.Mean(dtype="float32", name="psnr")
 
     def call(self, x, training=False):
         return self.chosen(training)(to_float(x["images"]), training=training)

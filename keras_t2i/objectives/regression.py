@@ -29,7 +29,7 @@ class ConceptRegression(Objective):
                 f"code_dim: {network.code_dim} of the text, {image_encoder.code_dim} of the image encoder"
             )
         self.image_encoder = freeze(image_encoder)
-        self.cosine = keras.metrics.Mean(name="cosine")
+        self.cosine = keras.metrics.Mean(dtype="float32", name="cosine")
 
     def call(self, x, training=False):
         return self.chosen(training)(x["token_ids"], training=training)

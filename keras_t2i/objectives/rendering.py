@@ -27,7 +27,7 @@ class Rendering(Objective):
     def __init__(self, network, edges=0.5, **kwargs):
         super().__init__(network, **kwargs)
         self.edges = edges
-        self.psnr = keras.metrics.Mean(name="psnr")
+        self.psnr = keras.metrics.Mean(dtype="float32", name="psnr")
 
     def call(self, x, training=False):
         network = self.chosen(training)

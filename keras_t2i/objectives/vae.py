@@ -55,7 +55,7 @@ def box_downsample(grids, factor):
 
 def turn(grids):
     """A quarter turn, two and three, for one picture after the other: `(n, h, h, c)` to the same."""
-    quarters = ops.reshape(ops.arange(ops.shape(grids)[0]) % 3, (-1, 1, 1, 1))
+    quarters = ops.reshape(ops.arange(ops.shape(grids)[0], dtype="int32") % 3, (-1, 1, 1, 1))
     once, twice, thrice = (ops.rot90(grids, k, axes=(1, 2)) for k in (1, 2, 3))
     return ops.where(quarters == 0, once, ops.where(quarters == 1, twice, thrice))
 
@@ -93,6 +93,8 @@ class Variational(Objective):
     Raises: ValueError for a number out of range, or a dual encoder missing, not needed or of another size.
     """
 
+    needs_whole_batch = True  # the deviation is fitted to the batch
+
     def __init__(
         self,
         network,
@@ -121,7 +123,7 @@ class Variational(Objective):
         self.beta, self.warm_up, self.free_bits = beta, warm_up, free_bits
         self.pixel_deviation, self.equivariance = pixel_deviation, equivariance
         names = ["reconstruction", "kl", "active", "psnr", *(["equivariance"] if equivariance else [])]
-        self.watched = [keras.metrics.Mean(name=name) for name in names]
+        self.watched = [keras.metrics.Mean(dtype="float32", name=name) for name in names]
 
     def call(self, x, training=False):
         """A dict: the posterior and the prior of each picture, latents drawn from the former, and a picture

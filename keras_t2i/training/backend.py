@@ -58,6 +58,60 @@ def without_gradients():
     return contextlib.nullcontext()
 
 
+def replicas():
+    """How many replicas share a batch: of `tf.distribute`'s strategy, under which this is called; else 1."""
+    if BACKEND != "tensorflow":
+        return 1
+    import tensorflow as tf
+
+    return tf.distribute.get_strategy().num_replicas_in_sync
+
+
+def own_rows(draw, n):
+    """Numbers of each example of a batch, such that they do not depend on how replicas share it: each of them
+    draws those of the whole batch, and takes its own.
+
+    Args:
+        draw: function of a number of examples to a tensor of so many rows.
+        n: int, or scalar tensor: the examples here, as many as of every other replica.
+    """
+    count = replicas()
+    if count == 1:
+        return draw(n)
+    import tensorflow as tf
+
+    context = tf.distribute.get_replica_context()
+    if context is None:  # a model is being built: only shapes count
+        return draw(n)
+    first = n * context.replica_id_in_sync_group
+    return draw(n * count)[first : first + n]
+
+
+def apply_gradients(objective, optimizer, gradients, variables):
+    """Let an optimizer move `variables` against `gradients`, within a step of `run_step`.
+
+    On JAX a `LossScaleOptimizer` chooses by a branch whether to move them, and assignments do not get out of
+    a branch: there its pure form is called.
+
+    Args:
+        objective: the model, which was built with the optimizer, or with one whose part it is.
+        optimizer: Keras optimizer.
+        gradients: list of tensors.
+        variables: list of variables, all that the optimizer moves.
+    """
+    if BACKEND != "jax" or not isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+        with without_gradients():
+            optimizer.apply(gradients, variables)
+        return
+    gradient_of = {id(v): gradient for v, gradient in zip(variables, gradients, strict=True)}
+    variables = [v for v in objective.trainable_variables if id(v) in gradient_of]  # as it was built
+    values, state = [v.value for v in variables], [v.value for v in optimizer.variables]
+    gradients = [gradient_of[id(v)] for v in variables]
+    values, state = optimizer.stateless_apply(state, gradients, values)
+    for variable, value in zip([*variables, *optimizer.variables], [*values, *state], strict=True):
+        variable.assign(value)
+
+
 def value_and_gradients(objective, loss_fn, variables, tensors=(), differentiable=False):
     """The value of `loss_fn(*tensors)` and its gradients.
 

@@ -5,10 +5,13 @@ from keras import ops
 
 from keras_t2i.training.averages import ExponentialMovingAverage
 from keras_t2i.training.averages import PowerFunctionEMA
+from keras_t2i.training.backend import apply_gradients
+from keras_t2i.training.backend import replicas
 from keras_t2i.training.backend import run_before
 from keras_t2i.training.backend import run_step
 from keras_t2i.training.backend import value_and_gradients
 from keras_t2i.training.backend import without_gradients
+from keras_t2i.training.optimizers import scale_loss
 from keras_t2i.utils.deprecation import former_argument
 
 
@@ -37,6 +40,9 @@ class Objective(keras.Model):
         steps: float32 variable, training steps so far.
     """
 
+    # Whether its loss, or its step, is another than the mean over parts of a batch.
+    needs_whole_batch = False
+
     def __init__(
         self,
         network,
@@ -61,6 +67,22 @@ class Objective(keras.Model):
             shape=(), dtype="float32", initializer="zeros", trainable=False, name="steps"
         )
 
+    def compile(self, optimizer, *args, auto_scale_loss=True, **kwargs):
+        """As Keras' method, but for the loss scale.
+
+        Args:
+            optimizer: name or object.
+            auto_scale_loss: bool, whether the optimizer becomes a `keras.optimizers.LossScaleOptimizer` where
+                a network computes in float16. Keras looks at the objective's own dtype, which is float32.
+            args, kwargs: of `keras.Model.compile`.
+        """
+        optimizer = keras.optimizers.get(optimizer)
+        if auto_scale_loss and computes_in_float16(self):
+            optimizer = scale_loss(optimizer)
+        super().compile(optimizer, *args, auto_scale_loss=auto_scale_loss, **kwargs)
+        # Keras' own has the global dtype, and float16 counts to 2048. Untracked, as Keras' own is.
+        object.__setattr__(self, "_loss_tracker", keras.metrics.Mean(dtype="float32", name="loss"))
+
     def build(self, input_shape=None):
         self.built = True  # the networks came built, and every other weight is made above
 
@@ -79,8 +101,22 @@ class Objective(keras.Model):
         """
         raise NotImplementedError
 
+    def _compute_loss(self, *args, **kwargs):
+        """`compute_loss`, as Keras' steps want it: replicas add up their gradients, and each one's loss is a
+        mean over its own part of a batch."""
+        return super()._compute_loss(*args, **kwargs) / replicas()
+
+    def check_replicas(self):
+        """Raise a NotImplementedError where replicas share a batch whose examples cannot be parted."""
+        if self.needs_whole_batch and replicas() > 1:
+            raise NotImplementedError(
+                f"{type(self).__name__} needs the whole batch in one place, and each of {replicas()} "
+                "replicas sees a part: train it without tf.distribute's strategy"
+            )
+
     def train_step(self, *args):
         """Keras' own. Averages are updated first: they see the weights that a step starts with."""
+        self.check_replicas()
         return super().train_step(*run_before(self, args, self.update_averages))
 
     def update_averages(self):
@@ -128,18 +164,31 @@ class SteppedObjective(Objective):
     def step(self, x):
         """One training step on the batch `x`; returns the loss. Here, down `compute_loss`."""
         variables = self.trainable_variables
-        loss, gradients = value_and_gradients(
-            self, lambda: self.compute_loss(x, y_pred=self(x, training=True)), variables
+        loss, gradients = self.gradients_of(
+            lambda: self.compute_loss(x, y_pred=self(x, training=True)), variables
         )
         self.apply_gradients(gradients, variables)
         return loss
 
+    def gradients_of(self, loss_fn, variables, tensors=(), optimizer=None):
+        """`backend.value_and_gradients`, the gradients as `apply_gradients` wants them: divided by the number
+        of replicas, which add them up, and multiplied by the loss scale of the optimizer."""
+        optimizer, factor = optimizer or self.optimizer, 1 / replicas()
+        if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+            factor = ops.convert_to_tensor(optimizer.scale_loss(factor), dtype="float32")
+        elif factor == 1:
+            return value_and_gradients(self, loss_fn, variables, tensors)
+        loss, gradients = value_and_gradients(
+            self, lambda *given: loss_fn(*given) * factor, variables, tensors
+        )
+        return loss / factor, gradients
+
     def apply_gradients(self, gradients, variables, optimizer=None):
-        """Let the optimizer, or one of its parts, move `variables` against `gradients`."""
-        with without_gradients():
-            (optimizer or self.optimizer).apply(gradients, variables)
+        """Let the optimizer, or one of its parts, move `variables` against `gradients` of `gradients_of`."""
+        apply_gradients(self, optimizer or self.optimizer, gradients, variables)
 
     def train_step(self, *args):
+        self.check_replicas()
         return run_step(self, args, self._step_and_logs)
 
     def _step_and_logs(self, data):
@@ -148,6 +197,11 @@ class SteppedObjective(Objective):
         with without_gradients():
             self.update_averages()
         return self.get_metrics_result()
+
+
+def computes_in_float16(model):
+    """Whether a layer of it does: small gradients are then lost unless the loss is scaled."""
+    return any(layer.compute_dtype == "float16" for layer in model._flatten_layers())
 
 
 def copy(network):

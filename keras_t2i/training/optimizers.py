@@ -1,6 +1,7 @@
 """The optimizer that the recipes share: AdamW, whose learning rate rises, then falls over the run."""
 
 import keras
+import numpy as np
 
 
 @keras.saving.register_keras_serializable(package="keras_t2i")
@@ -14,7 +15,8 @@ class WarmupCosine(keras.optimizers.schedules.CosineDecay):
     """
 
     def __init__(self, highest, rise=1, fall=1):
-        super().__init__(0.0, 1, alpha=0.01, warmup_target=highest)
+        # A float32 number: with a Python float Keras would count steps in the global dtype.
+        super().__init__(np.float32(0.0), 1, alpha=0.01, warmup_target=highest)
         self.warmup_steps, self.decay_steps = rise, fall
 
     def get_config(self):
@@ -116,11 +118,49 @@ def adamw(
     )
 
 
+class Optimizers(keras.optimizers.Optimizer):
+    """Several optimizers as one, of which each has variables of its own and is applied by itself.
+
+    `keras.optimizers.MultiOptimizer` does not take a `LossScaleOptimizer` as a part.
+
+    Args:
+        parts: list of (optimizer, list of variables). Optimizers of several names, by which they are logged.
+    """
+
+    def __init__(self, parts):
+        super().__init__(learning_rate=0.0, name="optimizers")
+        self.optimizers = [optimizer for optimizer, _ in parts]
+        # As many states as JAX is to carry, in the order in which a step takes the variables.
+        for optimizer, variables in parts:
+            optimizer.build(variables)
+        super().build([variable for _, variables in parts for variable in variables])
+
+    def build(self, variables):
+        """All is built."""
+
+    @property
+    def variables(self):
+        return [*super().variables, *(v for part in self.optimizers for v in part.variables)]
+
+    def apply(self, grads, trainable_variables=None):
+        raise NotImplementedError("each of `optimizers` is applied by itself")
+
+
+def scale_loss(optimizer):
+    """An optimizer as a `LossScaleOptimizer`: small gradients stay above what float16 loses, and a
+    step whose gradients are not finite is skipped (Micikevicius et al. 2018, arXiv 1710.03740, section 3.2).
+    `Optimizers` stay as they are: their parts are scaled."""
+    if isinstance(optimizer, keras.optimizers.LossScaleOptimizer | Optimizers):
+        return optimizer
+    return keras.optimizers.LossScaleOptimizer(optimizer, name=optimizer.name)
+
+
 def set_steps(optimizer, steps):
     """Set the steps of the whole run in an optimizer, or in the parts of one, where they were left open.
 
     Raises: ValueError where the run ends before its first update.
     """
     for part in getattr(optimizer, "optimizers", [optimizer]):
+        part = getattr(part, "inner_optimizer", part)
         if isinstance(part, ScheduledAdamW) and part.steps is None:
             part.set_steps(steps)

@@ -77,7 +77,8 @@ def train(
     checkpoint, timed = Checkpoint(folder / "state", key), None
     if not objective.built:  # a saved state can only be loaded into what is built
         objective.build()
-    objective.optimizer.build(objective.trainable_variables)
+    if not objective.optimizer.built:
+        objective.optimizer.build(objective.trainable_variables)
     saved = checkpoint.saved_settings()
     if epochs is None:
         epochs = saved.get("epochs")

@@ -72,17 +72,21 @@ def test_processors_with_bfloat16_are_known(tmp_path, text, expected):
     file = tmp_path / "cpuinfo"
     if text is not None:
         file.write_text(text)
-    assert common.has_bfloat16(file) is expected
+    assert common.has_arithmetic("bfloat16", file) is expected
+    other = None if text is None else text.replace("avx512_bf16", "avx512_fp16")
+    if text is not None:
+        file.write_text(other)
+    if text is None or "avx512_bf16" in text:
+        assert common.has_arithmetic("float16", file) is expected
 
 
-@pytest.mark.parametrize("precision", ["mixed_bfloat16", "float32"])
+@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16", "float32"])
 @pytest.mark.parametrize("has", [True, False])
 def test_slow_precision_is_said(monkeypatch, capsys, precision, has):
-    monkeypatch.setattr(common, "has_bfloat16", lambda: has)
+    monkeypatch.setattr(common, "has_arithmetic", lambda dtype: has)
     common.start(parser(), ["--precision", precision])
-    assert capsys.readouterr().err.count("no bfloat16 arithmetic") == (
-        precision == "mixed_bfloat16" and not has
-    )
+    said = f"no {precision.removeprefix('mixed_')} arithmetic" in capsys.readouterr().err
+    assert said == (precision != "float32" and not has)
 
 
 def test_what_is_said_is_one_line_that_every_terminal_prints(capsys):

@@ -46,7 +46,7 @@ class Evaluator(Backbone):
                 f"the text encoder ends in {text_encoder.code_dim} numbers, the image encoder in "
                 f"{image_encoder.code_dim}: give both the same code_dim"
             )
-        images = keras.Input(image_encoder.input_shape[1:], name="images")
+        images = keras.Input(image_encoder.input_shape[1:], dtype="float32", name="images")
         token_ids = keras.Input(text_encoder.input_shape[1:], dtype="int32", name="token_ids")
         unit = layers.UnitNormalization(dtype="float32", name="unit")
         super().__init__(

@@ -26,16 +26,35 @@ class PlainTower(Backbone):
     def __init__(self, image_size=32, filters=(32, 64, 128), squeezed=32, code_dim=256, dtype=None, **kwargs):
         if image_size % 2 ** len(filters):
             raise ValueError(f"image_size {image_size} cannot be halved {len(filters)} times")
-        images = keras.Input((image_size, image_size, 3), name="images")
-        x = layers.Conv2D(filters[0], 4, 2, "same", activation="relu", dtype=dtype, name="patches")(images)
+        images = keras.Input((image_size, image_size, 3), dtype="float32", name="images")
+        x = layers.Conv2D(
+            filters[0],
+            4,
+            2,
+            "same",
+            activation="relu",
+            data_format="channels_last",
+            dtype=dtype,
+            name="patches",
+        )(images)
         for level, width in enumerate(filters[1:], start=1):
-            x = layers.Conv2D(width, 3, padding="same", dtype=dtype, name=f"conv{level}")(x)
+            x = layers.Conv2D(
+                width, 3, padding="same", data_format="channels_last", dtype=dtype, name=f"conv{level}"
+            )(x)
             x = layers.LayerNormalization(dtype=dtype, name=f"norm{level}")(x)
             x = layers.Activation("relu", dtype=dtype, name=f"relu{level}")(x)
-            x = layers.MaxPooling2D(dtype=dtype, name=f"pool{level}")(x)
-        x = layers.Conv2D(filters[-1], 3, padding="same", activation="relu", dtype=dtype, name="last")(x)
-        x = layers.Conv2D(squeezed, 1, dtype=dtype, name="squeezed")(x)
-        x = layers.Flatten(dtype=dtype, name="flatten")(x)
+            x = layers.MaxPooling2D(data_format="channels_last", dtype=dtype, name=f"pool{level}")(x)
+        x = layers.Conv2D(
+            filters[-1],
+            3,
+            padding="same",
+            activation="relu",
+            data_format="channels_last",
+            dtype=dtype,
+            name="last",
+        )(x)
+        x = layers.Conv2D(squeezed, 1, data_format="channels_last", dtype=dtype, name="squeezed")(x)
+        x = layers.Flatten(data_format="channels_last", dtype=dtype, name="flatten")(x)
         codes = layers.Dense(code_dim, dtype="float32", name="head")(x)
         super().__init__(inputs=images, outputs=codes, dtype=dtype, **kwargs)
         self.image_size, self.filters = image_size, tuple(filters)
@@ -76,7 +95,7 @@ class RecurrentTextEncoder(Backbone):
         )
         recurrent = layers.GRU(units, return_sequences=True, dtype=dtype, name="gru")
         x = layers.Bidirectional(recurrent, dtype=dtype, name="both_ways")(x)
-        x = layers.GlobalAveragePooling1D(dtype=dtype, name="pool")(x)
+        x = layers.GlobalAveragePooling1D(data_format="channels_last", dtype=dtype, name="pool")(x)
         codes = layers.Dense(code_dim, dtype="float32", name="head")(x)
         super().__init__(inputs=token_ids, outputs=codes, dtype=dtype, **kwargs)
         self.vocabulary_size, self.sequence_length = vocabulary_size, sequence_length
@@ -94,7 +113,7 @@ def _transformer(x, depth, width, heads, dtype):
             2 * width, heads, activation="gelu", normalize_first=True, dtype=dtype, name=f"block{i}"
         )(x)
     x = layers.LayerNormalization(dtype=dtype, name="norm")(x)
-    return layers.GlobalAveragePooling1D(dtype=dtype, name="pool")(x)
+    return layers.GlobalAveragePooling1D(data_format="channels_last", dtype=dtype, name="pool")(x)
 
 
 @keras.saving.register_keras_serializable(package="keras_t2i")
@@ -123,8 +142,10 @@ class PatchTransformer(Backbone):
     ):
         if image_size % patch_size:
             raise ValueError(f"patch_size {patch_size} must divide image_size {image_size}")
-        images = keras.Input((image_size, image_size, 3), name="images")
-        x = layers.Conv2D(width, patch_size, patch_size, dtype=dtype, name="patches")(images)
+        images = keras.Input((image_size, image_size, 3), dtype="float32", name="images")
+        x = layers.Conv2D(
+            width, patch_size, patch_size, data_format="channels_last", dtype=dtype, name="patches"
+        )(images)
         x = layers.Reshape((-1, width), dtype=dtype, name="sequence")(x)
         places = keras_hub.layers.PositionEmbedding(
             (image_size // patch_size) ** 2, dtype=dtype, name="places"

@@ -42,14 +42,14 @@ class ImageEncoder(Backbone):
     def __init__(self, image_size=32, filters=(48, 96), blocks=(2, 2), code_dim=512, dtype=None, **kwargs):
         # === Layers and functional model ===
         _, channels = code_grid(image_size, filters, code_dim)
-        images = keras.Input((image_size, image_size, 3), name="images")
+        images = keras.Input((image_size, image_size, 3), dtype="float32", name="images")
         x = images
         for level, (width, depth) in enumerate(zip(filters, blocks, strict=True)):
             x = Conv2D(width, 4, 2, "same", dtype=dtype, name=f"down{level}")(x)
             for i in range(depth):
                 x = residual_block(x, width, dtype=dtype, name=f"down{level}_block{i}")
         x = normalised_convolution(x, channels, dtype=dtype, name="code")
-        x = layers.Flatten(dtype=dtype, name="flatten")(x)
+        x = layers.Flatten(data_format="channels_last", dtype=dtype, name="flatten")(x)
         codes = Standardization(dtype="float32", name="standardization")(x)
         super().__init__(inputs=images, outputs=codes, dtype=dtype, **kwargs)
 
@@ -82,7 +82,7 @@ class ImageDecoder(Backbone):
     def __init__(self, image_size=32, filters=(48, 96), blocks=(2, 2), code_dim=512, dtype=None, **kwargs):
         # === Layers and functional model ===
         side, channels = code_grid(image_size, filters, code_dim)
-        codes = keras.Input((code_dim,), name="codes")
+        codes = keras.Input((code_dim,), dtype="float32", name="codes")
         x = Standardization(invert=True, dtype="float32", name="standardization")(codes)
         x = layers.Reshape((side, side, channels), dtype=dtype, name="grid")(x)
         x = Conv2D(filters[-1], 3, padding="same", dtype=dtype, name="widen")(x)
@@ -137,7 +137,7 @@ class ConvAutoencoder(Backbone):
                 sizes = f"{getattr(encoder, size)} in the encoder, {getattr(decoder, size)} in the decoder"
                 raise ValueError(f"{size} differs: {sizes}")
         # === Functional model ===
-        images = keras.Input(encoder.input_shape[1:], name="images")
+        images = keras.Input(encoder.input_shape[1:], dtype="float32", name="images")
         super().__init__(inputs=images, outputs=decoder(encoder(images)), dtype=dtype, **kwargs)
 
         # === Config ===

@@ -36,7 +36,7 @@ class ConceptDecoder(Backbone):
     ):
         side = downsampled_size(image_size, filters)
         # === Layers and functional model ===
-        concepts = keras.Input((code_dim,), name="concepts")
+        concepts = keras.Input((code_dim,), dtype="float32", name="concepts")
         x = Whitening(min(whitened_dim, code_dim), dtype="float32", name="whitening")(concepts)
         x = layers.Dense(side * side * filters[-1], dtype=dtype, name="dense")(x)
         x = layers.Reshape((side, side, filters[-1]), dtype=dtype, name="grid")(x)

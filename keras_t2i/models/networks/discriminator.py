@@ -49,8 +49,8 @@ class Discriminator(Backbone):
     ):
         side = downsampled_size(image_size, filters)
         # === Layers and functional model ===
-        images = keras.Input((image_size, image_size, 3), name="images")
-        concepts = keras.Input((code_dim,), name="concepts")
+        images = keras.Input((image_size, image_size, 3), dtype="float32", name="images")
+        concepts = keras.Input((code_dim,), dtype="float32", name="concepts")
         x = images
         for level, (width, depth) in enumerate(zip(filters, blocks, strict=True)):
             x = SpaceToDepth(2, dtype=dtype, name=f"down{level}_cells")(x)
@@ -59,9 +59,11 @@ class Discriminator(Backbone):
                 x = residual_block(x, width, dtype=dtype, name=f"down{level}_block{i}")
         x = GroupNormalization(dtype=dtype, name="pool_norm")(x)
         x = layers.Activation("silu", dtype=dtype, name="pool_silu")(x)
-        x = layers.DepthwiseConv2D(side, depth_multiplier=poolings, dtype=dtype, name="pool")(x)
+        x = layers.DepthwiseConv2D(
+            side, depth_multiplier=poolings, data_format="channels_last", dtype=dtype, name="pool"
+        )(x)
         wide = {"dtype": "float32"}
-        x = layers.Flatten(**wide, name="features")(x)
+        x = layers.Flatten(data_format="channels_last", **wide, name="features")(x)
         y = Whitening(min(whitened_dim, code_dim), **wide, name="whitening")(concepts)
         # So small that the product of two vectors starts as large as the judgement of the picture alone.
         small = keras.initializers.VarianceScaling(1 / x.shape[-1])

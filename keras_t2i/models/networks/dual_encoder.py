@@ -27,7 +27,7 @@ class DualEncoder(Backbone):
                 f"{image_encoder.code_dim}: give both the same code_dim"
             )
         # === Functional model ===
-        images = keras.Input(image_encoder.input_shape[1:], name="images")
+        images = keras.Input(image_encoder.input_shape[1:], dtype="float32", name="images")
         token_ids = keras.Input(text_encoder.input_shape[1:], dtype="int32", name="token_ids")
         unit = layers.UnitNormalization(dtype="float32", name="unit")
         super().__init__(

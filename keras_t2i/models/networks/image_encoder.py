@@ -37,7 +37,7 @@ class ImageTower(Backbone):
         **kwargs,
     ):
         # === Layers and functional model ===
-        images = keras.Input((image_size, image_size, 3), name="images")
+        images = keras.Input((image_size, image_size, 3), dtype="float32", name="images")
         x = images
         for level, (width, depth) in enumerate(zip(filters, blocks, strict=True)):
             x = Conv2D(width, 4, 2, "same", dtype=dtype, name=f"down{level}")(x)
@@ -46,8 +46,10 @@ class ImageTower(Backbone):
         x = GroupNormalization(dtype=dtype, name="pool_norm")(x)
         x = layers.Activation("silu", dtype=dtype, name="pool_silu")(x)
         side = downsampled_size(image_size, filters)
-        x = layers.DepthwiseConv2D(side, depth_multiplier=poolings, dtype=dtype, name="pool")(x)
-        x = layers.Flatten(dtype=dtype, name="flatten")(x)
+        x = layers.DepthwiseConv2D(
+            side, depth_multiplier=poolings, data_format="channels_last", dtype=dtype, name="pool"
+        )(x)
+        x = layers.Flatten(data_format="channels_last", dtype=dtype, name="flatten")(x)
         codes = layers.Dense(code_dim, dtype="float32", name="head")(x)
         super().__init__(inputs=images, outputs=codes, dtype=dtype, **kwargs)
 

@@ -59,10 +59,10 @@ class Prior(Backbone):
             raise ValueError(f"concepts are drawn from noise, in which {process.name!r} does not end")
         # === Layers and functional model ===
         inputs = {
-            "codes": keras.Input((code_dim,), name="codes"),
-            "log_snr": keras.Input((), name="log_snr"),
-            "text_code": keras.Input((code_dim,), name="text_code"),
-            "condition_mask": keras.Input((), name="condition_mask"),
+            "codes": keras.Input((code_dim,), dtype="float32", name="codes"),
+            "log_snr": keras.Input((), dtype="float32", name="log_snr"),
+            "text_code": keras.Input((code_dim,), dtype="float32", name="text_code"),
+            "condition_mask": keras.Input((), dtype="float32", name="condition_mask"),
         }
         text, given = inputs["text_code"], inputs["condition_mask"]
         condition = condition_of(

@@ -87,8 +87,8 @@ class Renderer(Backbone):
     ):
         if nodes_per_pixel not in (4, 8):
             raise ValueError(f"nodes_per_pixel must be 4 or 8, got {nodes_per_pixel}")
-        images = keras.Input((None, None, 3), name="images")
-        noise_level = keras.Input((), name="noise_level")
+        images = keras.Input((None, None, 3), dtype="float32", name="images")
+        noise_level = keras.Input((), dtype="float32", name="noise_level")
 
         def stack(x, width, depth, name):
             for i in range(depth):
@@ -159,7 +159,7 @@ def moved(x, rows, columns):
     for axis, pixels in ((1, rows), (2, columns)):
         if pixels:
             count = ops.shape(x)[axis]
-            places = ops.arange(count) - pixels * COLORS_PER_PIXEL
+            places = ops.arange(count, dtype="int32") - pixels * COLORS_PER_PIXEL
             x = ops.take(x, ops.clip(places, 0, count - 1), axis=axis)
     return x
 

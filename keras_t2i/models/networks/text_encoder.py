@@ -78,12 +78,21 @@ class CNNTextEncoder(Backbone):
         token_ids = keras.Input((sequence_length,), dtype="int32", name="token_ids")
         x = layers.Embedding(vocabulary_size, embedding_dim, dtype=dtype, name="embedding")(token_ids)
         x = PaddingMask(dtype=dtype, name="embedding_mask")(x, token_ids)
-        x = layers.Conv1D(filters, kernel_size, padding="same", dtype=dtype, name="conv")(x)
+        x = layers.Conv1D(
+            filters, kernel_size, padding="same", data_format="channels_last", dtype=dtype, name="conv"
+        )(x)
         for i in range(blocks):
             h = layers.LayerNormalization(dtype=dtype, name=f"block{i}_norm")(x)
             h = layers.Activation("silu", dtype=dtype, name=f"block{i}_silu")(h)
             h = PaddingMask(dtype=dtype, name=f"block{i}_mask")(h, token_ids)
-            h = layers.Conv1D(filters, kernel_size, padding="same", dtype=dtype, name=f"block{i}_conv")(h)
+            h = layers.Conv1D(
+                filters,
+                kernel_size,
+                padding="same",
+                data_format="channels_last",
+                dtype=dtype,
+                name=f"block{i}_conv",
+            )(h)
             x = layers.Add(dtype=dtype, name=f"block{i}")([x, h])
         x = layers.LayerNormalization(dtype=dtype, name="pool_norm")(x)
         x = MaskedPooling(dtype=dtype, name="pool")(x, token_ids)
@@ -133,7 +142,7 @@ def token_features(text_encoder):
         outputs={
             "text_code": layers.UnitNormalization(dtype="float32", name="concept")(text_encoder.output),
             "text_tokens": layers.Activation("linear", dtype="float32", name="tokens")(tokens),
-            "text_mask": TokenMask(name="mask")(token_ids),
+            "text_mask": TokenMask(dtype="float32", name="mask")(token_ids),
         },
         name="token_features",
     )

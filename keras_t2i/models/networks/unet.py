@@ -96,19 +96,19 @@ class DiffusionUNet(Backbone):
     ):
         check_sizes(image_size, patch_size, filters, blocks, attention_size, head_dim)
         inputs = {
-            "images": keras.Input((image_size, image_size, channels), name="images"),
-            "log_snr": keras.Input((), name="log_snr"),
-            "text_code": keras.Input((code_dim,), name="text_code"),
-            "text_tokens": keras.Input((None, token_dim), name="text_tokens"),
-            "text_mask": keras.Input((None,), name="text_mask"),
-            "condition_mask": keras.Input((), name="condition_mask"),
+            "images": keras.Input((image_size, image_size, channels), dtype="float32", name="images"),
+            "log_snr": keras.Input((), dtype="float32", name="log_snr"),
+            "text_code": keras.Input((code_dim,), dtype="float32", name="text_code"),
+            "text_tokens": keras.Input((None, token_dim), dtype="float32", name="text_tokens"),
+            "text_mask": keras.Input((None,), dtype="float32", name="text_mask"),
+            "condition_mask": keras.Input((), dtype="float32", name="condition_mask"),
         }
         if image_code:
-            inputs["image_code"] = keras.Input((code_dim,), name="image_code")
-            inputs["image_condition_mask"] = keras.Input((), name="image_condition_mask")
+            inputs["image_code"] = keras.Input((code_dim,), dtype="float32", name="image_code")
+            inputs["image_condition_mask"] = keras.Input((), dtype="float32", name="image_condition_mask")
         if concat_channels:
             shape = (image_size, image_size, concat_channels)
-            inputs["low_resolution"] = keras.Input(shape, name="low_resolution")
+            inputs["low_resolution"] = keras.Input(shape, dtype="float32", name="low_resolution")
         # === Layers and functional model ===
         condition, tokens, present, codes = conditions(inputs, condition_dim, whitened_dim, dtype)
 

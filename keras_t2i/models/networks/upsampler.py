@@ -62,14 +62,14 @@ class Upsampler(Backbone):
     ):
         check_sizes(factor, patch_size, filters, blocks, head_dim)
         inputs = {
-            "images": keras.Input((None, None, 3), name="images"),
-            "log_snr": keras.Input((), name="log_snr"),
-            "text_code": keras.Input((code_dim,), name="text_code"),
-            "text_tokens": keras.Input((None, token_dim), name="text_tokens"),
-            "text_mask": keras.Input((None,), name="text_mask"),
-            "condition_mask": keras.Input((), name="condition_mask"),
-            "low_resolution": keras.Input((None, None, 3), name="low_resolution"),
-            "noise_level": keras.Input((), name="noise_level"),
+            "images": keras.Input((None, None, 3), dtype="float32", name="images"),
+            "log_snr": keras.Input((), dtype="float32", name="log_snr"),
+            "text_code": keras.Input((code_dim,), dtype="float32", name="text_code"),
+            "text_tokens": keras.Input((None, token_dim), dtype="float32", name="text_tokens"),
+            "text_mask": keras.Input((None,), dtype="float32", name="text_mask"),
+            "condition_mask": keras.Input((), dtype="float32", name="condition_mask"),
+            "low_resolution": keras.Input((None, None, 3), dtype="float32", name="low_resolution"),
+            "noise_level": keras.Input((), dtype="float32", name="noise_level"),
         }
         # === Layers and functional model ===
         condition, tokens, present, _ = conditions(inputs, condition_dim, whitened_dim, dtype)

@@ -92,7 +92,7 @@ def posterior_of(encoder, channels):
     x = Conv2D(channels, 3, padding="same", kernel_initializer="zeros", dtype="float32", name="log_variance")(
         features
     )
-    x = layers.Flatten(dtype="float32", name="log_variance_flatten")(x)
+    x = layers.Flatten(data_format="channels_last", dtype="float32", name="log_variance_flatten")(x)
     mean = layers.Activation("linear", dtype="float32", name="mean")(encoder.get_layer("flatten").output)
     outputs = {"mean": mean, "log_variance": ops.clip(x, *LOG_VARIANCES)}
     return keras.Model(encoder.input, outputs, name="posterior")
@@ -101,7 +101,7 @@ def posterior_of(encoder, channels):
 def prior_of(code_dim, concept_dim, hidden_dim, whitened_dim):
     """Concepts to the prior, which starts as a standard normal for all of them."""
     wide = {"dtype": "float32"}
-    concepts = keras.Input((concept_dim,), name="concepts")
+    concepts = keras.Input((concept_dim,), dtype="float32", name="concepts")
     x = Whitening(min(whitened_dim, concept_dim), **wide, name="whitening")(concepts)
     x = layers.Dense(hidden_dim, activation="silu", **wide, name="hidden")(x)
     mean = layers.Dense(code_dim, kernel_initializer="zeros", **wide, name="mean")(x)
@@ -113,5 +113,5 @@ def prior_of(code_dim, concept_dim, hidden_dim, whitened_dim):
 def drawer_of(decoder, side, channels):
     """The decoder's layers from the grid on, over a grid of any side: it is made of convolutions alone."""
     of_grids = keras.Model(decoder.get_layer("widen").input, decoder.output)
-    grids = keras.Input((side, side, channels), name="latents")
+    grids = keras.Input((side, side, channels), dtype="float32", name="latents")
     return keras.models.clone_model(of_grids, input_tensors=grids, clone_function=lambda layer: layer)

@@ -24,7 +24,7 @@ class LatentDecoder(Stage):
 
     def __init__(self, autoencoder, dtype=None, **kwargs):
         # === Functional model ===
-        codes = keras.Input((autoencoder.encoder.code_dim,), name="codes")
+        codes = keras.Input((autoencoder.encoder.code_dim,), dtype="float32", name="codes")
         super().__init__(inputs=codes, outputs=autoencoder.decoder(codes), dtype=dtype, **kwargs)
 
         # === Config ===

@@ -31,7 +31,7 @@ class VAEStage(Stage):
     def __init__(self, vae, dtype=None, **kwargs):
         # === Functional model ===
         side, channels = vae.latent_grid
-        latents = keras.Input((side, side, channels), name="latents")
+        latents = keras.Input((side, side, channels), dtype="float32", name="latents")
         super().__init__(inputs=latents, outputs=vae.drawers[side](latents), dtype=dtype, **kwargs)
 
         # === Config ===

@@ -1,0 +1,177 @@
+"""Keras' global data format and dtypes (keras.json) change nothing that a network does by itself."""
+
+import ast
+import importlib
+import inspect
+from pathlib import Path
+
+import keras
+import keras_hub
+import numpy as np
+import pytest
+import record
+
+from keras_t2i.models import Generator
+from keras_t2i.presets.registry import PACKAGED
+
+FOLDER = Path(__file__).parents[1] / "keras_t2i"
+# image_data_format, floatx, the dtype policy of new networks, and how far numbers may be off, as a part of
+# the largest. Opened presets get the policy, as all of KerasHub's do; floatx alone should change nothing.
+ODD = {
+    "channels first": ("channels_first", "float32", "float32", 1e-6),
+    "floatx float16": ("channels_first", "float16", "float32", 1e-6),
+    "floatx float64": ("channels_last", "float64", "float32", 1e-6),
+    "all float16": ("channels_last", "float16", "float16", 2e-2),
+}
+PRESETS = sorted(folder.name for folder in PACKAGED.iterdir() if (folder / "config.json").exists())
+TRAININGS = (
+    "reconstruction",
+    "conditional VAE",
+    "clip in micro-batches",
+    "concept regression",
+    "code consistency, fixed",
+    "GAN",
+    "denoising with image concepts",
+    "prior",
+)
+
+
+def set_globals(data_format, floatx, policy):
+    keras.config.set_image_data_format(data_format)
+    keras.config.set_floatx(floatx)
+    keras.config.set_dtype_policy(policy)
+
+
+@pytest.fixture
+def under():
+    """A function of globals and of what is to be called under them."""
+
+    def call(globals_, function, *args):
+        set_globals(*globals_)
+        try:
+            return function(*args)
+        finally:
+            set_globals("channels_last", "float32", "float32")
+
+    yield call
+    set_globals("channels_last", "float32", "float32")
+
+
+def opened(name):
+    """What a packaged preset makes of the same input: a list of arrays."""
+    if (PACKAGED / name / "task.json").exists():
+        generator = Generator.from_preset(name)
+        steps = {"num_steps": 1} if generator.support_negative_prompts else {}
+        return [generator.generate("a red apple", seed=1, **steps)]
+    network = keras_hub.models.Backbone.from_preset(name)
+    random = np.random.Generator(np.random.Philox(0))
+    structure = keras.tree.map_structure(lambda tensor: made_up(tensor, random), network.input)
+    return [np.asarray(output) for output in keras.tree.flatten(network.predict_on_batch(structure))]
+
+
+def made_up(tensor, random):
+    shape = [1, *(side or 16 for side in tensor.shape[1:])]
+    if "int" in tensor.dtype:
+        return random.integers(1, 50, shape).astype("int32")
+    return random.uniform(-1, 1, shape).astype("float32")
+
+
+def close(found, expected, part):
+    assert len(found) == len(expected)
+    for array, other in zip(found, expected, strict=True):
+        assert array.shape == other.shape and np.isfinite(array.astype("float64")).all()
+        scale = np.abs(other.astype("float64")).max()
+        off = np.abs(array.astype("float64") - other).max()
+        assert off <= part * scale + (other.dtype == np.uint8), f"{off / scale:.1e} of the largest"
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_presets(under, name):
+    expected = opened(name)
+    few = name == "dual_encoder_openmoji_32"  # each setting is compiled anew
+    for odd in ODD if few else ("floatx float16",):
+        *globals_, part = ODD[odd]
+        close(under(globals_, opened, name), expected, part)
+
+
+def trained(name):
+    """The loss and other metrics after one step, and how far weights moved."""
+    keras.utils.set_random_seed(1)
+    objective = record.TRAININGS[name]()
+    rates = [keras.optimizers.SGD(0.015625, name=n) for n in ("one", "other")]
+    eagerly = keras.config.backend() == "tensorflow"
+    objective.compile(*rates[: 1 + hasattr(objective, "discriminator")], run_eagerly=eagerly)
+    before = [keras.ops.convert_to_numpy(v) for v in objective.trainable_variables]
+    pipeline = record.tiny_pipeline(**record.BESIDE.get(name, {}))
+    logs = objective.fit(pipeline, verbose=0, shuffle=False).history
+    after = [keras.ops.convert_to_numpy(v) for v in objective.trainable_variables]
+    moved = np.concatenate([(a - b).ravel() for a, b in zip(after, before, strict=True)])
+    return [np.array([logs[key][0] for key in sorted(logs)]), moved]
+
+
+@pytest.mark.parametrize("name", TRAININGS)
+def test_a_training_step(under, name):
+    expected = trained(name)
+    for odd in ("floatx float16", "floatx float64") if name == "prior" else ("floatx float16",):
+        *globals_, _ = ODD[odd]
+        close(under(globals_, trained, name), expected, 1e-5)
+
+
+def calls():
+    """Every call of what is Keras' or a layer: (place, what is called, names of its arguments)."""
+    for file in sorted(FOLDER.rglob("*.py")):
+        parts = file.relative_to(FOLDER.parent).with_suffix("").parts
+        if "packaged" in parts:
+            continue
+        module = importlib.import_module(".".join(parts).removesuffix(".__init__"))
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and (called := value_of(node.func, module)) is not None:
+                yield f"{file.name}:{node.lineno}", called, given(node, called)
+
+
+def value_of(node, module):
+    """What a dotted name stands for, if it is of Keras, or a layer."""
+    names = []
+    while isinstance(node, ast.Attribute):
+        names.append(node.attr)
+        node = node.value
+    if not isinstance(node, ast.Name):
+        return None
+    value = vars(module).get(node.id)
+    for name in reversed(names):
+        value = getattr(value, name, None)
+    is_layer = inspect.isclass(value) and issubclass(value, keras.layers.Layer)
+    return value if is_layer or (getattr(value, "__module__", "") or "").startswith("keras.") else None
+
+
+def given(node, called):
+    """Names of the arguments of a call; "**" where there may be more."""
+    names = {keyword.arg or "**" for keyword in node.keywords}
+    try:
+        parameters = list(inspect.signature(called).parameters)
+    except (TypeError, ValueError):
+        return names
+    return names | set(parameters[: len(node.args)])
+
+
+CREATES = {"ones", "zeros", "full", "eye", "arange", "linspace", "one_hot", "identity", "array"}
+RANDOM = {"uniform", "normal", "randint", "truncated_normal", "gamma", "beta"}
+
+
+def test_data_format_and_dtype_are_given_everywhere():
+    missing = []
+    for place, called, names in calls():
+        is_class = inspect.isclass(called)
+        is_model = is_class and issubclass(called, keras.Model | keras_hub.tokenizers.Tokenizer)
+        is_layer = is_class and issubclass(called, keras.layers.Layer | keras.metrics.Metric)
+        name = getattr(called, "__name__", "")
+        parameters = inspect.signature(called).parameters if callable(called) else {}
+        needs = {"data_format"} & set(parameters)
+        own = is_class and called.__module__.startswith("keras_t2i")  # these have channels last by themselves
+        needs = set() if own or "**" in names else needs
+        if (is_layer and not is_model) or name in CREATES | RANDOM or called is keras.Input:
+            takes = "dtype" in parameters or "kwargs" in parameters
+            needs |= {"dtype"} if takes and "**" not in names else set()
+        if needs - names:
+            missing.append(f"{place}: {name} without {', '.join(sorted(needs - names))}")
+    assert not missing, "\n".join(missing)
