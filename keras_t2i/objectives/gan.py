@@ -21,9 +21,11 @@ from keras_t2i.training.objective import freeze
 from keras_t2i.utils.images import to_float
 
 OUT_OF_RANGE_WEIGHT = 5.0  # as much as pixels that differ
+OPTIMIZERS = ("optimizer", "discriminator_optimizer")
 METRICS = ["generator", "discriminator", "real_accuracy", "fake_accuracy", "gap", "diversity_ratio", "pixels"]
 
 
+@keras.saving.register_keras_serializable(package="keras_t2i")
 class ConditionalGAN(SteppedObjective):
     """A decoder draws captions so that a discriminator cannot tell its drawings from real pictures.
 
@@ -115,6 +117,19 @@ class ConditionalGAN(SteppedObjective):
         super().compile(optimizer=both, **kwargs)
         # As many states as JAX is to carry, in the order in which `step` takes the two.
         both.build([*self.network.trainable_variables, *self.discriminator.trainable_variables])
+
+    def get_compile_config(self):
+        return (
+            {
+                name: keras.optimizers.serialize(optimizer)
+                for name, optimizer in zip(OPTIMIZERS, self.optimizer.optimizers, strict=True)
+            }
+            if self.compiled
+            else {}
+        )
+
+    def compile_from_config(self, config):
+        self.compile(**{name: keras.optimizers.deserialize(config[name]) for name in OPTIMIZERS})
 
     def call(self, x, training=False):
         """The concept that is drawn, and the picture."""
