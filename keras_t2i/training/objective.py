@@ -148,8 +148,8 @@ class Objective(keras.Model):
     def save_own_variables(self, store):
         if is_lora(self.network):
             raise NotImplementedError(
-                f"the network of this {type(self).__name__} has LoRA, whose matrices a Keras file merges: save "
-                'them with objective.network.save_lora_weights("x.lora.h5"), or the sums with '
+                f"the network of this {type(self).__name__} has LoRA, whose matrices Keras' files merge: "
+                'save them with objective.network.save_lora_weights("x.lora.h5"), or the sums with '
                 "objective.network.save_to_preset(folder)"
             )
         super().save_own_variables(store)
