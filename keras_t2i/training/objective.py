@@ -52,9 +52,12 @@ class Objective(keras.Model):
 
     def __new__(cls, *args, **kwargs):
         self = super().__new__(cls, *args, **kwargs)
-        given = inspect.signature(cls.__init__).bind(self, *args, **kwargs).arguments
-        given = {**given, **given.pop("kwargs", {})}
-        del given["self"]
+        signature = inspect.signature(cls.__init__)
+        given = signature.bind(self, *args, **kwargs).arguments
+        others = [name for name, p in signature.parameters.items() if p.kind is p.VAR_KEYWORD]
+        for name in others:
+            given |= given.pop(name, {})
+        given.pop(next(iter(signature.parameters)))  # self
         object.__setattr__(self, "_given", given)  # past Keras, which would track the networks twice
         return self
 
@@ -89,6 +92,7 @@ class Objective(keras.Model):
         self.built = True
 
     def get_config(self):
+        _check_apart(self._given)
         return {"name": self.name} | {name: _serialize(value) for name, value in self._given.items()}
 
     @classmethod
@@ -223,6 +227,21 @@ def _check_trainable(network):
                 f"{network.name!r} is quantized (layer {layer.name!r}, {layer.quantization_mode}) and cannot "
                 "be trained: open it as it was before, train, and quantize what comes out"
             )
+
+
+def _check_apart(arguments):
+    """Raise a ValueError where two networks among an objective's arguments share some weights, but not all: a
+    Keras file would open them as two, one of them without its weights."""
+    owners = {}
+    for name, value in arguments.items():
+        for network in value if isinstance(value, list | tuple) else [value]:
+            for weight in network.weights if isinstance(network, keras.Model) else []:
+                other, first = owners.setdefault(id(weight), (network, name))
+                if other is not network:
+                    raise ValueError(
+                        f"{first} and {name} of this objective share weights, which a Keras file cannot "
+                        "hold: save the weights alone (save_weights), or give a copy (copy.deepcopy)"
+                    )
 
 
 def _serialize(value):

@@ -72,7 +72,7 @@ def test_quantized_networks_are_saved_and_opened(name, mode, tmp_path):
     opened = type(network).from_preset(tmp_path / "preset")
     assert difference(said(opened), expected) == 0
     assert opened.get_config() == network.get_config()
-    with pytest.raises(PresetError, match="it is quantized.*open it without `dtype`"):
+    with pytest.raises(PresetError, match=r"it is quantized.*open it without `dtype`"):
         type(network).from_preset(tmp_path / "preset", dtype="bfloat16")
 
 
@@ -122,7 +122,7 @@ def test_lora_matrices_are_saved_alone(tmp_path):
 
 def test_lora_without_dense_layers_is_refused():
     with pytest.raises(
-        ValueError, match="no dense layer for LoRA .all are convolutions.: train it as a whole"
+        ValueError, match=r"no dense layer for LoRA .all are convolutions.: train it as a whole"
     ):
         made("ConvAutoencoder").enable_lora(2)
     with pytest.raises(ValueError, match="none of its layers is called query"):

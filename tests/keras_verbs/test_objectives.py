@@ -14,7 +14,6 @@ from verbs import difference
 from verbs import made
 from verbs import said
 
-from keras_t2i.models import ConceptDecoder
 from keras_t2i.objectives.consistency import CodeConsistency
 from keras_t2i.objectives.prior import PriorDenoising
 from keras_t2i.objectives.reconstruction import Reconstruction
@@ -59,12 +58,15 @@ def test_averages_and_options_are_stored():
 
 
 def test_a_network_given_twice_is_one_when_opened(tmp_path):
-    dual_encoder = made("DualEncoder")
-    decoder = ConceptDecoder(8, filters=(8,), blocks=(0,), code_dim=32)
-    objective = CodeConsistency(decoder, dual_encoder, critics=[dual_encoder.image_encoder])
+    decoder, dual_encoder, tower = (made(name) for name in ("ConceptDecoder", "DualEncoder", "ImageTower"))
+    objective = CodeConsistency(decoder, dual_encoder, critics=[tower], outside=tower)
     objective.save(tmp_path / "x.keras")
     opened = keras.models.load_model(tmp_path / "x.keras")
-    assert difference(said(opened.critics[0]), said(dual_encoder.image_encoder)) == 0
+    assert opened.outside is opened.critics[0]
+    assert difference(said(opened.outside), said(tower)) == 0
+    objective = CodeConsistency(decoder, dual_encoder, critics=[dual_encoder.image_encoder])
+    with pytest.raises(ValueError, match="dual_encoder and critics of this objective share weights"):
+        objective.save(tmp_path / "y.keras")
 
 
 def test_copies_train_as_the_original():
@@ -74,19 +76,19 @@ def test_copies_train_as_the_original():
     assert type(keras.models.clone_model(objective)) is Reconstruction
 
 
-class Killed(Exception):
+class KilledError(Exception):
     pass
 
 
 class Kill(callbacks.Callback):
     def on_epoch_begin(self, epoch, logs=None):
         if epoch == 2:
-            raise Killed
+            raise KilledError
 
 
 def test_backup_and_restore_goes_on(tmp_path):
     backup = tmp_path / "backup"
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         fit(tiny_objective("reconstruction"), 3, callbacks=[callbacks.BackupAndRestore(backup), Kill()])
     resumed = fit(tiny_objective("reconstruction"), 3, callbacks=[callbacks.BackupAndRestore(backup)])
     whole = fit(tiny_objective("reconstruction"), 3)
@@ -95,11 +97,11 @@ def test_backup_and_restore_goes_on(tmp_path):
 
 
 def test_early_stopping_and_swapped_averages():
-    stop = callbacks.EarlyStopping("loss", baseline=-1e9, patience=0, restore_best_weights=True)
+    stop = callbacks.EarlyStopping("loss", min_delta=1e9, restore_best_weights=True)
     adam = lambda: keras.optimizers.Adam(3e-3, use_ema=True)  # noqa: E731
     objective = tiny_objective("reconstruction", optimizer=adam)
     fit(objective, 3, callbacks=[stop, callbacks.SwapEMAWeights()])
-    assert int(objective.steps) == 1
+    assert int(objective.steps) == 1  # of three: the best
 
 
 def test_lora_is_trained_and_averaged(tmp_path):
@@ -121,6 +123,6 @@ def test_whole_numbers_are_not_trained():
         tiny_objective("reconstruction").quantize("int8")
     network = made("Prior")
     network.quantize("int8", filters="head")
-    with pytest.raises(ValueError, match="is quantized .layer 'head', int8. and cannot be trained"):
+    with pytest.raises(ValueError, match=r"is quantized .layer 'head', int8. and cannot be trained"):
         PriorDenoising(network)
     assert np.isfinite(said(network)[0]).all()

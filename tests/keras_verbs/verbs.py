@@ -63,4 +63,4 @@ def said(network):
 
 def difference(some, others):
     """The largest."""
-    return max(float(np.abs(a - b).max()) for a, b in zip(some, others, strict=True))
+    return max(float(np.abs(a - 1.0 * b).max()) for a, b in zip(some, others, strict=True))
