@@ -116,6 +116,20 @@ class Backbone(keras_hub.models.Backbone):
             if isinstance(layer, keras.Model):  # what was compiled holds the former weights
                 layer.train_function = layer.test_function = layer.predict_function = None
 
+    def export(self, filepath, format="tf_saved_model", verbose=None, input_signature=None, **options):
+        """As Keras' method. Without `input_signature` torch exports for a batch of one.
+
+        Raises: ValueError on JAX and torch for a network of any size or length where no size is given.
+        """
+        free = any(None in one.shape[1:] for one in keras.tree.flatten(self.input))
+        if free and input_signature is None and keras.config.backend() != "tensorflow":
+            raise ValueError(
+                f"{type(self).__name__} takes inputs of any size, and {keras.config.backend()} exports one: give "
+                "input_signature, a list of one structure like the network's input, of "
+                "keras.InputSpec(shape=..., dtype=...) without None"
+            )
+        super().export(filepath, format, verbose, input_signature, **options)
+
     def default_lora_layer_names(self):
         """Names of the layers that `enable_lora` adapts where it is not told.
 

@@ -6,6 +6,7 @@ import pickle
 import keras
 import numpy as np
 import pytest
+from tiny import tiny_generator
 from verbs import NETWORKS
 from verbs import difference
 from verbs import example
@@ -77,7 +78,7 @@ def test_quantized_networks_are_saved_and_opened(name, mode, tmp_path):
 
 
 def test_a_quantized_generator_draws_and_is_saved_and_opened(tmp_path):
-    generator = made("Generator")
+    generator = tiny_generator()
     plain = generator.generate("a red apple", seed=0).astype(int)  # compiled with the former weights
     generator.quantize("int8")
     drawn = generator.generate("a red apple", seed=0)
