@@ -124,8 +124,8 @@ class Backbone(keras_hub.models.Backbone):
         free = any(None in one.shape[1:] for one in keras.tree.flatten(self.input))
         if free and input_signature is None and keras.config.backend() != "tensorflow":
             raise ValueError(
-                f"{type(self).__name__} takes inputs of any size, and {keras.config.backend()} exports one: give "
-                "input_signature, a list of one structure like the network's input, of "
+                f"{type(self).__name__} takes inputs of any size, and {keras.config.backend()} exports one: "
+                "give input_signature, a list of one structure like the network's input, of "
                 "keras.InputSpec(shape=..., dtype=...) without None"
             )
         super().export(filepath, format, verbose, input_signature, **options)
