@@ -19,11 +19,6 @@ from keras_t2i.models import PresetError
 from keras_t2i.models import token_features
 
 QUANTIZED = [("ConceptDecoder", "int8"), ("ConceptDecoder", "int4"), ("DualEncoder", "int8"), ("VAE", "int8")]
-    "ConceptDecoder",
-    "Discriminator",
-    "DualEncoder",
-    "VAE",
-]  # of each kind of layer one, quickly quantized
 
 
 @pytest.mark.parametrize("name", [*NETWORKS, "Generator"])
