@@ -23,6 +23,7 @@ from keras_t2i.layers.modulation import modulated_pixel_block
 from keras_t2i.layers.normalization import GroupNormalization
 from keras_t2i.layers.normalization import Standardization
 from keras_t2i.layers.normalization import Whitening
+from keras_t2i.layers.precision import float32
 from keras_t2i.layers.space_to_depth import DepthToSpace
 from keras_t2i.layers.space_to_depth import SpaceToDepth
 from keras_t2i.layers.time_embedding import FourierFeatures
@@ -50,6 +51,7 @@ __all__ = [
     "condition_of",
     "conditions",
     "downsampled_size",
+    "float32",
     "modulated_block",
     "modulated_dense_block",
     "modulated_pixel_block",

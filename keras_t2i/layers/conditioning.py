@@ -6,6 +6,7 @@ from keras import layers
 from keras import ops
 
 from keras_t2i.layers.normalization import Whitening
+from keras_t2i.layers.precision import float32
 from keras_t2i.layers.time_embedding import FourierFeatures
 
 IMAGE_TOKENS = 4  # an image code is also that many tokens, as in DALL-E 2
@@ -89,8 +90,8 @@ def conditions(inputs, condition_dim, whitened_dim, dtype):
     The vector is float32 at any dtype: it is small, and every block depends on it.
     """
     given, text_code = inputs["condition_mask"], inputs["text_code"]
-    parts = [time_condition(inputs["log_snr"], condition_dim)]
-    part, code = code_condition(text_code, given, condition_dim, whitened_dim, "text_code")
+    parts = [time_condition(inputs["log_snr"], condition_dim, dtype)]
+    part, code = code_condition(text_code, given, condition_dim, whitened_dim, "text_code", dtype)
     parts, codes = [*parts, part], [code]
     token_dim = min(whitened_dim, inputs["text_tokens"].shape[-1])
     tokens = TokenWhitening(token_dim, **WIDE, name="text_tokens_whitening")(inputs["text_tokens"])
@@ -98,7 +99,7 @@ def conditions(inputs, condition_dim, whitened_dim, dtype):
     tokens, present = NullTokens(dtype=dtype, name="text_tokens_null")(tokens, inputs["text_mask"], given)
     if "image_code" in inputs:
         code, given = inputs["image_code"], inputs["image_condition_mask"]
-        part, code = code_condition(code, given, condition_dim, whitened_dim, "image_code")
+        part, code = code_condition(code, given, condition_dim, whitened_dim, "image_code", dtype)
         parts.append(part)
         codes.append(code)
         more = layers.Dense(IMAGE_TOKENS * token_dim, dtype=dtype, name="image_tokens")(code)
@@ -125,20 +126,21 @@ def concept_map(codes, noise, hidden_dim, side, channels, dtype):
     return layers.Reshape((side, side, channels), dtype=dtype, name="concept_map")(x)
 
 
-def time_condition(log_snr, condition_dim):
-    """What a noise level, `(n,)`, adds to the vector that steers: float32 `(n, condition_dim)`."""
+def time_condition(log_snr, condition_dim, dtype=None):
+    """What a noise level, `(n,)`, adds to the vector that steers: float32 `(n, condition_dim)`. `dtype`:
+    of the network."""
     x = FourierFeatures(64, **WIDE, name="time")(log_snr)
-    x = layers.Dense(condition_dim, activation="silu", **WIDE, name="time_1")(x)
-    return layers.Dense(condition_dim, **WIDE, name="time_2")(x)
+    x = layers.Dense(condition_dim, activation="silu", dtype=float32(dtype), name="time_1")(x)
+    return layers.Dense(condition_dim, dtype=float32(dtype), name="time_2")(x)
 
 
-def code_condition(code, given, condition_dim, whitened_dim, name):
+def code_condition(code, given, condition_dim, whitened_dim, name, dtype=None):
     """What a code, `(n, d)`, adds to that vector, a learned null where it is not given; and the code itself,
-    whitened: float32 `(n, condition_dim)` and `(n, whitened_dim)`."""
+    whitened: float32 `(n, condition_dim)` and `(n, whitened_dim)`. `dtype`: of the network."""
     dim = min(whitened_dim, code.shape[-1])
     code = Whitening(dim, **WIDE, name=f"{name}_whitening")(code)
     code = NullCode(**WIDE, name=f"{name}_null")(code, given)
-    return layers.Dense(condition_dim, **WIDE, name=f"{name}_dense")(code), code
+    return layers.Dense(condition_dim, dtype=float32(dtype), name=f"{name}_dense")(code), code
 
 
 def condition_of(parts):

@@ -31,7 +31,8 @@ class FourierFeatures(keras.layers.Layer):
         slowest = np.pi / 4 / self.limit
         frequencies = np.geomspace(slowest, self.fastest, self.dim // 2).astype("float32")
         x = ops.clip(ops.cast(x, "float32"), -self.limit, self.limit)
-        angles = ops.expand_dims(x, -1) * frequencies
+        # A tensor, not an array: torch exports no call of NumPy.
+        angles = ops.expand_dims(x, -1) * ops.convert_to_tensor(frequencies)
         return ops.concatenate([ops.sin(angles), ops.cos(angles)], axis=-1)
 
     def get_config(self):

@@ -1,18 +1,23 @@
 """What every network of this package shares: opening and saving presets, and networks made of networks."""
 
+import json
 import math
 import os
+import warnings
 from pathlib import Path
 
 import keras
 import keras_hub
 
+from keras_t2i.presets.errors import PresetError
 from keras_t2i.presets.registry import check_options
 from keras_t2i.presets.registry import opening
 from keras_t2i.presets.saving import save_preset
 from keras_t2i.utils.files import check_room
 from keras_t2i.utils.files import weights_in_memory
 from keras_t2i.utils.files import write_bytes
+
+ATTENTION = ("places", "words", "output")  # the dense layers of `layers.attention`
 
 
 class Backbone(keras_hub.models.Backbone):
@@ -27,17 +32,31 @@ class Backbone(keras_hub.models.Backbone):
     nested = ()
 
     def get_config(self):
-        config = super().get_config()
-        return {**config, **{name: _serialize(getattr(self, name)) for name in self.nested}}
+        parts = {name: _serialize(getattr(self, name)) for name in self.nested}
+        dtype = keras.dtype_policies.serialize(self._dtypes())
+        return {"name": self.name, "trainable": self.trainable, "dtype": dtype, **parts}
+
+    def _dtypes(self):
+        """The dtype policy; of a quantized network a map, of its own layers: nested networks have theirs.
+
+        KerasHub's is one of all layers by their paths, and two nested networks may have the same.
+        """
+        policy = self.dtype_policy
+        policy = getattr(policy, "default_policy", policy)
+        parts = keras.tree.flatten([getattr(self, name) for name in self.nested])
+        theirs = {id(layer) for part in parts if part is not None for layer in part._flatten_layers()}
+        own = [layer for layer in self._flatten_layers(include_self=False) if id(layer) not in theirs]
+        quantized = {layer.path: layer for layer in own if layer.quantization_mode is not None}
+        if not quantized:
+            return policy
+        return keras.dtype_policies.DTypePolicyMap(
+            policy.name, {path: _policy_of(layer) for path, layer in quantized.items()}
+        )
 
     @classmethod
     def from_config(cls, config):
         config = dict(config)
-        dtype = config.get("dtype")
-        if isinstance(dtype, dict) and dtype.get("class_name") == "DTypePolicyMap":
-            forwarded = {}  # quantised: each nested network keeps the dtypes it was saved with
-        else:
-            forwarded = {"dtype": dtype}
+        forwarded = {} if is_quantized(config.get("dtype")) else {"dtype": config.get("dtype")}
         for name in cls.nested:
             config[name] = _deserialize(config.get(name), forwarded)
         return super().from_config(config)
@@ -60,6 +79,8 @@ class Backbone(keras_hub.models.Backbone):
         """
         check_options(cls, options)
         with opening(preset, cls, load_weights, options) as folder:
+            if saved := quantized_dtype(preset, folder, options):
+                options["dtype"] = saved  # KerasHub 0.32 opens the network alone as if it were not quantized
             return super().from_preset(folder, load_weights, **options)
 
     def save_to_preset(self, preset_dir, max_shard_size=10, *, weights_dtype="float32", card=None):
@@ -80,6 +101,68 @@ class Backbone(keras_hub.models.Backbone):
         else:
             super().save_weights(filepath, overwrite, max_shard_size)
 
+    def quantize(self, mode=None, config=None, **options):
+        """As Keras' method: dense layers and embeddings are quantized, convolutions are not (Keras has none).
+
+        A quantized network draws, and is saved and opened as any other; it is not trained.
+
+        Args: as of `keras.Model.quantize`.
+        """
+        with warnings.catch_warnings():
+            # Keras names every kind of layer that it leaves as it is.
+            warnings.filterwarnings("ignore", message=".*does not have a `quantize` method implemented")
+            super().quantize(mode, config, **options)
+        for layer in self._flatten_layers():
+            if isinstance(layer, keras.Model):  # what was compiled holds the former weights
+                layer.train_function = layer.test_function = layer.predict_function = None
+
+    def export(self, filepath, format="tf_saved_model", verbose=None, input_signature=None, **options):
+        """As Keras' method. Without `input_signature` torch exports for a batch of one.
+
+        Raises: ValueError on JAX and torch for a network of any size or length where no size is given.
+        """
+        free = any(None in one.shape[1:] for one in keras.tree.flatten(self.input))
+        if free and input_signature is None and keras.config.backend() != "tensorflow":
+            raise ValueError(
+                f"{type(self).__name__} takes inputs of any size, and {keras.config.backend()} exports one: "
+                "give input_signature, a list of one structure like the network's input, of "
+                "keras.InputSpec(shape=..., dtype=...) without None"
+            )
+        super().export(filepath, format, verbose, input_signature, **options)
+
+    def default_lora_layer_names(self):
+        """Names of the layers that `enable_lora` adapts where it is not told.
+
+        The dense layers of attention (Hu et al. 2021, arXiv 2106.09685, section 4.2), or, where there is
+        none, all dense layers.
+        """
+        dense = [layer for layer in self._flatten_layers(False) if isinstance(layer, keras.layers.Dense)]
+        attention = [layer for layer in dense if layer.name in ATTENTION and "/" in layer.path]
+        return sorted({layer.name for layer in attention or dense})
+
+    def enable_lora(self, rank, target_layer_names=None):
+        """Freeze all weights, and add to the kernels of some dense layers a product of two small matrices,
+        which is trained (LoRA: arXiv 2106.09685). Before an objective is made of the network.
+
+        `save_to_preset`, `save` and `save_weights` store the sums: what is opened is a network without LoRA.
+        `save_lora_weights` stores the small matrices alone.
+
+        Args:
+            rank: int, of the product.
+            target_layer_names: list of `str`; `None`: `default_lora_layer_names()`.
+
+        Raises: ValueError where no layer of such a name can be adapted.
+        """
+        names = self.default_lora_layer_names() if target_layer_names is None else target_layer_names
+        layers = [layer for layer in self._flatten_layers(False) if layer.weights]
+        if not any(layer.name in names and hasattr(layer, "enable_lora") for layer in layers):
+            which = f"none of its layers is called {', '.join(names)}" if names else "all are convolutions"
+            raise ValueError(
+                f"{type(self).__name__} has no dense layer for LoRA ({which}): train it as a whole, or give "
+                "target_layer_names"
+            )
+        super().enable_lora(rank, names)
+
 
 def _serialize(part):
     """A backbone, a list of them, or `None`, as a config."""
@@ -87,9 +170,43 @@ def _serialize(part):
 
 
 def _deserialize(part, forwarded):
-    """What `_serialize` gave, with `forwarded` in the config of each; what is no config stays as it is."""
+    """What `_serialize` gave, with `forwarded` in the config of each; what is no config stays as it is, and
+    what was quantized keeps its dtypes."""
     if isinstance(part, list):
         return [_deserialize(one, forwarded) for one in part]
     if not isinstance(part, dict):
         return part
+    if is_quantized(part["config"].get("dtype")):
+        forwarded = {}
     return keras.layers.deserialize({**part, "config": {**part["config"], **forwarded}})
+
+
+def _policy_of(layer):
+    """The dtype policy of a quantized layer, that which it was quantized from included."""
+    policy = layer.dtype_policy
+    if isinstance(policy, keras.dtype_policies.DTypePolicyMap):
+        policy = policy[layer.path]
+    return keras.dtype_policies.get(policy.name)
+
+
+def is_quantized(dtype):
+    """Whether a dtype, as a config has it, is that of a quantized network: a map of policies."""
+    if isinstance(dtype, dict):
+        return dtype.get("class_name") == "DTypePolicyMap"
+    return isinstance(dtype, keras.dtype_policies.DTypePolicyMap)
+
+
+def quantized_dtype(preset, folder, options):
+    """The dtype in the config of a preset whose own layers are quantized; else `None`.
+
+    Raises: PresetError where a network of it is quantized, and `options` asks for a dtype.
+    """
+    text = (Path(folder) / "config.json").read_text(encoding="utf-8")
+    if '"DTypePolicyMap"' not in text:
+        return None
+    if options.get("dtype") is not None:
+        raise PresetError(
+            str(preset), "config.json", "it is quantized, to one dtype for good: open it without `dtype`"
+        )
+    dtype = json.loads(text)["config"].get("dtype")
+    return dtype if is_quantized(dtype) else None

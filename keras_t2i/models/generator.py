@@ -9,6 +9,7 @@ from tqdm import tqdm
 
 from keras_t2i.models import editing
 from keras_t2i.models.assemble import assemble
+from keras_t2i.models.backbone import quantized_dtype
 from keras_t2i.models.canvas import needs_upsampler
 from keras_t2i.models.canvas import on_canvas
 from keras_t2i.models.canvas import rendered
@@ -86,6 +87,10 @@ class Generator(keras_hub.models.TextToImage):
         if args or kwargs:
             raise NotImplementedError("A Generator is not trained as a whole; see keras_t2i.objectives.")
 
+    def quantize(self, mode=None, config=None, **options):
+        """Quantize the dense layers of all networks: see `Backbone.quantize`."""
+        self.backbone.quantize(mode, config, **options)
+
     @property
     def stages(self):
         """list of `Stage`, in the order in which they draw."""
@@ -153,6 +158,7 @@ class Generator(keras_hub.models.TextToImage):
         """
         check_options(cls, options, allowed={"dtype", "name"})
         with opening(preset, cls, load_weights, options) as folder:
+            quantized_dtype(preset, folder, options)
             task = super().from_preset(folder, load_weights, **options)
             if type(task) is cls:
                 return task

@@ -21,6 +21,7 @@ def pixel_difference(drawn, true):
     return ops.mean(difference * ops.stop_gradient(ops.sign(difference)))
 
 
+@keras.saving.register_keras_serializable(package="keras_t2i")
 class CodeConsistency(SteppedObjective):
     """A decoder is trained so that an image encoder sees in its drawing the concept that was drawn.
 

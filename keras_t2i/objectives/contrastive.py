@@ -61,6 +61,7 @@ def siglip_loss(scores, same):
     return ops.sum(ops.where(counted, losses, 0.0)) / ops.cast(n, "float32")
 
 
+@keras.saving.register_keras_serializable(package="keras_t2i")
 class ContrastiveAlignment(SteppedObjective):
     """Embeddings of a picture and of its caption attract, all others in the batch repel.
 

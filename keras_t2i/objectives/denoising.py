@@ -1,5 +1,6 @@
 """A picture with noise on it, and its caption: the network learns what the picture was."""
 
+import keras
 from keras import ops
 
 from keras_t2i.models.networks.text_encoder import token_features
@@ -10,6 +11,7 @@ from keras_t2i.utils.images import downsample
 from keras_t2i.utils.images import to_float
 
 
+@keras.saving.register_keras_serializable(package="keras_t2i")
 class Denoising(DiffusionObjective):
     """A diffusion model of pictures or latents, conditioned on captions.
 

@@ -23,9 +23,11 @@ from keras_t2i.training.optimizers import scale_loss
 from keras_t2i.utils.images import to_float
 
 OUT_OF_RANGE_WEIGHT = 5.0  # as much as pixels that differ
+OPTIMIZERS = ("optimizer", "discriminator_optimizer")
 METRICS = ["generator", "discriminator", "real_accuracy", "fake_accuracy", "gap", "diversity_ratio", "pixels"]
 
 
+@keras.saving.register_keras_serializable(package="keras_t2i")
 class ConditionalGAN(SteppedObjective):
     """A decoder draws captions so that a discriminator cannot tell its drawings from real pictures.
 
@@ -117,6 +119,19 @@ class ConditionalGAN(SteppedObjective):
             parts = [(scale_loss(optimizer), network) for optimizer, network in parts]
         parts = [(optimizer, network.trainable_variables) for optimizer, network in parts]
         super().compile(Optimizers(parts), **kwargs)
+
+    def get_compile_config(self):
+        return (
+            {
+                name: keras.optimizers.serialize(optimizer)
+                for name, optimizer in zip(OPTIMIZERS, self.optimizer.optimizers, strict=True)
+            }
+            if self.compiled
+            else {}
+        )
+
+    def compile_from_config(self, config):
+        self.compile(**{name: keras.optimizers.deserialize(config[name]) for name in OPTIMIZERS})
 
     def call(self, x, training=False):
         """The concept that is drawn, and the picture."""

@@ -1,11 +1,13 @@
 """The embedding of a picture with noise on it, and the embedding of its caption: what was the picture's?"""
 
+import keras
 from keras import ops
 
 from keras_t2i.objectives.diffusion import DiffusionObjective
 from keras_t2i.objectives.diffusion import check_dropout
 
 
+@keras.saving.register_keras_serializable(package="keras_t2i")
 class PriorDenoising(DiffusionObjective):
     """A `Prior` learns to draw concepts (image embeddings; DALL-E 2, arXiv 2204.06125, section 2.2).
 

@@ -8,6 +8,7 @@ from keras_t2i.utils.images import psnr
 from keras_t2i.utils.images import to_float
 
 
+@keras.saving.register_keras_serializable(package="keras_t2i")
 class Reconstruction(Objective):
     """A picture goes through the code and back; what comes out should be what went in.
 

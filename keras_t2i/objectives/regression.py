@@ -8,6 +8,7 @@ from keras_t2i.training.objective import freeze
 from keras_t2i.utils.images import to_float
 
 
+@keras.saving.register_keras_serializable(package="keras_t2i")
 class ConceptRegression(Objective):
     """The text encoder's two-layer dense head learns to predict the picture's code.
 

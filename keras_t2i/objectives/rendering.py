@@ -7,6 +7,7 @@ from keras_t2i.objectives.reconstruction import psnr
 from keras_t2i.training.objective import Objective
 
 
+@keras.saving.register_keras_serializable(package="keras_t2i")
 class Rendering(Objective):
     """Windows of pictures, drawn out of the fields of small ones, should be those of the true pictures.
 

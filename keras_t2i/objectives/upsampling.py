@@ -1,10 +1,12 @@
 """A large picture with noise on it, the small one and a caption: the network learns what the picture was."""
 
+import keras
 from keras import ops
 
 from keras_t2i.objectives.denoising import Denoising
 
 
+@keras.saving.register_keras_serializable(package="keras_t2i")
 class Upsampling(Denoising):
     """Diffusion of crops of large pictures, given the small picture (SR3: Saharia et al. 2021, arXiv
     2104.07636), which is noisy too (noise conditioning augmentation: Ho et al. 2021, arXiv 2106.15282).

@@ -60,6 +60,7 @@ def turn(grids):
     return ops.where(quarters == 0, once, ops.where(quarters == 1, twice, thrice))
 
 
+@keras.saving.register_keras_serializable(package="keras_t2i")
 class Variational(Objective):
     """The evidence lower bound of a variational autoencoder (arXiv 1312.6114).
 

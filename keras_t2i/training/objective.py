@@ -1,8 +1,13 @@
 """What every objective shares: one network that learns, averages of its weights, and random numbers."""
 
+import dataclasses
+import inspect
+
 import keras
 from keras import ops
 
+from keras_t2i.models.lora import is_lora
+from keras_t2i.models.lora import merged_weights
 from keras_t2i.training.averages import ExponentialMovingAverage
 from keras_t2i.training.averages import PowerFunctionEMA
 from keras_t2i.training.backend import apply_gradients
@@ -26,6 +31,14 @@ class Objective(keras.Model):
     once a training step and nowhere else; `compute_loss` updates metrics at most and, in training, draws
     random numbers.
 
+    It is saved and opened as any Keras model (`save`, `keras.models.load_model`, `ModelCheckpoint`,
+    `BackupAndRestore`, `copy.deepcopy`): its config is the arguments that it was made with. What is opened is
+    compiled and trains on where it was. A subclass of yours needs `keras.saving.register_keras_serializable`,
+    and `get_config` and `from_config` only for arguments that are neither networks nor plain values.
+
+    A network with LoRA (`network.enable_lora(rank)`, before) is trained by its small matrices. Averages are
+    then plain networks, of the sums. Such an objective is not saved: a Keras file holds the sums alone.
+
     Args:
         network: Backbone, trained in place.
         averages: `ExponentialMovingAverage`, `PowerFunctionEMA`, or `None`: the average is the network.
@@ -43,6 +56,17 @@ class Objective(keras.Model):
     # Whether its loss, or its step, is another than the mean over parts of a batch.
     needs_whole_batch = False
 
+    def __new__(cls, *args, **kwargs):
+        self = super().__new__(cls, *args, **kwargs)
+        signature = inspect.signature(cls.__init__)
+        given = signature.bind(self, *args, **kwargs).arguments
+        others = [name for name, p in signature.parameters.items() if p.kind is p.VAR_KEYWORD]
+        for name in others:
+            given |= given.pop(name, {})
+        given.pop(next(iter(signature.parameters)))  # self
+        object.__setattr__(self, "_given", given)  # past Keras, which would track the networks twice
+        return self
+
     def __init__(
         self,
         network,
@@ -59,6 +83,7 @@ class Objective(keras.Model):
             averages = ExponentialMovingAverage(decay) if decay else None
         if sigma_rel is not None:
             averages = PowerFunctionEMA(sigma_rel) if sigma_rel else None
+        _check_trainable(network)
         self.network, self.averaging = network, averages
         self.averages = [freeze(copy(network)) for _ in range(averages.count if averages else 0)]
         self.average = self.averages[0] if self.averages else network
@@ -66,6 +91,8 @@ class Objective(keras.Model):
         self.steps = self.add_weight(
             shape=(), dtype="float32", initializer="zeros", trainable=False, name="steps"
         )
+
+        self.built = True  # the networks came built, and every other weight is made in the constructor
 
     def compile(self, optimizer, *args, auto_scale_loss=True, **kwargs):
         """As Keras' method, but for the loss scale.
@@ -84,7 +111,22 @@ class Objective(keras.Model):
         object.__setattr__(self, "_loss_tracker", keras.metrics.Mean(dtype="float32", name="loss"))
 
     def build(self, input_shape=None):
-        self.built = True  # the networks came built, and every other weight is made above
+        self.built = True
+
+    def get_config(self):
+        _check_apart(self._given)
+        return {"name": self.name} | {name: _serialize(value) for name, value in self._given.items()}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**{name: _deserialize(value) for name, value in config.items()})
+
+    def quantize(self, *args, **kwargs):
+        """Refused: whole numbers are not trained."""
+        raise NotImplementedError(
+            f"a {type(self).__name__} is not quantized: train first, then quantize what draws, "
+            'objective.average.quantize("int8")'
+        )
 
     def chosen(self, training):
         """The network in training, its average otherwise."""
@@ -123,8 +165,9 @@ class Objective(keras.Model):
         """Count a training step, and let the averages move towards the weights."""
         self.steps.assign_add(1.0)
         rates = self.averaging.rates(self.steps) if self.averages else []
+        weights = merged_weights(self.network) if self.averages else []
         for rate, average in zip(rates, self.averages, strict=True):
-            for mean, weight in zip(average.weights, self.network.weights, strict=True):
+            for mean, weight in zip(average.weights, weights, strict=True):
                 weight = ops.cast(ops.stop_gradient(ops.convert_to_tensor(weight)), mean.dtype)
                 mean.assign(mean + rate * (weight - mean))
 
@@ -143,6 +186,12 @@ class Objective(keras.Model):
         return [v for v in self.non_trainable_variables if id(v) not in weights]
 
     def save_own_variables(self, store):
+        if is_lora(self.network):
+            raise NotImplementedError(
+                f"the network of this {type(self).__name__} has LoRA, whose matrices Keras' files merge: "
+                'save them with objective.network.save_lora_weights("x.lora.h5"), or the sums with '
+                "objective.network.save_to_preset(folder)"
+            )
         super().save_own_variables(store)
         for i, state in enumerate(self.random_state()):
             store[f"random_state{i}"] = ops.convert_to_numpy(state)
@@ -205,11 +254,11 @@ def computes_in_float16(model):
 
 
 def copy(network):
-    """A new network of the same class and weights, float32."""
+    """A new network of the same class and weights, float32. That of one with LoRA has none, and the sums."""
     twin = type(network).from_config(
         {**network.get_config(), "dtype": "float32", "name": f"{network.name}_average"}
     )
-    twin.set_weights(network.get_weights())
+    twin.set_weights([ops.convert_to_numpy(weight) for weight in merged_weights(network)])
     return twin
 
 
@@ -222,3 +271,53 @@ def freeze(network):
     for variable in network.variables:
         variable.trainable = False
     return network
+
+
+def _check_trainable(network):
+    """Raise a ValueError where a network is quantized."""
+    for layer in network._flatten_layers():
+        if layer.quantization_mode in ("int8", "int4", "gptq", "awq"):
+            raise ValueError(
+                f"{network.name!r} is quantized (layer {layer.name!r}, {layer.quantization_mode}) and cannot "
+                "be trained: open it as it was before, train, and quantize what comes out"
+            )
+
+
+def _check_apart(arguments):
+    """Raise a ValueError where two networks among an objective's arguments share some weights, but not all: a
+    Keras file would open them as two, one of them without its weights."""
+    owners = {}
+    for name, value in arguments.items():
+        for network in value if isinstance(value, list | tuple) else [value]:
+            for weight in network.weights if isinstance(network, keras.Model) else []:
+                other, first = owners.setdefault(id(weight), (network, name))
+                if other is not network:
+                    raise ValueError(
+                        f"{first} and {name} of this objective share weights, which a Keras file cannot "
+                        "hold: save the weights alone (save_weights), or give a copy (copy.deepcopy)"
+                    )
+
+
+def _serialize(value):
+    """An argument of an objective: a network or a list of them, averages, or a plain value."""
+    if isinstance(value, keras.layers.Layer):
+        return keras.saving.serialize_keras_object(value)
+    if isinstance(value, ExponentialMovingAverage | PowerFunctionEMA):
+        options = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+        return {"average": type(value).__name__, **options}
+    if isinstance(value, list | tuple):
+        return [_serialize(one) for one in value]
+    return value
+
+
+def _deserialize(value):
+    """What `_serialize` gave; what is already an object stays."""
+    if isinstance(value, list):
+        return [_deserialize(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    if "average" in value:
+        kinds = {kind.__name__: kind for kind in (ExponentialMovingAverage, PowerFunctionEMA)}
+        options = {name: option for name, option in value.items() if name != "average"}
+        return kinds[value["average"]](**options)
+    return keras.saving.deserialize_keras_object(value) if "class_name" in value else value

@@ -8,6 +8,7 @@ from keras_t2i.layers import GroupNormalization
 from keras_t2i.layers import SpaceToDepth
 from keras_t2i.layers import Whitening
 from keras_t2i.layers import downsampled_size
+from keras_t2i.layers import float32
 from keras_t2i.layers import residual_block
 from keras_t2i.models.backbone import Backbone
 
@@ -62,13 +63,14 @@ class Discriminator(Backbone):
         x = layers.DepthwiseConv2D(
             side, depth_multiplier=poolings, data_format="channels_last", dtype=dtype, name="pool"
         )(x)
-        wide = {"dtype": "float32"}
+        # A score is a sum over all features, and its loss wants gradients of gradients: float32 from here on.
+        wide, wide_dense = {"dtype": "float32"}, {"dtype": float32(dtype)}
         x = layers.Flatten(data_format="channels_last", **wide, name="features")(x)
         y = Whitening(min(whitened_dim, code_dim), **wide, name="whitening")(concepts)
         # So small that the product of two vectors starts as large as the judgement of the picture alone.
         small = keras.initializers.VarianceScaling(1 / x.shape[-1])
-        y = layers.Dense(x.shape[-1], use_bias=False, kernel_initializer=small, **wide, name="words")(y)
-        alone = layers.Dense(1, **wide, name="alone")(x)
+        y = layers.Dense(x.shape[-1], use_bias=False, kernel_initializer=small, **wide_dense, name="words")(y)
+        alone = layers.Dense(1, **wide_dense, name="alone")(x)
         together = layers.Dot(axes=1, **wide, name="together")([x, y])
         scores = layers.Add(**wide, name="scores")([alone, together])
         super().__init__(

@@ -4,6 +4,7 @@ from keras import layers
 from keras_t2i.layers import Conv2D
 from keras_t2i.layers import GroupNormalization
 from keras_t2i.layers import downsampled_size
+from keras_t2i.layers import float32
 from keras_t2i.layers import residual_block
 from keras_t2i.models.backbone import Backbone
 
@@ -50,7 +51,8 @@ class ImageTower(Backbone):
             side, depth_multiplier=poolings, data_format="channels_last", dtype=dtype, name="pool"
         )(x)
         x = layers.Flatten(data_format="channels_last", dtype=dtype, name="flatten")(x)
-        codes = layers.Dense(code_dim, dtype="float32", name="head")(x)
+        # A code is normalised and compared with others: it stays float32.
+        codes = layers.Dense(code_dim, dtype=float32(dtype), name="head")(x)
         super().__init__(inputs=images, outputs=codes, dtype=dtype, **kwargs)
 
         # === Config ===

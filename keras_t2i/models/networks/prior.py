@@ -8,6 +8,7 @@ from keras_t2i.diffusion import from_config
 from keras_t2i.layers import Standardization
 from keras_t2i.layers import code_condition
 from keras_t2i.layers import condition_of
+from keras_t2i.layers import float32
 from keras_t2i.layers import modulated_dense_block
 from keras_t2i.layers import time_condition
 from keras_t2i.models.backbone import Backbone
@@ -67,15 +68,17 @@ class Prior(Backbone):
         text, given = inputs["text_code"], inputs["condition_mask"]
         condition = condition_of(
             [
-                time_condition(inputs["log_snr"], condition_dim),
-                code_condition(text, given, condition_dim, whitened_dim, "text_code")[0],
+                time_condition(inputs["log_snr"], condition_dim, dtype),
+                code_condition(text, given, condition_dim, whitened_dim, "text_code", dtype)[0],
             ]
         )
         x = layers.Dense(width, dtype=dtype, name="widen")(inputs["codes"])
         for i in range(blocks):
             x = modulated_dense_block(x, condition, 2 * width, dropout, dtype, f"block{i}")
         x = layers.LayerNormalization(dtype=dtype, name="head_norm")(x)
-        x = layers.Dense(code_dim, kernel_initializer="zeros", dtype="float32", name="head")(x)
+        # What is said is summed up over steps: it stays float32.
+        last = {"kernel_initializer": "zeros", "dtype": float32(dtype), "name": "head"}
+        x = layers.Dense(code_dim, **last)(x)
         super().__init__(inputs=inputs, outputs=x, dtype=dtype, **kwargs)
         self.standardization = Standardization(dtype="float32", name="standardization")
         self.standardization.build((None, code_dim))

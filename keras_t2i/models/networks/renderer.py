@@ -7,6 +7,7 @@ from keras import ops
 from keras_t2i.layers import Conv2D
 from keras_t2i.layers import DepthToSpace
 from keras_t2i.layers import SpaceToDepth
+from keras_t2i.layers import float32
 from keras_t2i.layers.fields import draw_fields
 from keras_t2i.models.backbone import Backbone
 
@@ -118,11 +119,11 @@ class Renderer(Backbone):
         x, y = (layers.Activation("silu", dtype=dtype, name=f"{n}_silu")(v) for n, v in (("x", x), ("y", y)))
         finest = nodes_per_pixel // 4
         small = keras.initializers.RandomNormal(0, 0.02)
-        logits = layers.Dense(
-            finest**2 * slots, kernel_initializer=small, dtype="float32", name="logits_dense"
-        )(y)
+        # Fields are read at thousands of pixels, where the steps of a smaller type would show: float32.
+        last = {"kernel_initializer": small, "dtype": float32(dtype), "name": "logits_dense"}
+        logits = layers.Dense(finest**2 * slots, **last)(y)
         logits = DepthToSpace(finest, dtype="float32", name="logits")(logits)
-        residuals = dense(x, 4 * slots, "colors_dense", "float32")
+        residuals = dense(x, 4 * slots, "colors_dense", float32(dtype))
         colors = SlotColors(slots, dtype="float32", name="colors")(residuals, images)
         inputs = {"images": images, "noise_level": noise_level}
         super().__init__(inputs=inputs, outputs={"logits": logits, "colors": colors}, dtype=dtype, **kwargs)

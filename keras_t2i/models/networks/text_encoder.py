@@ -2,6 +2,7 @@ import keras
 from keras import layers
 from keras import ops
 
+from keras_t2i.layers import float32
 from keras_t2i.models.backbone import Backbone
 
 
@@ -97,7 +98,8 @@ class CNNTextEncoder(Backbone):
         x = layers.LayerNormalization(dtype=dtype, name="pool_norm")(x)
         x = MaskedPooling(dtype=dtype, name="pool")(x, token_ids)
         x = layers.Dense(hidden_dim, activation="silu", dtype=dtype, name="head1")(x)
-        codes = layers.Dense(code_dim, dtype="float32", name="head2")(x)
+        # A code is normalised and compared with others: it stays float32.
+        codes = layers.Dense(code_dim, dtype=float32(dtype), name="head2")(x)
         super().__init__(inputs=token_ids, outputs=codes, dtype=dtype, **kwargs)
 
         # === Config ===

@@ -6,6 +6,7 @@ from keras import ops
 
 from keras_t2i.layers import Conv2D
 from keras_t2i.layers import Whitening
+from keras_t2i.layers import float32
 from keras_t2i.models.networks.autoencoder import ConvAutoencoder
 from keras_t2i.models.networks.autoencoder import code_grid
 
@@ -58,7 +59,7 @@ class VAE(ConvAutoencoder):
         self.drawers = {side: drawer_of(decoder, side, channels) for side in sides}
         self.prior = None
         if concept_dim is not None:
-            self.prior = prior_of(encoder.code_dim, concept_dim, hidden_dim, whitened_dim)
+            self.prior = prior_of(encoder.code_dim, concept_dim, hidden_dim, whitened_dim, dtype)
 
         # === Config ===
         self.concept_dim = concept_dim
@@ -98,11 +99,13 @@ def posterior_of(encoder, channels):
     return keras.Model(encoder.input, outputs, name="posterior")
 
 
-def prior_of(code_dim, concept_dim, hidden_dim, whitened_dim):
-    """Concepts to the prior, which starts as a standard normal for all of them."""
-    wide = {"dtype": "float32"}
+def prior_of(code_dim, concept_dim, hidden_dim, whitened_dim, dtype=None):
+    """Concepts to the prior, which starts as a standard normal for all of them. `dtype`: of the network.
+
+    It is float32 at any dtype: variances are exponentials of what it says, and it is small."""
+    wide = {"dtype": float32(dtype)}
     concepts = keras.Input((concept_dim,), dtype="float32", name="concepts")
-    x = Whitening(min(whitened_dim, concept_dim), **wide, name="whitening")(concepts)
+    x = Whitening(min(whitened_dim, concept_dim), dtype="float32", name="whitening")(concepts)
     x = layers.Dense(hidden_dim, activation="silu", **wide, name="hidden")(x)
     mean = layers.Dense(code_dim, kernel_initializer="zeros", **wide, name="mean")(x)
     log_variance = layers.Dense(code_dim, kernel_initializer="zeros", **wide, name="log_variance")(x)

@@ -1,0 +1,53 @@
+"""Networks as files of other libraries: see docs/keras_verbs.md."""
+
+import keras
+import pytest
+from verbs import difference
+from verbs import example
+from verbs import made
+from verbs import said
+
+BACKEND = keras.config.backend()
+
+
+def specs(network):
+    def spec(x):
+        return keras.InputSpec(shape=x.shape, dtype=str(x.dtype))
+
+    return [keras.tree.map_structure(spec, example(network))]
+
+
+@pytest.mark.skipif(BACKEND == "torch", reason="torch has no saved_model")
+@pytest.mark.parametrize("name", ["CNNTextEncoder", "ConceptDecoder"])
+def test_saved_model(name, tmp_path):
+    tf = pytest.importorskip("tensorflow")
+    network = made(name)
+    network.export(tmp_path / "served", verbose=False)
+    served = tf.saved_model.load(str(tmp_path / "served"))
+    found = keras.tree.flatten(served.serve(keras.tree.map_structure(tf.constant, example(network))))
+    assert difference([one.numpy() for one in found], said(network)) < 1e-5
+
+
+@pytest.mark.skipif(BACKEND != "torch", reason="of torch alone")
+@pytest.mark.parametrize("name", ["CNNTextEncoder", "DiffusionUNet", "Upsampler"])
+def test_torch_program(name, tmp_path):
+    import torch
+
+    network = made(name)
+    network.export(tmp_path / "x.pt2", format="torch", verbose=False, input_signature=specs(network))
+    program = torch.export.load(tmp_path / "x.pt2").module()
+    found = keras.tree.flatten(program(keras.tree.map_structure(torch.from_numpy, example(network))))
+    assert difference([one.detach().numpy() for one in found], said(network)) < 1e-5
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="of TensorFlow alone")
+def test_litert(tmp_path):
+    network = made("ConceptDecoder")
+    network.export(tmp_path / "x.tflite", format="litert", verbose=False)
+    assert (tmp_path / "x.tflite").read_bytes()[4:8] == b"TFL3"
+
+
+@pytest.mark.skipif(BACKEND == "tensorflow", reason="TensorFlow exports any size")
+def test_sizes_must_be_given(tmp_path):
+    with pytest.raises(ValueError, match=r"DiffusionUNet takes inputs of any size.*give input_signature"):
+        made("DiffusionUNet").export(tmp_path / "x", verbose=False)
