@@ -205,7 +205,7 @@ def test_a_card_is_filled(evaluated, tmp_path):
         (["--preset", "no_such"], "no preset 'no_such'"),
         (["--prompts", "3"], "at least 20"),
         (["--leaderboard", "no_such.md"], "no file no_such.md"),
-        (["--leaderboard", __file__, "--output", "x"], "must have each of these lines once"),
+        (["--leaderboard", evaluate.__file__, "--output", "x"], "must have each of these lines once"),
         (["--output", __file__], "is a file: give a folder"),
         (
             ["--data", str(Path(__file__).parent), "--output", str(Path(__file__).parent / "x")],
