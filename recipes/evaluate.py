@@ -5,10 +5,8 @@
     python recipes/evaluate.py --preset runs/my_decoder/preset --data my_pictures
 
 Is a drawing recognised among 100 pictures of its design? Does it show its caption, to two encoders that no
-generator was trained with? Every figure stands beside its ceiling (the real pictures) and its floors
-(captions permuted, the mean picture), and beside what is easy: the training picture with the nearest
-caption, and a perfect memoriser. Then the drawings at --sizes: are they as sharp as real pictures? Writes
-report.json, report.html (open it in a browser) and the cards of the presets.
+generator was trained with? Is it as sharp, at --sizes, as real pictures? Every figure stands beside its
+ceiling and floors. Writes report.json, report.html (open it in a browser) and the presets' cards.
 """
 
 import sys
@@ -41,15 +39,13 @@ def main(argv=None):
     parser = common.Parser(description=__doc__)
     add = parser.add_argument
     add("--preset", nargs="+", default=None, metavar="A", help="names or folders; default: all packaged")
-    where = "folder of report.json and report.html"
-    add("--output", default="runs/evaluation", type=common.folder, help=where)
+    add("--output", default="runs/evaluation", type=common.folder, help="folder of the report")
     add("--data", default=DEFAULT, type=common.filled, help=f"whose captions are asked: {describe_sources()}")
     add("--prompts", default=500, type=common.number(int, least=20), help="training captions that are asked")
     add("--seeds", default=4, type=common.number(int, least=1, most=1000), help="drawings of each prompt")
     add("--judges", nargs="+", default=list(PACKAGED_JUDGES), help="presets of evaluators, of both halves")
-    pixels = {"type": common.number(int, least=32, most=8192), "nargs": "*", "metavar": "N"}
-    sizes = "pixels at which drawings are judged too; none: leave it out"
-    add("--sizes", default=[256, 512], **pixels, help=sizes)
+    pixels = {"default": [256, 512], "type": common.number(int, least=32, most=8192), "nargs": "*"}
+    add("--sizes", **pixels, metavar="N", help="pixels at which drawings are judged too; none: leave it out")
     add("--no-curves", action="store_true", help="leave the curves over settings out: half the time")
     add("--no-cards", action="store_true", help="leave the cards of the presets as they are")
     add("--leaderboard", type=common.existing_file, metavar="FILE", help="where the leaderboard is replaced")
@@ -58,7 +54,6 @@ def main(argv=None):
     common.check_output(args)  # now, and not after an hour
     if args.leaderboard is not None:
         check_markers(args.leaderboard, "leaderboard")
-
     candidates = [Candidate(preset) for preset in args.preset or sorted(Generator.presets)]
     judges = Judges.from_presets(args.judges)
     sets, train = load_prompt_sets(args.data, judges.judges[0].network.image_size, args.prompts, args.smoke)

@@ -39,12 +39,7 @@ DEFAULTS = {  # as in 2020: "parameterization": "epsilon", "weight": "none", "ti
 def main(argv=None, **changes):
     parser = common.training_parser(__doc__, "diffusion", DEFAULTS, changes)
     add = parser.add_argument
-    add(
-        "--size",
-        default="tiny",
-        choices=list(SIZES),
-        help="of the network: 2, 5, 14, 13 million parameters",
-    )
+    add("--size", default="tiny", choices=list(SIZES), help="of the network: 2, 5, 14, 13 M parameters")
     add("--image-size", default=32, type=int, choices=[32, 64], help="width and height of pictures")
     add("--dual-encoder", default="dual_encoder_openmoji_32", help=common.DUAL_ENCODER)
     add("--start", default="", help="preset of this lesson to go on from, with its encoders; none: anew")

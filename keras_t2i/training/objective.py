@@ -110,6 +110,11 @@ class Objective(keras.Model):
         # Keras' own has the global dtype, and float16 counts to 2048. Untracked, as Keras' own is.
         object.__setattr__(self, "_loss_tracker", keras.metrics.Mean(dtype="float32", name="loss"))
 
+    def compile_from_config(self, config):
+        # Keras leaves a model uncompiled whose `compile` is its own.
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        self.optimizer.build(self.trainable_variables)
+
     def build(self, input_shape=None):
         self.built = True
 

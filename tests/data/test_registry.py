@@ -37,7 +37,7 @@ def test_a_data_set_is_one_line_of_the_registry(numbers):
     assert '"numbers" (made up)' in registry.describe_sources()
     parser = training_parser("", "run", {"minutes": 1, "batch_size": 1, "learning_rate": 1.0})
     assert '"numbers" (made up)' in " ".join(parser.format_help().split())
-    sets, train = load_prompt_sets("numbers", size=8, count=30)
+    sets, train = load_prompt_sets("numbers", size=8, count=30, things=0)
     assert [len(s) for s in sets] == [30, 40, 40] and len(train) == 40  # of the test split, too
 
 

@@ -9,28 +9,34 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Design:
-    """An npm package with one design: its pinned version, size to fetch in MB, licence, makers."""
+    """An npm package with one design: its pinned version, size to fetch in MB, licence, makers, and about how
+    many named pictures it has."""
 
     package: str
     version: str
     megabytes: int
     license: str
     makers: str
+    pictures: int = 0
 
 
 DESIGNS = {
-    "noto": Design("@iconify-json/noto", "1.2.9", 8, "Apache-2.0", "Noto Emoji by Google"),
-    "twemoji": Design("@iconify-json/twemoji", "1.2.5", 3, "CC BY 4.0", "Twemoji by Twitter and others"),
+    "noto": Design("@iconify-json/noto", "1.2.9", 8, "Apache-2.0", "Noto Emoji by Google", 3700),
+    "twemoji": Design(
+        "@iconify-json/twemoji", "1.2.5", 3, "CC BY 4.0", "Twemoji by Twitter and others", 3970
+    ),
     "fluent flat": Design(
-        "@iconify-json/fluent-emoji-flat", "1.2.6", 2, "MIT", "Fluent Emoji Flat by Microsoft"
+        "@iconify-json/fluent-emoji-flat", "1.2.6", 2, "MIT", "Fluent Emoji Flat by Microsoft", 3145
     ),
-    "fluent 3d": Design("@lobehub/fluent-emoji-3d", "1.1.0", 25, "MIT", "Fluent Emoji 3D by Microsoft"),
-    "noto v1": Design("@iconify-json/noto-v1", "1.2.5", 8, "Apache-2.0", "the first Noto Emoji by Google"),
-    "emojione": Design("@iconify-json/emojione", "1.2.3", 3, "CC BY 4.0", "Emoji One 2.3 by Emoji One"),
+    "fluent 3d": Design("@lobehub/fluent-emoji-3d", "1.1.0", 25, "MIT", "Fluent Emoji 3D by Microsoft", 3031),
+    "noto v1": Design(
+        "@iconify-json/noto-v1", "1.2.5", 8, "Apache-2.0", "the first Noto Emoji by Google", 2120
+    ),
+    "emojione": Design("@iconify-json/emojione", "1.2.3", 3, "CC BY 4.0", "Emoji One 2.3 by Emoji One", 1770),
     "emojione v1": Design(
-        "@iconify-json/emojione-v1", "1.2.3", 11, "CC BY-SA 4.0", "Emoji One 1.5 by Emoji One"
+        "@iconify-json/emojione-v1", "1.2.3", 11, "CC BY-SA 4.0", "Emoji One 1.5 by Emoji One", 1160
     ),
-    "fxemoji": Design("@iconify-json/fxemoji", "1.2.2", 3, "Apache-2.0", "FxEmojis by Mozilla"),
+    "fxemoji": Design("@iconify-json/fxemoji", "1.2.2", 3, "Apache-2.0", "FxEmojis by Mozilla", 660),
 }
 WORDS = Design("emojibase-data", "17.0.0", 4, "MIT", "names and tags from Emojibase by Miles Johnson")
 
