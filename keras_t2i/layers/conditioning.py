@@ -113,7 +113,7 @@ def concept_map(codes, noise, hidden_dim, side, channels, dtype):
     channels)`.
 
     A dense layer learns what a thing looks like at a multiply-add a parameter, where a convolution takes one
-    for every place: this is where a network remembers most for its time. It starts at zero.
+    for every place: this is where a network remembers most for its arithmetic. It starts at zero.
 
     Args:
         codes: list of float `(n, d)`, as of `conditions`.

@@ -15,7 +15,7 @@ from keras_t2i.layers import modulated_block
 from keras_t2i.models.backbone import Backbone
 
 # 2.1, 4.7, 13.7 and 13.4 million parameters. Small, with a text encoder, fits a float16 preset of 12 MB.
-# Wide has its parameters where they cost least time: on the coarsest grid, and in the map of the concept.
+# Wide has its parameters where they cost fewest multiply-adds: the coarsest grid, and the map of the concept.
 SIZES = {
     "tiny": {"filters": (64, 128, 160), "blocks": (1, 1, 1), "condition_dim": 128},
     "small": {"filters": (64, 128, 224), "blocks": (2, 2, 2), "condition_dim": 192},
