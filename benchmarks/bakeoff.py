@@ -22,6 +22,7 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
+from ablations import folder
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "recipes"))
 
@@ -144,10 +145,6 @@ def train(name, seed, place, minutes, smoke):
 
 def loss_of(objective, pipeline):
     return objective.evaluate(pipeline, verbose=0, return_dict=True)["loss"]
-
-
-def folder(output, name, seed):
-    return output / f"{''.join(c if c.isalnum() else '_' for c in name)}_{seed}"
 
 
 def table(output, names, seeds):

@@ -61,12 +61,10 @@ def iconify_drawings(package, style):
 
 def named_icons(icons):
     """Code points to names of an Iconify set's drawings; the names that are nearest to today's go first."""
-    names, aliases = list(icons["icons"]), icons.get("aliases", {})
+    drawn_by = {name: name for name in icons["icons"]}
+    drawn_by |= {alias: about["parent"] for alias, about in icons.get("aliases", {}).items()}
     found = {}
-    for name, drawn in [
-        *zip(names, names, strict=True),
-        *((a, about["parent"]) for a, about in aliases.items()),
-    ]:
+    for name, drawn in drawn_by.items():
         code_point = code_point_of(name)
         if code_point and drawn not in found.values():
             found.setdefault(code_point, drawn)

@@ -75,8 +75,8 @@ class EmojiDesigns(EmojiBuilder):
         # Black line is OpenMoji's own other style, and repeats it where there is no color.
         if drawing.style in OPENMOJI_STYLES:
             return False
-        others = [other.astype("int16") for _, other in earlier]
-        return any(np.abs(picture - other).mean() < COPY_DIFFERENCE for other in others)
+        picture = picture.astype("int16")
+        return any(np.abs(picture - other).mean() < COPY_DIFFERENCE for other in earlier)
 
     def describe(self, drawing, held_out):
         name = name_of(drawing.code_point)

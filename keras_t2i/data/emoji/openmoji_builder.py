@@ -64,7 +64,7 @@ class EmojiBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         Args:
             drawing: `Drawing`.
             picture: uint8 array `(size, size, 3)`, the drawing at `FINGERPRINT_SIZE`.
-            earlier: list of `(style, picture)` of the same emoji, as far as they were taken.
+            earlier: list of the pictures of the same emoji, as far as they were taken.
         """
         return False
 
@@ -96,7 +96,7 @@ class EmojiBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             if not is_blank(picture) and not self.is_copy(drawing, picture, earlier):
                 found.append(drawing)
                 small.append(picture)
-                earlier.append((drawing.style, picture))
+                earlier.append(picture)
         assigned = splits.assign_splits(
             [drawing.code_point for drawing in found],
             [self.held_out_kind(drawing) for drawing in found],
