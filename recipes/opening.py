@@ -1,11 +1,15 @@
 """The presets that recipes build on, and networks that go on from one."""
 
+import sys
+
 from keras_t2i.models import DiffusionUNet
 from keras_t2i.models import DualEncoder
 from keras_t2i.models import Generator
 from keras_t2i.models import TextToImageBackbone
 from keras_t2i.models import TextToImagePreprocessor
+from keras_t2i.models.networks.unet import SIZES
 from keras_t2i.training import encoding
+from keras_t2i.training.checkpoint import Checkpoint
 
 SMOKE_UNET = {"filters": (8, 16), "blocks": (1, 1), "attention_size": 8, "head_dim": 8, "condition_dim": 16}
 
@@ -66,7 +70,7 @@ def build_unet(args, dual_encoder, pipeline, start=None, **sizes):
     """A U-Net that is conditioned on captions, and on image concepts, of these encoders.
 
     Args:
-        args: Namespace, with `size`, `adapt`, `precision` and `smoke`.
+        args: Namespace, with `size`, `adapt`, `precision`, `smoke`, `output` and `restart`.
         dual_encoder: `DualEncoder`.
         pipeline: `Pipeline` of the training data, whose conditions are measured (`DiffusionUNet.adapt`).
         start: `DiffusionStage` whose weights to go on from, or `None`.
@@ -75,11 +79,17 @@ def build_unet(args, dual_encoder, pipeline, start=None, **sizes):
     text_encoder, sizes = dual_encoder.text_encoder, {**sizes, "dtype": args.precision}
     if start is None:
         sizes |= {"code_dim": text_encoder.code_dim, "token_dim": text_encoder.filters}
-        unet = DiffusionUNet.from_size(args.size, **sizes, **(SMOKE_UNET if args.smoke else {}))
+        smoke = SMOKE_UNET | ({"draft_features": 32} if "draft_features" in SIZES[args.size] else {})
+        unet = DiffusionUNet.from_size(args.size, **sizes, **(smoke if args.smoke else {}))
     else:
         unet = DiffusionUNet.from_config({**start.unet.get_config(), **sizes, "trainable": True})
     if args.adapt:
         encoding.adapt_conditions(unet, dual_encoder, pipeline.token_table, pipeline.data.pictures)
+    resumed = not args.restart and Checkpoint(args.output / "state").state_file.exists()
+    if unet.draft_features and start is None and not resumed:
+        print("Remembering the pictures in closed form: this may take minutes.", file=sys.stderr, flush=True)
+        error = encoding.adapt_draft(unet, dual_encoder, pipeline)
+        print(f"Mean squared error of the drafts: {error:.3f}", file=sys.stderr, flush=True)
     if start is not None:
         unet.load_matching_weights(start.unet)
     return unet

@@ -18,6 +18,7 @@ import common
 
 from keras_t2i import models
 from keras_t2i.data import Pipeline
+from keras_t2i.data import concept_shares
 from keras_t2i.models.networks.unet import SIZES
 from keras_t2i.objectives.denoising import Denoising
 from keras_t2i.training.encoding import data_std
@@ -31,6 +32,7 @@ DEFAULTS = {  # as in 2020: "parameterization": "epsilon", "weight": "none", "ti
     "weight": "velocity",  # how much each t counts
     "caption_dropout": 0.1,  # how often a caption is withheld
     "adapt": True,  # measure first how captions differ
+    "balance": 0.5,  # 0: every picture as often; 1: every thing, in however many tones it is drawn
     "threshold": 0.98,  # pixels beyond it are shown as black or white
     "num_steps": 8,  # of drawings while training
 }
@@ -39,7 +41,7 @@ DEFAULTS = {  # as in 2020: "parameterization": "epsilon", "weight": "none", "ti
 def main(argv=None, **changes):
     parser = common.training_parser(__doc__, "diffusion", DEFAULTS, changes)
     add = parser.add_argument
-    add("--size", default="tiny", choices=list(SIZES), help="of the network: 2, 5, 14, 13 M parameters")
+    add("--size", default="tiny", choices=list(SIZES), help="of the network: 2, 5, 14, 13, 16 M parameters")
     add("--image-size", default=32, type=int, choices=[32, 64], help="width and height of pictures")
     add("--dual-encoder", default="dual_encoder_openmoji_32", help=common.DUAL_ENCODER)
     add("--start", default="", help="preset of this lesson to go on from, with its encoders; none: anew")
@@ -47,7 +49,8 @@ def main(argv=None, **changes):
     args = common.start(parser, argv)
     dual_encoder, preprocessor, start = common.open_encoders(args, models.DiffusionStage, "lesson 4")
     pictures, unseen = common.load_splits(args, args.image_size)
-    pipeline = Pipeline(pictures, preprocessor, args.batch_size, seed=args.seed)
+    shares = concept_shares(pictures, args.balance)
+    pipeline = Pipeline(pictures, preprocessor, args.batch_size, seed=args.seed, shares=shares)
     validation = Pipeline(unseen, preprocessor, args.batch_size, training=False)
 
     unet = common.build_unet(args, dual_encoder, pipeline, start, image_size=args.image_size)

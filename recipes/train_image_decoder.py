@@ -36,7 +36,7 @@ DEFAULTS = {
 def main(argv=None, **changes):
     parser = common.training_parser(__doc__, "image_decoder", DEFAULTS, changes)
     add = parser.add_argument
-    add("--size", default="tiny", choices=list(SIZES), help="of the network: 2, 5, 14, 13 million parameters")
+    add("--size", default="tiny", choices=list(SIZES), help="of the network: 2, 5, 14, 13, 16 M parameters")
     add("--dual-encoder", default="dual_encoder_openmoji_32", help=common.DUAL_ENCODER)
     add("--start", default="", help="preset of lesson 4 or 7 to go on from, with its encoders; none: anew")
     add("--guidance", default=2.0, type=common.number(float, least=0), help="scale, of drawings and preset")

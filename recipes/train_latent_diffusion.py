@@ -34,7 +34,7 @@ DEFAULTS = {  # as in lesson 4
 def main(argv=None, **changes):
     parser = common.training_parser(__doc__, "latent_diffusion", DEFAULTS, changes)
     add = parser.add_argument
-    add("--size", default="tiny", choices=list(SIZES), help="of the network: 2, 5, 14, 13 million parameters")
+    add("--size", default="tiny", choices=list(SIZES), help="of the network: 2, 5, 14, 13, 16 M parameters")
     add("--dual-encoder", default="dual_encoder_openmoji_32", help=common.DUAL_ENCODER)
     add("--autoencoder", default="autoencoder_openmoji_32", help="preset of lesson 1, or a VAE's")
     add("--guidance", default=2.0, type=common.number(float, least=0), help="scale, of drawings and preset")

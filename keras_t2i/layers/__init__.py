@@ -24,6 +24,7 @@ from keras_t2i.layers.normalization import GroupNormalization
 from keras_t2i.layers.normalization import Standardization
 from keras_t2i.layers.normalization import Whitening
 from keras_t2i.layers.precision import float32
+from keras_t2i.layers.regression import KernelRegression
 from keras_t2i.layers.space_to_depth import DepthToSpace
 from keras_t2i.layers.space_to_depth import SpaceToDepth
 from keras_t2i.layers.time_embedding import FourierFeatures
@@ -35,6 +36,7 @@ __all__ = [
     "DifferentiableAugmentation",
     "FourierFeatures",
     "GroupNormalization",
+    "KernelRegression",
     "ModulatedGroupNormalization",
     "ModulatedPixelNormalization",
     "NullCode",

@@ -1,9 +1,12 @@
 """What frozen encoders make of a whole data set, computed once before training. NumPy in, NumPy out."""
 
+import math
+
 import numpy as np
 
 from keras_t2i.models.networks.autoencoder import code_grid
 from keras_t2i.models.networks.text_encoder import token_features
+from keras_t2i.models.networks.unet import draft_size
 from keras_t2i.utils.batching import predict_in_batches
 from keras_t2i.utils.embeddings import l2_normalize
 from keras_t2i.utils.images import downsample
@@ -72,6 +75,40 @@ def adapt_conditions(unet, dual_encoder, token_ids, images, most=4096):
     features = predict_in_batches(token_features(dual_encoder.text_encoder), token_ids[some], 256)
     concepts = image_embeddings(dual_encoder.image_encoder, images, 64) if unet.image_code else None
     unet.adapt(features["text_code"], features["text_tokens"][features["text_mask"] > 0], concepts)
+
+
+def adapt_draft(unet, dual_encoder, pipeline, captions=3, ridge=1e-3):
+    """Before training, after `adapt_conditions`: find a U-Net's drafts of training captions in closed form.
+
+    A draft that knew one caption of a picture alone would be lost with another phrasing.
+
+    Args:
+        unet: `DiffusionUNet` with `draft_features`.
+        dual_encoder: `DualEncoder` that makes its conditions.
+        pipeline: `Pipeline` of the training pictures, or of their "latents"; its `shares` count here too.
+        captions: int, of a picture with more of them, those evenly spread over all.
+        ridge: float, of `KernelRegression.adapt`.
+
+    Returns: float, mean squared error of the drafts of these captions.
+    """
+    examples = pipeline.image_features.get("latents")
+    if examples is None:
+        size = draft_size(unet.image_size, unet.patch_size)
+        blocks = np.array_split(pipeline.data.pictures, math.ceil(len(pipeline.data) / BLOCK))
+        examples = np.concatenate([downsample(to_float(block), size) for block in blocks])
+    pictures = np.arange(len(examples))
+    if unet.image_code:
+        codes = image_embeddings(dual_encoder.image_encoder, pipeline.data.pictures, 64)
+    else:
+        counts, first = pipeline.caption_counts, pipeline.first_captions
+        kept = np.minimum(counts, captions)
+        pictures = np.repeat(pictures, kept)
+        place = np.arange(len(pictures)) - np.repeat(np.cumsum(kept) - kept, kept)
+        rows = first[pictures] + place * counts[pictures] // kept[pictures]
+        codes = text_embeddings(dual_encoder.text_encoder, pipeline.token_table[rows])
+    shares = np.ones(len(examples)) if pipeline.shares is None else pipeline.shares
+    weights = (shares / np.bincount(pictures))[pictures]  # of a picture, however many captions it has
+    return unet.adapt_draft(codes, examples[pictures], weights, ridge)
 
 
 def data_std(examples):

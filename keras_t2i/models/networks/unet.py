@@ -7,6 +7,7 @@ from keras import layers
 from keras_t2i.layers import Conv2D
 from keras_t2i.layers import DepthToSpace
 from keras_t2i.layers import GroupNormalization
+from keras_t2i.layers import KernelRegression
 from keras_t2i.layers import SpaceToDepth
 from keras_t2i.layers import TextAttention
 from keras_t2i.layers import concept_map
@@ -14,8 +15,9 @@ from keras_t2i.layers import conditions
 from keras_t2i.layers import modulated_block
 from keras_t2i.models.backbone import Backbone
 
-# 2.1, 4.7, 13.7 and 13.4 million parameters. Small, with a text encoder, fits a float16 preset of 12 MB.
+# 2.1, 4.7, 13.7, 13.4 and 16.3 million parameters. Small, with a text encoder, fits a preset of 12 MB.
 # Wide has its parameters where they cost fewest multiply-adds: the coarsest grid, and the map of the concept.
+# Draft is tiny, and 14.2 million numbers beside it that are found in closed form.
 SIZES = {
     "tiny": {"filters": (64, 128, 160), "blocks": (1, 1, 1), "condition_dim": 128},
     "small": {"filters": (64, 128, 224), "blocks": (2, 2, 2), "condition_dim": 192},
@@ -23,6 +25,10 @@ SIZES = {
     "wide": {
         **{"filters": (96, 192, 384), "blocks": (1, 1, 2), "condition_dim": 256},
         **{"concept_dim": 512, "whitened_dim": 256},
+    },
+    "draft": {
+        **{"filters": (64, 128, 160), "blocks": (1, 1, 1), "condition_dim": 128},
+        **{"draft_features": 16384, "whitened_dim": 256},
     },
 }
 
@@ -58,6 +64,10 @@ class DiffusionUNet(Backbone):
         image_code: bool, whether there is also an image code to draw from (DALL-E 2, arXiv 2204.06125).
         concept_dim: int, hidden numbers of a dense layer that makes a first coarse grid of the concept, see
             `layers.concept_map`. 0: none.
+        draft_features: int, random features of a `layers.KernelRegression` of the concept (the image code, or
+            else the text code), whose answer stands beside the noisy picture at two pixels a place of the
+            first grid: predict and refine (arXiv 2112.02475). It is set by `adapt_draft`. 0: none.
+        draft_components: int, of that regression.
         concat_channels: int, channels of a picture given beside the noisy one, for upsampling. 0: none.
 
     Call: a dict of
@@ -91,6 +101,8 @@ class DiffusionUNet(Backbone):
         image_code=False,
         concat_channels=0,
         concept_dim=0,
+        draft_features=0,
+        draft_components=512,
         dtype=None,
         **kwargs,
     ):
@@ -123,6 +135,14 @@ class DiffusionUNet(Backbone):
         if concat_channels:
             x = layers.Concatenate(dtype=dtype, name="beside")([x, inputs["low_resolution"]])
         x = SpaceToDepth(patch_size, dtype=dtype, name="patches")(x)
+        if draft_features:
+            given = inputs["image_condition_mask" if image_code else "condition_mask"]
+            side = draft_size(image_size, patch_size)
+            draft = KernelRegression(
+                draft_features, draft_components, (side, side, channels), dtype="float32", name="draft"
+            )(codes[-1], given)
+            draft = SpaceToDepth(min(patch_size, 2), dtype=dtype, name="draft_patches")(draft)
+            x = layers.Concatenate(dtype=dtype, name="beside_draft")([x, draft])
         x = Conv2D(filters[0], 3, padding="same", dtype=dtype, name="conv")(x)
         skips = []
         for i, width in enumerate(filters):
@@ -163,10 +183,12 @@ class DiffusionUNet(Backbone):
         self.image_code = image_code
         self.concat_channels = concat_channels
         self.concept_dim = concept_dim
+        self.draft_features = draft_features
+        self.draft_components = draft_components
 
     @classmethod
     def from_size(cls, name, image_size=32, **overrides):
-        """A network of a size out of `SIZES`: "tiny", "small", "base" or "wide".
+        """A network of a size out of `SIZES`: "tiny", "small", "base", "wide" or "draft".
 
         Args:
             name: str.
@@ -199,6 +221,24 @@ class DiffusionUNet(Backbone):
             vectors = np.asarray(vectors, dtype="float64")
             spread = np.square(vectors - vectors.mean(axis=0)).mean()
             self.get_layer(f"{name}_whitening").adapt(vectors, noise_scale**2 * spread)
+
+    def adapt_draft(self, codes, pictures, weights=None, ridge=1e-3, seed=0):
+        """Before training, after `adapt`: find the draft in closed form.
+
+        Args:
+            codes: float array `(n, code_dim)`: image codes where there is an `image_code`, else text codes.
+            pictures: float array `(n, s, s, channels)` in [-1, 1], or latents, s of `draft_size`.
+            weights, ridge, seed: of `KernelRegression.adapt`.
+
+        Returns: float, mean squared error of the drafts of these codes.
+        Raises: ValueError as there, and where the network has no draft.
+        """
+        if not self.draft_features:
+            raise ValueError("this network has no draft: give it draft_features")
+        whitening = self.get_layer(f"{'image' if self.image_code else 'text'}_code_whitening")
+        blocks = (codes[start : start + 4096] for start in range(0, len(codes), 4096))
+        white = np.concatenate([keras.ops.convert_to_numpy(whitening(block)) for block in blocks])
+        return self.get_layer("draft").adapt(white, pictures, weights, ridge, seed)
 
     def load_matching_weights(self, trained):
         """Before training: take the weights of a trained network, layer by layer, wherever one of the same
@@ -245,7 +285,14 @@ class DiffusionUNet(Backbone):
             "image_code": self.image_code,
             "concat_channels": self.concat_channels,
             "concept_dim": self.concept_dim,
+            "draft_features": self.draft_features,
+            "draft_components": self.draft_components,
         }
+
+
+def draft_size(image_size, patch_size):
+    """Width and height of a draft: two pixels for each place of the first grid, or one for one."""
+    return image_size // patch_size * min(patch_size, 2)
 
 
 def check_sizes(image_size, patch_size, filters, blocks, attention_size, head_dim):
