@@ -6,8 +6,11 @@ from tiny import tiny_dual_encoder
 from tiny_objectives import PICTURE
 from tiny_objectives import tiny_pipeline
 
+from keras_t2i.data import CaptionedImages
+from keras_t2i.data import Pipeline
 from keras_t2i.models import ImageEncoder
 from keras_t2i.training.encoding import adapt_conditions
+from keras_t2i.training.encoding import adapt_draft
 from keras_t2i.training.encoding import data_std
 from keras_t2i.training.encoding import encode_images
 from keras_t2i.training.encoding import encode_latents
@@ -69,3 +72,29 @@ def test_a_unet_is_adapted_to_the_conditions_of_training(image_code):
         np.testing.assert_allclose(concepts, expected, atol=1e-5)
     else:
         assert concepts is None
+
+
+@pytest.mark.parametrize("shares", [None, [1.0, 3.0, 2.0]])
+def test_a_draft_is_adapted_to_some_captions_of_each_picture(shares):
+    captions = [["a", "b", "c", "d", "e"], ["f", "g"], ["h"]]
+    data = CaptionedImages(PICTURES[:3].repeat(4, 1).repeat(4, 2), captions, list("xyz"), np.arange(3))
+    rows = SimpleNamespace(
+        generate_preprocess=lambda texts: [[1 + ord(t) % 7, 1 + ord(t) // 7 % 7] * 4 for t in texts]
+    )
+    pipeline, towers, found = Pipeline(data, rows, 2, shares=shares), tiny_dual_encoder(8, blocks=0), []
+    unet = SimpleNamespace(image_code=False, image_size=16, patch_size=4)
+    unet.adapt_draft = lambda *given: found.extend(given)
+    adapt_draft(unet, towers, pipeline, captions=2, ridge=0.5)
+    codes, pictures, weights, ridge = found
+    of_captions = text_embeddings(towers.text_encoder, pipeline.token_table[[0, 2, 5, 6, 7]])
+    np.testing.assert_allclose(codes, of_captions, atol=1e-6)  # a, c, f, g, h
+    np.testing.assert_allclose(pictures, to_float(PICTURES[[0, 0, 1, 1, 2]]), atol=1e-6)
+    np.testing.assert_allclose(weights, [0.5, 0.5, 1.5, 1.5, 2.0] if shares else [0.5, 0.5, 0.5, 0.5, 1.0])
+    assert ridge == 0.5
+    latents = np.arange(24, dtype="float32").reshape(3, 2, 2, 2)
+    pipeline = Pipeline(data, rows, 2, image_features={"latents": latents})
+    adapt_draft(unet, towers, pipeline, captions=1)
+    np.testing.assert_array_equal(found[5], latents)
+    unet.image_code = True
+    adapt_draft(unet, towers, Pipeline(data, rows, 2))
+    np.testing.assert_allclose(found[8], image_embeddings(towers.image_encoder, data.pictures), atol=1e-6)

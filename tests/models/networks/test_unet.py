@@ -7,6 +7,7 @@ from keras_t2i.models import CNNTextEncoder
 from keras_t2i.models import DiffusionUNet
 from keras_t2i.models import token_features
 from keras_t2i.models.networks.unet import SIZES
+from keras_t2i.models.networks.unet import draft_size
 
 TINY = {
     "image_size": 16,
@@ -30,6 +31,7 @@ NETWORKS = {
         "dropout": 0.1,
     },
     "a map of the concept": {"concept_dim": 20},
+    "a draft": {"draft_features": 30, "draft_components": 8},
 }
 EVERYTHING = "latents, image code, low resolution"
 # The first six numbers for the second of `examples` when the weights are those of `fill`.
@@ -37,6 +39,7 @@ EXPECTED = {
     "pixels": [0.233029, 0.952135, -0.561161, 0.116757, 0.509921, 0.276768],
     EVERYTHING: [0.062408, 0.168305, 0.233451, 0.397959, -0.058797, 0.17999],
     "a map of the concept": [-0.502925, -0.062833, -1.114324, 0.957102, -0.257251, 0.653419],
+    "a draft": [-0.118346, -0.319969, 0.23508, 0.349503, 0.195904, 0.459699],
 }
 
 
@@ -194,11 +197,41 @@ def test_whitening_makes_captions_equally_different():
         network.adapt(codes, tokens)
 
 
+@pytest.mark.parametrize("image_code", [False, True])
+@pytest.mark.parametrize("patch_size", [1, 2, 4])
+def test_a_draft_shows_what_a_code_stands_for(image_code, patch_size):
+    options = {"patch_size": patch_size, "image_code": image_code, "draft_features": 200}
+    network, random = make(image_size=8 * patch_size, **options), np.random.default_rng(0)
+    codes, tokens = random.standard_normal((20, 16)), random.standard_normal((50, 12))
+    network.adapt(codes, tokens, codes if image_code else None)
+    side = draft_size(network.image_size, patch_size)
+    assert side == {1: 8, 2: 16, 4: 16}[patch_size]
+    pictures = random.uniform(-1, 1, (20, side, side, 3))
+    assert network.adapt_draft(codes, pictures, ridge=1e-6) < 1e-3
+    drafts = keras.Model(network.input, network.get_layer("draft").output)
+    inputs = examples(network)
+    inputs["image_code" if image_code else "text_code"] = codes[:3].astype("float32")
+    found = predict(drafts, inputs)
+    absent = 0 if image_code else 2
+    assert not found[absent].any()
+    shown = [i for i in range(3) if i != absent]
+    np.testing.assert_allclose(found[shown], pictures[shown], atol=0.1)
+
+
+def test_only_a_network_with_a_draft_has_one():
+    with pytest.raises(ValueError, match="draft_features"):
+        make().adapt_draft(np.ones((2, 16)), np.ones((2, 16, 16, 3)))
+
+
 @pytest.mark.parametrize("size", SIZES)
 def test_sizes(size):
-    least, most = {"tiny": (1.5e6, 2.5e6), "small": (4e6, 5e6), "base": (12e6, 15e6), "wide": (12e6, 15e6)}[
-        size
-    ]
+    least, most = {
+        "tiny": (1.5e6, 2.5e6),
+        "small": (4e6, 5e6),
+        "base": (12e6, 15e6),
+        "wide": (12e6, 15e6),
+        "draft": (15e6, 17e6),
+    }[size]
     assert least < DiffusionUNet.from_size(size).count_params() < most
 
 
