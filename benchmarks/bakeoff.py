@@ -20,6 +20,7 @@ import time
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as `keras_t2i` does, which comes after Keras here
 
 import numpy as np
 from ablations import folder
@@ -38,19 +39,19 @@ CANDIDATES = {  # "size" of the U-Net and changes of it, then of the objective a
     "wide, map, uniform times": {"size": "wide", "objective": {"times": "uniform"}},
     "wide, map, twice the rate": {"size": "wide", "optimizer": {"learning_rate": 2e-3}},
     "wide, map, batch of 32": {"size": "wide", "batch_size": 32},
+    "draft": {"size": "draft"},
+    "draft, at 32 pixels": {"size": "draft", "image_size": 32},
 }
 
 
 def subset(split, size, count, smoke):
     """Single things, evenly spread over the designs and code points."""
-    from common import some
-
     from keras_t2i.data.registry import load
     from keras_t2i.data.registry import load_sample
     from keras_t2i.evaluation.single_things import single_things
 
     data = load_sample("emoji", size) if smoke else load("emoji", split, size)
-    return some(data.take(np.flatnonzero(single_things(data))), count)
+    return data.take(np.flatnonzero(single_things(data))).spread(count)
 
 
 def processor_seconds(objective, pipeline):
@@ -68,7 +69,6 @@ def train(name, seed, place, minutes, smoke):
     """Train a candidate, in a process of its own; its figures go into a file."""
     import keras
     from common import rows
-    from common import some
 
     from keras_t2i import models
     from keras_t2i.data.pipeline import Pipeline
@@ -97,6 +97,8 @@ def train(name, seed, place, minutes, smoke):
     def build():
         unet = models.DiffusionUNet.from_size(candidate["size"], size, **codes, **candidate.get("unet", {}))
         encoding.adapt_conditions(unet, dual_encoder, pipeline.token_table, data.pictures)
+        if unet.draft_features:
+            encoding.adapt_draft(unet, dual_encoder, pipeline)
         std = encoding.data_std(to_float(data.pictures))
         objective = Denoising(unet, encoder, data_std=std, seed=seed, **candidate.get("objective", {}))
         rate = {"learning_rate": 1e-3, **candidate.get("optimizer", {})}
@@ -124,7 +126,7 @@ def train(name, seed, place, minutes, smoke):
     generator = models.Generator(backbone, preprocessor)
     run.train(objective, pipeline, budget["epochs"], place / "run", validation, settings={"candidate": name})
 
-    asked = some(data, 300)
+    asked = data.spread(300)
     options = {"size": size, "num_steps": 16, "batch_size": 50}
     drawings = generator.generate(asked.plain_captions, seed=0, **options)
     pairs = [(asked.pictures[i : i + 24], drawings[i : i + 24]) for i in (0, 100, 200)]

@@ -87,7 +87,7 @@ def main(argv=None):
     preprocessor = TextToImagePreprocessor.from_preset(args.dual_encoder)
     stage = PriorStage(Prior.from_preset(args.preset))
     train, unseen = (load(args.data, split, dual_encoder.image_size) for split in ("train", "validation"))
-    seen = train.take(np.linspace(0, len(train) - 1, min(args.captions, len(train))))
+    seen = train.spread(args.captions)
     sets = {"training captions": seen, "unseen concepts": unseen}
     if "test" in splits_of(args.data):
         sets["held-out combinations"] = load(args.data, "test", dual_encoder.image_size)

@@ -4,13 +4,15 @@
     KERAS_BACKEND=jax python benchmarks/unet.py
 
 All networks take turns, and the median of each counts. Beside the time on the clock stand pictures per
-core-second of training, from the processor time of all threads: on a busy machine, trust that figure. On
-a CPU without AVX-512 set TF_ENABLE_ONEDNN_OPTS=1: TensorFlow leaves its faster convolutions off there.
+core-second of training, from the processor time of all threads: on a busy machine, trust that figure.
+TF_ENABLE_ONEDNN_OPTS=0 shows what TensorFlow's own convolutions take.
 """
 
 import argparse
 import os
 import time
+
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as `keras_t2i` does, which comes after Keras here
 
 import keras
 import numpy as np

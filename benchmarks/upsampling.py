@@ -40,7 +40,7 @@ def quality(args, generator):
     """Print the table of figures."""
     data = load(args.data, args.split)
     data = data.take([row for row, name in enumerate(data.names) if args.only in name])
-    data = data.take(np.unique(np.linspace(0, len(data) - 1, min(args.count, len(data))).astype(int)))
+    data = data.spread(args.count)
     size = generator.upsampled_size
     truths = load_truths(args.data, args.split, data)
     true = np.stack([truth.window(0, 0, 1, size)[..., :3] for truth in truths])

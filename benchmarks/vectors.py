@@ -87,7 +87,7 @@ def main():
     parser.add_argument("--generated", type=Path, help="a .npy file to keep the generated pictures in")
     args = parser.parse_args()
     data = load(args.data, "validation")
-    data = data.take(np.linspace(0, len(data) - 1, args.count).astype(int))
+    data = data.spread(args.count)
     if args.generated is not None and args.generated.exists():
         generated = np.load(args.generated)
     else:

@@ -105,11 +105,6 @@ def load_splits(args, size=32):
     return (train.take(range(min(SMOKE_PICTURES, len(train)))) if args.smoke else train), validation
 
 
-def some(data, count=12):
-    """So many pictures of `CaptionedImages`, evenly spread over all."""
-    return data.take(np.unique(np.linspace(0, len(data) - 1, min(count, len(data))).astype(int)))
-
-
 def rows(*pictures):
     """Rows of pictures, each uint8 `(n, s, s, 3)`, one above the other: a grid, three times as large."""
     return make_grid(np.concatenate(pictures), columns=len(pictures[0]), scale=3)

@@ -55,7 +55,7 @@ def main(argv=None, **changes):
 
     stages = [models.TextStage(dual_encoder), models.OnePassStage(objective.average, args.noise_scale)]
     generator = models.Generator(models.TextToImageBackbone(stages), preprocessor)
-    shown = common.some(pictures)
+    shown = pictures.spread(12)
     concepts = generator.encode_text(shown.plain_captions)
 
     def draw(objective):  # true pictures over drawn ones

@@ -77,7 +77,7 @@ def main(argv=None, **changes):
     )
     backbone = models.TextToImageBackbone([models.TextStage(dual_encoder), unet])
     generator = models.Generator(backbone, preprocessor)
-    shown = common.some(pictures)
+    shown = pictures.spread(12)
 
     def draw(objective, num_steps=args.num_steps):  # true pictures over drawn ones
         drawn = generator.generate(shown.plain_captions, seed=0, num_steps=num_steps)

@@ -67,7 +67,7 @@ def main(argv=None, **changes):
 
     stages = [models.TextStage(dual_encoder), models.OnePassStage(objective.average, args.noise_scale)]
     generator = models.Generator(models.TextToImageBackbone(stages), preprocessor)
-    shown, asked = common.some(pictures), common.some(pictures, 500)
+    shown, asked = pictures.spread(12), pictures.spread(500)
 
     def drawings(data, seed):
         return generator.generate(data.plain_captions, seed=seed)

@@ -67,7 +67,7 @@ def main(argv=None, **changes):
     unet = models.DiffusionStage(objective.average, with_text=args.caption_dropout < 1, **form)
     backbone = models.TextToImageBackbone([models.TextStage(dual_encoder), unet])
     generator = models.Generator(backbone, preprocessor)
-    shown = common.some(pictures)
+    shown = pictures.spread(12)
 
     def draw(objective, num_steps=args.num_steps):  # true pictures over drawings of their concepts
         concepts = generator.encode_image(shown.pictures)

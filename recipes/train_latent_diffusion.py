@@ -43,7 +43,7 @@ def main(argv=None, **changes):
     autoencoder = models.ConvAutoencoder.from_preset(args.autoencoder)  # or a VAE, which is one by its means
     encoder = autoencoder.encoder
     pictures, unseen = common.load_splits(args, encoder.image_size)
-    examples = common.some(pictures, 2048).pictures
+    examples = pictures.spread(2048).pictures
     autoencoder.standardize(encode_latents(encoder, examples).reshape(len(examples), -1))
     coded, unseen_coded = ({"latents": encode_latents(encoder, data.pictures)} for data in (pictures, unseen))
     data = {"preprocessor": preprocessor, "batch_size": args.batch_size}
@@ -75,7 +75,7 @@ def main(argv=None, **changes):
     )
     stages = [models.TextStage(dual_encoder), unet, models.LatentDecoder(autoencoder)]
     generator = models.Generator(models.TextToImageBackbone(stages), preprocessor)
-    shown = common.some(pictures)
+    shown = pictures.spread(12)
 
     def draw(objective, num_steps=args.num_steps):  # true pictures over drawn ones
         drawn = generator.generate(shown.plain_captions, seed=0, num_steps=num_steps)

@@ -66,7 +66,7 @@ def main(argv=None, **changes):
         whole = models.Generator.from_stages(decoder=decoder, prior=objective.average)
         whole.save_to_preset(args.output / "generator", weights_dtype="float16")
         table.append(("preset of prior and decoder", args.output / "generator"))
-        shown = common.some(unseen)
+        shown = unseen.spread(12)
         drawings = [generator.generate(shown.plain_captions, seed=0) for generator in (decoder, whole)]
         what = "picture: true over drawn without the prior, over with it"
         drawn = {"drawings.png": (what, common.rows(shown.pictures, *drawings))}

@@ -45,7 +45,7 @@ def main(argv=None, **changes):
     parser.add_argument("--generator", help="a preset, some of whose redrawings are inputs; None: none")
     args = common.start(parser, argv)
     data, unseen = common.load_splits(args)
-    unseen = common.some(unseen, 96)
+    unseen = unseen.spread(96)
     parts = (("train", data), ("validation", unseen))
     truths = [load_truths(args.data, split, part, sample=args.smoke) for split, part in parts]
     options = {"batch_size": args.batch_size, "seed": args.seed, "target_size": 16 if args.smoke else 64}

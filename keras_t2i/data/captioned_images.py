@@ -55,6 +55,11 @@ class CaptionedImages:
             source=self.source,
         )
 
+    def spread(self, count: int) -> "CaptionedImages":
+        """So many of the pictures, evenly spread over all from the first to the last; all where there are no
+        more."""
+        return self.take(np.unique(np.linspace(0, len(self) - 1, min(count, len(self))).astype("int64")))
+
     def joined(self, other: "CaptionedImages") -> "CaptionedImages":
         """These pictures, then those of `other`."""
         return CaptionedImages(

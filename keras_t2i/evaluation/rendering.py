@@ -45,11 +45,6 @@ def evenly(data, designs, count):
     return data.take(chosen), designs[chosen]
 
 
-def spread(data, count):
-    """About `count` of the pictures, evenly over all: `CaptionedImages`."""
-    return evenly(data, np.full(len(data), "all"), count)[0]
-
-
 def enlarged(source, split, data, stage, sizes=(128, 256, 512), count=96, sample=False):
     """True pictures made small, and large again: by filters, by a tracer (where vtracer is installed), by a
     renderer.
@@ -208,7 +203,7 @@ def at_sizes(source, candidates, sets, train, sizes, smoke=False):
         return []
     count, renderer = (4 if smoke else 200), candidates[0].generator.renderer
     others = train.take(np.flatnonzero(~np.isin(train.groups, sets[0].images.groups)))
-    asked, others = (spread(data, n) for data, n in ((sets[0].images, count), (others, 2 * count)))
+    asked, others = (data.spread(n) for data, n in ((sets[0].images, count), (others, 2 * count)))
     drawings = DrawingsAtSize(source, "train", asked, others, sizes, sample=smoke)
     drawings.add("real pictures, small, and drawn large", renderer, asked.pictures, noise_level=0.0)
     for candidate in candidates:

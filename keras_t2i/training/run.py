@@ -75,9 +75,7 @@ def train(
     key = resume_key(settings or {}, pipeline, validation, presets)
     open_run(folder, restart, presets)  # after all that can be wrong, as it may remove an earlier run
     checkpoint, timed = Checkpoint(folder / "state", key), None
-    if not objective.built:  # a saved state can only be loaded into what is built
-        objective.build()
-    if not objective.optimizer.built:
+    if not objective.optimizer.built:  # a saved state can only be loaded into what is built
         objective.optimizer.build(objective.trainable_variables)
     saved = checkpoint.saved_settings()
     if epochs is None:
