@@ -85,11 +85,11 @@ def build_unet(args, dual_encoder, pipeline, start=None, **sizes):
         unet = DiffusionUNet.from_config({**start.unet.get_config(), **sizes, "trainable": True})
     if args.adapt:
         encoding.adapt_conditions(unet, dual_encoder, pipeline.token_table, pipeline.data.pictures)
+    if start is not None:
+        unet.load_matching_weights(start.unet)
     resumed = not args.restart and Checkpoint(args.output / "state").state_file.exists()
-    if unet.draft_features and start is None and not resumed:
+    if unet.draft_features and not resumed:  # also of one to go on from: a draft is of the training pictures
         print("Remembering the pictures in closed form: this may take minutes.", file=sys.stderr, flush=True)
         error = encoding.adapt_draft(unet, dual_encoder, pipeline)
         print(f"Mean squared error of the drafts: {error:.3f}", file=sys.stderr, flush=True)
-    if start is not None:
-        unet.load_matching_weights(start.unet)
     return unet

@@ -170,8 +170,10 @@ def test_vae(run):
 def test_latent_diffusion_on_a_vae(run, presets):
     options = ["--equivariance", "1", "--free-bits", "0.05", "--beta", "0.5"]
     preset = run("train_vae", *options) / "preset"
-    latent = ["--autoencoder", str(preset), "--dual-encoder", presets[1]]
+    latent = ["--autoencoder", str(preset), "--dual-encoder", presets[1], "--size", "draft"]
     generator = check_diffusion(run("train_latent_diffusion", *latent), frames=None)
+    assert generator.base.unet.get_layer("draft").shape == (8, 8, 8)
+    assert np.abs(generator.base.unet.get_layer("draft").get_weights()[2]).max() > 0  # it was adapted
     decoder, shape = generator.stage("image"), generator.base.noise_shape
     assert type(decoder.autoencoder) is VAE and shape == (8, 8, 8)
     assert generator.base.data_std == pytest.approx(1, abs=0.01)  # latents were scaled, and decoding knows

@@ -233,12 +233,25 @@ class DiffusionUNet(Backbone):
         Returns: float, mean squared error of the drafts of these codes.
         Raises: ValueError as there, and where the network has no draft.
         """
+        white = np.concatenate(list(self._whitened_for_draft(codes)))
+        return self.get_layer("draft").adapt(white, pictures, weights, ridge, seed)
+
+    def drafts(self, codes):
+        """What stands beside the noise for these codes, `(n, code_dim)`: float32 `(n, s, s, channels)`.
+
+        Raises: ValueError where the network has no draft.
+        """
+        blocks = list(self._whitened_for_draft(codes))
+        drafts = (self.get_layer("draft")(block, np.ones(len(block), "float32")) for block in blocks)
+        return np.concatenate([keras.ops.convert_to_numpy(block) for block in drafts])
+
+    def _whitened_for_draft(self, codes, rows=1024):
+        """Blocks of codes, float32, as the draft takes them."""
         if not self.draft_features:
             raise ValueError("this network has no draft: give it draft_features")
         whitening = self.get_layer(f"{'image' if self.image_code else 'text'}_code_whitening")
-        blocks = (codes[start : start + 4096] for start in range(0, len(codes), 4096))
-        white = np.concatenate([keras.ops.convert_to_numpy(whitening(block)) for block in blocks])
-        return self.get_layer("draft").adapt(white, pictures, weights, ridge, seed)
+        for start in range(0, len(codes), rows):
+            yield keras.ops.convert_to_numpy(whitening(np.asarray(codes[start : start + rows], "float32")))
 
     def load_matching_weights(self, trained):
         """Before training: take the weights of a trained network, layer by layer, wherever one of the same

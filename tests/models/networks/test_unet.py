@@ -216,11 +216,14 @@ def test_a_draft_shows_what_a_code_stands_for(image_code, patch_size):
     assert not found[absent].any()
     shown = [i for i in range(3) if i != absent]
     np.testing.assert_allclose(found[shown], pictures[shown], atol=0.1)
+    np.testing.assert_allclose(network.drafts(codes)[shown], found[shown], atol=1e-5)
 
 
 def test_only_a_network_with_a_draft_has_one():
     with pytest.raises(ValueError, match="draft_features"):
         make().adapt_draft(np.ones((2, 16)), np.ones((2, 16, 16, 3)))
+    with pytest.raises(ValueError, match="draft_features"):
+        make().drafts(np.ones((2, 16)))
 
 
 @pytest.mark.parametrize("size", SIZES)
