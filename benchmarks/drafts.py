@@ -54,6 +54,7 @@ def main():
     add("--features", type=int, nargs="+", default=[4096, 8192, 16384])
     add("--captions", type=int, nargs="+", default=[3])
     add("--ridges", type=float, nargs="+", default=[1e-3])
+    add("--plain", type=float, default=1.0, help="what the plain caption counts, the others together 1")
     add("--output", type=Path, default=Path("runs/drafts"))
     args = parser.parse_args()
     dual_encoder = DualEncoder.from_preset(args.dual_encoder)
@@ -86,7 +87,7 @@ def main():
         for captions in args.captions:
             for ridge in args.ridges:
                 start = time.perf_counter()
-                encoding.adapt_draft(unet, dual_encoder, pipeline, captions, ridge)
+                encoding.adapt_draft(unet, dual_encoder, pipeline, captions, args.plain, ridge)
                 minutes = (time.perf_counter() - start) / 60
                 drafts = {name: unet.drafts(codes) for name, (codes, _) in shown.items()}
                 figures = [f"{psnr(drafts[name], truths):.1f}" for name, (_, truths) in shown.items()]

@@ -77,16 +77,18 @@ def adapt_conditions(unet, dual_encoder, token_ids, images, most=4096):
     unet.adapt(features["text_code"], features["text_tokens"][features["text_mask"] > 0], concepts)
 
 
-def adapt_draft(unet, dual_encoder, pipeline, captions=3, ridge=1e-3):
+def adapt_draft(unet, dual_encoder, pipeline, captions=3, plain=1.0, ridge=1e-3):
     """Before training, after `adapt_conditions`: find a U-Net's drafts of training captions in closed form.
 
-    A draft that knew one caption of a picture alone would be lost with another phrasing.
+    A draft that knew one caption of a picture alone would be lost with another phrasing. The plain caption
+    counts `plain` times as much as all the others together: it says best what the picture shows.
 
     Args:
         unet: `DiffusionUNet` with `draft_features`.
         dual_encoder: `DualEncoder` that makes its conditions.
         pipeline: `Pipeline` of the training pictures, or of their "latents"; its `shares` count here too.
-        captions: int, of a picture with more of them, those evenly spread over all.
+        captions: int, of a picture with more of them: the plain one, and some evenly spread over the others.
+        plain: float above 0.
         ridge: float, of `KernelRegression.adapt`.
 
     Returns: float, mean squared error of the drafts of these captions.
@@ -97,6 +99,7 @@ def adapt_draft(unet, dual_encoder, pipeline, captions=3, ridge=1e-3):
         blocks = np.array_split(pipeline.data.pictures, math.ceil(len(pipeline.data) / BLOCK))
         examples = np.concatenate([downsample(to_float(block), size) for block in blocks])
     pictures = np.arange(len(examples))
+    weights = np.ones(len(examples)) if pipeline.shares is None else pipeline.shares
     if unet.image_code:
         codes = image_embeddings(dual_encoder.image_encoder, pipeline.data.pictures, 64)
     else:
@@ -106,8 +109,9 @@ def adapt_draft(unet, dual_encoder, pipeline, captions=3, ridge=1e-3):
         place = np.arange(len(pictures)) - np.repeat(np.cumsum(kept) - kept, kept)
         rows = first[pictures] + place * counts[pictures] // kept[pictures]
         codes = text_embeddings(dual_encoder.text_encoder, pipeline.token_table[rows])
-    shares = np.ones(len(examples)) if pipeline.shares is None else pipeline.shares
-    weights = (shares / np.bincount(pictures))[pictures]  # of a picture, however many captions it has
+        others = np.maximum(kept[pictures] - 1, 1)  # a picture counts its share, however many captions it has
+        parts = np.where(place == 0, plain, 1 / others) / np.where(kept > 1, plain + 1, plain)[pictures]
+        weights = weights[pictures] * parts
     return unet.adapt_draft(codes, examples[pictures], weights, ridge)
 
 

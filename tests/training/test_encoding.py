@@ -84,12 +84,13 @@ def test_a_draft_is_adapted_to_some_captions_of_each_picture(shares):
     pipeline, towers, found = Pipeline(data, rows, 2, shares=shares), tiny_dual_encoder(8, blocks=0), []
     unet = SimpleNamespace(image_code=False, image_size=16, patch_size=4)
     unet.adapt_draft = lambda *given: found.extend(given)
-    adapt_draft(unet, towers, pipeline, captions=2, ridge=0.5)
+    adapt_draft(unet, towers, pipeline, captions=3, plain=3, ridge=0.5)
     codes, pictures, weights, ridge = found
-    of_captions = text_embeddings(towers.text_encoder, pipeline.token_table[[0, 2, 5, 6, 7]])
-    np.testing.assert_allclose(codes, of_captions, atol=1e-6)  # a, c, f, g, h
-    np.testing.assert_allclose(pictures, to_float(PICTURES[[0, 0, 1, 1, 2]]), atol=1e-6)
-    np.testing.assert_allclose(weights, [0.5, 0.5, 1.5, 1.5, 2.0] if shares else [0.5, 0.5, 0.5, 0.5, 1.0])
+    of_captions = text_embeddings(towers.text_encoder, pipeline.token_table[[0, 1, 3, 5, 6, 7]])
+    np.testing.assert_allclose(codes, of_captions, atol=1e-6)  # a, b, d, f, g, h
+    np.testing.assert_allclose(pictures, to_float(PICTURES[[0, 0, 0, 1, 1, 2]]), atol=1e-6)
+    parts = np.array([0.75, 0.125, 0.125, 0.75, 0.25, 1])
+    np.testing.assert_allclose(weights, parts * ([1, 1, 1, 3, 3, 2] if shares else 1))
     assert ridge == 0.5
     latents = np.arange(24, dtype="float32").reshape(3, 2, 2, 2)
     pipeline = Pipeline(data, rows, 2, image_features={"latents": latents})
