@@ -25,6 +25,7 @@ from keras_t2i.layers.normalization import Standardization
 from keras_t2i.layers.normalization import Whitening
 from keras_t2i.layers.precision import float32
 from keras_t2i.layers.regression import KernelRegression
+from keras_t2i.layers.regression import VaryingNoise
 from keras_t2i.layers.space_to_depth import DepthToSpace
 from keras_t2i.layers.space_to_depth import SpaceToDepth
 from keras_t2i.layers.time_embedding import FourierFeatures
@@ -46,6 +47,7 @@ __all__ = [
     "TextAttention",
     "TokenWhitening",
     "TransposedConvolution",
+    "VaryingNoise",
     "Whitening",
     "WordAttention",
     "code_condition",

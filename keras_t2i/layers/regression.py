@@ -13,6 +13,39 @@ AVERAGE_KERNEL = 0.53
 
 
 @keras.saving.register_keras_serializable(package="keras_t2i")
+class VaryingNoise(keras.layers.Layer):
+    """In training, normal noise on vectors, of another strength for each: what is made of them is then now
+    exact, now as far off as for a vector never seen, and who looks at it learns to tell.
+
+    Args:
+        most: float, 0 or more, the largest standard deviation; those of vectors are uniform between 0 and it.
+
+    Call: float `(n, d)` to float32 `(n, d)`; without `training` nothing is changed.
+    """
+
+    def __init__(self, most, **kwargs):
+        super().__init__(**kwargs)
+        if not most >= 0:
+            raise ValueError(f"most must be 0 or more, received {most}")
+        self.most = float(most)
+        self.seed_generator = keras.random.SeedGenerator()
+
+    def call(self, x, training=False):
+        x = ops.cast(x, "float32")
+        if not training or not self.most:
+            return x
+        n, d = ops.shape(x)
+        strength = keras.random.uniform((n, 1), 0, self.most, dtype="float32", seed=self.seed_generator)
+        return x + strength * keras.random.normal((n, d), dtype="float32", seed=self.seed_generator)
+
+    def compute_output_spec(self, x, training=False):
+        return keras.KerasTensor(x.shape, dtype="float32")
+
+    def get_config(self):
+        return {**super().get_config(), "most": self.most}
+
+
+@keras.saving.register_keras_serializable(package="keras_t2i")
 class KernelRegression(keras.layers.Layer):
     """Vectors to arrays: ridge regression on random Fourier features of a Gaussian kernel (Rahimi and Recht
     2007, "Random Features for Large-Scale Kernel Machines"), in principal components of the arrays.

@@ -5,6 +5,7 @@ from sklearn.decomposition import PCA
 from sklearn.linear_model import Ridge
 
 from keras_t2i.layers import KernelRegression
+from keras_t2i.layers import VaryingNoise
 from keras_t2i.layers.regression import AVERAGE_KERNEL
 
 
@@ -92,3 +93,22 @@ def test_what_does_not_fit_is_said(change, said):
     layer.build((4, 3), (4,))
     with pytest.raises(ValueError, match=said):
         layer.adapt(**{"x": normal(4, 3), "y": normal(4, 2), **change})
+
+
+def test_noise_has_another_strength_for_each_vector():
+    layer, x = VaryingNoise(0.6), normal(400, 300)
+    np.testing.assert_array_equal(ops.convert_to_numpy(layer(x)), x)
+    noise = ops.convert_to_numpy(layer(x, training=True)) - x
+    strengths = noise.std(axis=1)
+    np.testing.assert_allclose(
+        np.quantile(strengths, [0.01, 0.25, 0.5, 0.75, 0.99]),
+        np.multiply(0.6, [0.01, 0.25, 0.5, 0.75, 0.99]),
+        atol=0.06,
+    )
+    assert abs(np.mean(noise / strengths[:, None])) < 0.02
+    again = ops.convert_to_numpy(layer(x, training=True)) - x
+    assert abs(np.corrcoef(noise.ravel(), again.ravel())[0, 1]) < 0.02
+    np.testing.assert_array_equal(ops.convert_to_numpy(VaryingNoise(0)(x, training=True)), x)
+    assert VaryingNoise.from_config(layer.get_config()).most == 0.6
+    with pytest.raises(ValueError, match="0 or more"):
+        VaryingNoise(-1)

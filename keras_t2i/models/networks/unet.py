@@ -10,6 +10,7 @@ from keras_t2i.layers import GroupNormalization
 from keras_t2i.layers import KernelRegression
 from keras_t2i.layers import SpaceToDepth
 from keras_t2i.layers import TextAttention
+from keras_t2i.layers import VaryingNoise
 from keras_t2i.layers import concept_map
 from keras_t2i.layers import conditions
 from keras_t2i.layers import modulated_block
@@ -68,6 +69,9 @@ class DiffusionUNet(Backbone):
             else the text code), whose answer stands beside the noisy picture at two pixels a place of the
             first grid: predict and refine (arXiv 2112.02475). It is set by `adapt_draft`. 0: none.
         draft_components: int, of that regression.
+        draft_noise: float, the most noise (standard deviation, beside the whitened code's 1) that the draft's
+            code has in training: a draft of a training caption is better than those of others will be, and
+            would be trusted too much.
         concat_channels: int, channels of a picture given beside the noisy one, for upsampling. 0: none.
 
     Call: a dict of
@@ -103,6 +107,7 @@ class DiffusionUNet(Backbone):
         concept_dim=0,
         draft_features=0,
         draft_components=512,
+        draft_noise=0.4,
         dtype=None,
         **kwargs,
     ):
@@ -138,9 +143,10 @@ class DiffusionUNet(Backbone):
         if draft_features:
             given = inputs["image_condition_mask" if image_code else "condition_mask"]
             side = draft_size(image_size, patch_size)
+            code = VaryingNoise(draft_noise, dtype="float32", name="draft_noise")(codes[-1])
             draft = KernelRegression(
                 draft_features, draft_components, (side, side, channels), dtype="float32", name="draft"
-            )(codes[-1], given)
+            )(code, given)
             draft = SpaceToDepth(min(patch_size, 2), dtype=dtype, name="draft_patches")(draft)
             x = layers.Concatenate(dtype=dtype, name="beside_draft")([x, draft])
         x = Conv2D(filters[0], 3, padding="same", dtype=dtype, name="conv")(x)
@@ -185,6 +191,7 @@ class DiffusionUNet(Backbone):
         self.concept_dim = concept_dim
         self.draft_features = draft_features
         self.draft_components = draft_components
+        self.draft_noise = draft_noise
 
     @classmethod
     def from_size(cls, name, image_size=32, **overrides):
@@ -300,6 +307,7 @@ class DiffusionUNet(Backbone):
             "concept_dim": self.concept_dim,
             "draft_features": self.draft_features,
             "draft_components": self.draft_components,
+            "draft_noise": self.draft_noise,
         }
 
 
