@@ -52,7 +52,6 @@ def main(argv=None, **changes):
     shares = concept_shares(pictures, args.balance)
     pipeline = Pipeline(pictures, preprocessor, args.batch_size, seed=args.seed, shares=shares)
     validation = Pipeline(unseen, preprocessor, args.batch_size, training=False)
-
     unet = common.build_unet(args, dual_encoder, pipeline, start, image_size=args.image_size)
     objective = Denoising(
         unet,
