@@ -1,6 +1,8 @@
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# TensorFlow rounds alike on every processor, in this process and in those that tests start.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 # Tests run tiny networks once: compiling takes the time, and threads that wait for each other. At level 0 XLA
 # loses the gradient of a maximum, which text encoders pool by.
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=1")
