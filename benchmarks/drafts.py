@@ -33,16 +33,12 @@ from keras_t2i.models import DualEncoder
 from keras_t2i.models import TextToImagePreprocessor
 from keras_t2i.training import encoding
 from keras_t2i.utils.images import make_grid
+from keras_t2i.utils.images import psnr
 from keras_t2i.utils.images import save_png
 from keras_t2i.utils.images import to_float
 from keras_t2i.utils.images import to_uint8
 
 SIZE, ASKED, OTHERS = 32, 300, 2000
-
-
-def psnr(drawn, pictures):
-    """In dB, of pictures in [-1, 1]."""
-    return 10 * np.log10(4 / np.mean(np.square(np.clip(drawn, -1, 1) - to_float(pictures))))
 
 
 def main():
@@ -78,7 +74,8 @@ def main():
     print(f"| features, captions, ridge | {' | '.join(shown)} | recognized | minutes | million numbers |")
     print("|---" * (len(shown) + 4) + "|")
     mean = to_float(data.pictures).mean(axis=0)
-    print(f"| no draft | {' | '.join(f'{psnr(mean, truths):.1f}' for _, truths in shown.values())} | | | |")
+    floor = [f"{psnr(to_float(truths), mean).mean():.1f}" for _, truths in shown.values()]
+    print(f"| no draft | {' | '.join(floor)} | | | |")
     sizes = {"code_dim": dual_encoder.code_dim, "token_dim": dual_encoder.text_encoder.filters}
     for count in args.features:
         unet = DiffusionUNet.from_size("draft", SIZE, draft_features=count, **sizes)
@@ -90,15 +87,16 @@ def main():
                 encoding.adapt_draft(unet, dual_encoder, pipeline, captions, args.plain, ridge)
                 minutes = (time.perf_counter() - start) / 60
                 drafts = {name: unet.drafts(codes) for name, (codes, _) in shown.items()}
-                figures = [f"{psnr(drafts[name], truths):.1f}" for name, (_, truths) in shown.items()]
+                pairs = [(to_float(truths), drafts[name]) for name, (_, truths) in shown.items()]
+                figures = [f"{psnr(*pair).mean():.1f}" for pair in pairs]
                 drawn, truths = to_uint8(drafts["plain"]), asked.pictures
                 beside = {"others": others.pictures, "other_designs": designs_of(others)}
                 found = recognized(drawn, truths, designs_of(asked), features, **beside).value
                 row = [f"{count}, {captions}, {ridge:g}", *figures, f"{found:.2f}"]
                 print(f"| {' | '.join(row)} | {minutes:.1f} | {million:.1f} |", flush=True)
-                pairs = [p[:24] for name, (_, true) in shown.items() for p in (true, to_uint8(drafts[name]))]
+                rows = np.concatenate([to_uint8(pictures[:24]) for pair in pairs for pictures in pair])
                 name = f"{count}_{captions}_{ridge:g}.png"
-                save_png(make_grid(np.concatenate(pairs), columns=24, scale=2), args.output / name)
+                save_png(make_grid(rows, columns=24, scale=2), args.output / name)
 
 
 if __name__ == "__main__":

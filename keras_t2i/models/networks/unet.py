@@ -240,7 +240,7 @@ class DiffusionUNet(Backbone):
         Returns: float, mean squared error of the drafts of these codes.
         Raises: ValueError as there, and where the network has no draft.
         """
-        white = np.concatenate(list(self._whitened_for_draft(codes)))
+        white = np.concatenate(self._whitened_for_draft(codes))
         return self.get_layer("draft").adapt(white, pictures, weights, ridge, seed)
 
     def drafts(self, codes):
@@ -248,7 +248,7 @@ class DiffusionUNet(Backbone):
 
         Raises: ValueError where the network has no draft.
         """
-        blocks = list(self._whitened_for_draft(codes))
+        blocks = self._whitened_for_draft(codes)
         drafts = (self.get_layer("draft")(block, np.ones(len(block), "float32")) for block in blocks)
         return np.concatenate([keras.ops.convert_to_numpy(block) for block in drafts])
 
@@ -257,8 +257,8 @@ class DiffusionUNet(Backbone):
         if not self.draft_features:
             raise ValueError("this network has no draft: give it draft_features")
         whitening = self.get_layer(f"{'image' if self.image_code else 'text'}_code_whitening")
-        for start in range(0, len(codes), rows):
-            yield keras.ops.convert_to_numpy(whitening(np.asarray(codes[start : start + rows], "float32")))
+        blocks = (codes[start : start + rows] for start in range(0, len(codes), rows))
+        return [keras.ops.convert_to_numpy(whitening(np.asarray(block, "float32"))) for block in blocks]
 
     def load_matching_weights(self, trained):
         """Before training: take the weights of a trained network, layer by layer, wherever one of the same
