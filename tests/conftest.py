@@ -15,3 +15,14 @@ import pytest
 @pytest.fixture(autouse=True)
 def same_seed():
     keras.utils.set_random_seed(0)
+
+
+def pytest_collection_modifyitems(items):
+    """Files, command lines and documents, which no backend has a part of its own in, are tested once: where
+    nothing is compiled."""
+    if keras.config.backend() == "torch":
+        return
+    elsewhere = pytest.mark.skip(reason="once, on torch, which compiles nothing")
+    for item in items:
+        if item.get_closest_marker("once"):
+            item.add_marker(elsewhere)

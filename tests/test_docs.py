@@ -96,6 +96,7 @@ EVERYWHERE = {README}
 tensorflow_only = pytest.mark.skipif(keras.config.backend() != "tensorflow", reason="README alone is enough")
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     "page",
     [
@@ -164,6 +165,7 @@ def commands(text):
             yield name, shlex.split(found[2], comments=True)
 
 
+@pytest.mark.once
 @pages(WITH_COMMANDS)
 def test_commands_have_the_options_that_pages_name(page, monkeypatch, capsys):
     wrong = []

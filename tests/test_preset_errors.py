@@ -27,6 +27,8 @@ from keras_t2i.presets.registry import preset_fingerprint
 from keras_t2i.utils import memory
 from keras_t2i.utils.memory import peak_memory
 
+pytestmark = pytest.mark.once
+
 VOCABULARY = "assets/tokenizer/vocabulary.json"
 MERGES = "assets/tokenizer/merges.txt"
 CONFIGS = ("config.json", "task.json", "preprocessor.json", "tokenizer.json")

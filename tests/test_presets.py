@@ -408,6 +408,7 @@ def test_fingerprints_of_presets(saved, copy):
     )
 
 
+@pytest.mark.once
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
 def test_a_killed_save_leaves_the_old_preset_or_the_new(tmp_path):
     """Kill -9 at any moment, beside a person's files; `KERAS_T2I_KILLS=200` kills so often. Tests of

@@ -1,8 +1,9 @@
-"""A caption to the code of its picture, by regression."""
+"""A caption to the code of its picture, or of its plain caption, by regression."""
 
 import keras
 from keras import ops
 
+from keras_t2i.layers import Whitening
 from keras_t2i.training.objective import Objective
 from keras_t2i.training.objective import freeze
 from keras_t2i.utils.images import to_float
@@ -40,3 +41,44 @@ class ConceptRegression(Objective):
         cosine = ops.sum(ops.normalize(true) * ops.normalize(y_pred), axis=-1)
         self.cosine.update_state(cosine)
         return ops.mean(1.0 - cosine) + ops.mean(ops.square(true - y_pred))
+
+
+@keras.saving.register_keras_serializable(package="keras_t2i")
+class CaptionRegression(Objective):
+    """Every caption of a picture learns to have the code of its plain caption.
+
+    What is drawn should depend on what a caption asks for, not on how it asks. Contrast with pictures leaves
+    "a picture of an apple" as far from "apple" as a pear is, in the directions that tell things apart: each
+    of those counts the same here, for differences are whitened.
+
+    Args:
+        network: `CNNTextEncoder`, trained from scratch or from where it stands.
+        plain_codes: float array `(n, code_dim)`, of length 1: what the whitening is measured by.
+        noise_variance: float, of `Whitening.adapt`: smaller differences of codes are not blown up.
+        kwargs: `averages` and `seed` of `Objective`.
+
+    Batches: `{"token_ids": int32 (n, l), "plain_codes": float32 (n, code_dim)}`, of a caption of each picture
+    and the code that its plain caption has by another encoder.
+
+    The loss is the mean square of the difference of the whitened codes; about 2 where they have nothing to do
+    with each other.
+    """
+
+    def __init__(self, network, plain_codes, noise_variance=1e-5, **kwargs):
+        super().__init__(network, **kwargs)
+        if plain_codes.shape[1:] != (network.code_dim,):
+            raise ValueError(
+                f"plain_codes must be (n, {network.code_dim}), as the encoder's, received {plain_codes.shape}"
+            )
+        self.whitening = Whitening(network.code_dim, dtype="float32", trainable=False)
+        self.whitening.build(plain_codes.shape)
+        self.whitening.adapt(plain_codes, noise_variance)
+        self.cosine = keras.metrics.Mean(dtype="float32", name="cosine")
+
+    def call(self, x, training=False):
+        return ops.normalize(self.chosen(training)(x["token_ids"], training=training))
+
+    def compute_loss(self, x, y=None, y_pred=None, sample_weight=None, training=True):
+        plain = ops.cast(x["plain_codes"], "float32")
+        self.cosine.update_state(ops.sum(plain * y_pred, axis=-1))
+        return ops.mean(ops.square(self.whitening(plain) - self.whitening(y_pred)))

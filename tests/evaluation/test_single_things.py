@@ -1,6 +1,7 @@
 """Which pictures are of single things, and which are drawn of them."""
 
 import numpy as np
+import pytest
 
 from keras_t2i.data import CaptionedImages
 from keras_t2i.data.registry import load_sample
@@ -8,6 +9,8 @@ from keras_t2i.evaluation.single_things import designs_of
 from keras_t2i.evaluation.single_things import draws_of
 from keras_t2i.evaluation.single_things import pictures_of_concept
 from keras_t2i.evaluation.single_things import single_things
+
+pytestmark = pytest.mark.once
 
 
 def of(*known):

@@ -18,6 +18,8 @@ from keras_t2i.models import UnCLIPBackbone
 from keras_t2i.models import UnCLIPGenerator
 from keras_t2i.models.former import OnePassGenerator
 
+pytestmark = pytest.mark.once
+
 PROMPT = "a red apple"
 
 

@@ -32,6 +32,7 @@ def never_drawn(monkeypatch):
     monkeypatch.setattr(module, "sample_in_batches", refuse)
 
 
+@pytest.mark.once
 def test_documents_of_prompts_and_of_given_pictures(generator):
     one = generator.generate(PROMPT, seed=3, output="svg")
     two = generator.generate([PROMPT, "a red car"], seed=3, output="svg")
@@ -42,6 +43,7 @@ def test_documents_of_prompts_and_of_given_pictures(generator):
     assert generator.render(small[0]).shape == (512, 512, 3)
 
 
+@pytest.mark.once
 def test_size_and_background_are_in_the_document(generator):
     document = ElementTree.fromstring(generator.generate(PROMPT, seed=3, output="svg"))
     assert (document.get("width"), document.get("height")) == ("512", "512")
@@ -94,6 +96,7 @@ def test_mistakes_are_named_before_anything_is_drawn(generator, never_drawn, tmp
     assert [file.name for file in tmp_path.iterdir()] == ["folder.svg"]
 
 
+@pytest.mark.once
 def test_what_has_no_paths_is_refused():
     generator = Generator.from_stages(decoder=tiny_diffusion_generator(), renderer=tiny_renderer())
     picture = uint8_waves(generator.image_size, generator.image_size)

@@ -13,7 +13,10 @@ import pytest
 CASES, SEED = (int(os.environ.get(f"KERAS_T2I_FUZZ{name}", n)) for name, n in (("", 40), ("_SEED", 0)))
 APART = 50  # of so many cases one more is a process of its own, with nothing left out
 
-pytestmark = pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timers, pipes, links")
+pytestmark = [
+    pytest.mark.once,
+    pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timers, pipes, links"),
+]
 
 
 @pytest.fixture(scope="module")

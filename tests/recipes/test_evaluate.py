@@ -19,6 +19,8 @@ from keras_t2i.evaluation.report.cards import fill_cards
 from keras_t2i.evaluation.report.report import read_report
 from keras_t2i.presets.saving import save_preset
 
+pytestmark = pytest.mark.once
+
 HERE = Path(__file__).parent
 
 

@@ -42,6 +42,7 @@ def test_one_picture(preset, generator, capsys):
     np.testing.assert_array_equal(np.asarray(Image.open(file)), make_grid(expected[None], scale=2))
 
 
+@pytest.mark.once
 def test_a_picture_of_the_same_name_is_kept(preset):
     files = [recipe.main(["a red apple", "--preset", preset, "--scale", "1"]) for _ in range(3)]
     assert [file.name for file in files] == ["a-red-apple.png", "a-red-apple-2.png", "a-red-apple-3.png"]
@@ -148,6 +149,7 @@ def test_help_names_every_default(capsys):
         assert default in text
 
 
+@pytest.mark.once
 def test_curves_in_place_of_pixels(preset, generator, tmp_path, capsys):
     pytest.importorskip("contourpy")
     tiny_stage().save_to_preset(tmp_path / "renderer")

@@ -3,6 +3,8 @@ import pytest
 
 from keras_t2i.data.emoji.designs import load_emoji
 
+pytestmark = pytest.mark.once
+
 
 def test_smoke_prepares_a_set_that_loads(tmp_path, capsys):
     prepare_data.main(["--smoke", "--size", "16", "--data-dir", str(tmp_path)])

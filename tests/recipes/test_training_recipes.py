@@ -5,7 +5,6 @@ import re
 import runpy
 from pathlib import Path
 
-import keras
 import numpy as np
 import pytest
 from PIL import Image
@@ -22,10 +21,7 @@ from keras_t2i.models import VAEStage
 from keras_t2i.models.stages.renderer import Canvas
 from keras_t2i.utils.images import to_float
 
-# The variants differ in no line that a backend runs in its own way.
-once = pytest.mark.skipif(
-    keras.config.backend() != "torch", reason="run on the backend that compiles nothing"
-)
+once = pytest.mark.once  # variants that differ in no line that a backend runs in its own way
 
 
 def check(output, picture):
@@ -234,6 +230,16 @@ def test_a_finished_run_is_not_run_again(recipe, presets, decoder, folder, capsy
 @once
 def test_siglip(run):
     check(run("train_concepts", "--objective", "siglip", "--micro-batches", "2"), "retrieval.png")
+
+
+@once
+def test_captions_keep_the_picture_codes(run, presets, capsys):
+    output = run("train_captions", "--dual-encoder", presets[1])
+    assert "unseen pictures, after: captions nearest to their plain one" in capsys.readouterr().out
+    before, after = (DualEncoder.from_preset(preset) for preset in (presets[1], output / "preset"))
+    for a, b in zip(before.image_encoder.get_weights(), after.image_encoder.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert after.text_encoder.get_config() != before.text_encoder.get_config()
 
 
 @once

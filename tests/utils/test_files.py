@@ -31,6 +31,8 @@ from keras_t2i.utils.files import weights_in_memory
 from keras_t2i.utils.files import write_bytes
 from keras_t2i.utils.files import write_text
 
+pytestmark = pytest.mark.once
+
 
 def test_home_and_a_person_who_does_not_exist(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))

@@ -41,7 +41,7 @@ class DiffusionUNet(Backbone):
     A U-Net (arXiv 1505.04597, 2006.11239). Blocks of pixels become channels at the door, each level
     halves the grid, and each level's result meets the upsampled coarser one on the way back. The noise
     level and the concept of the caption scale and shift every residual block (FiLM); places of the coarse
-    grids attend to each other and to the caption's tokens. It starts as the prediction zero.
+    grids attend to each other and to the caption's tokens. It starts as the prediction zero, or as the draft.
 
     To move between grids, pixels are rearranged and go through a dense layer, where others have a 3x3
     convolution; and the skip connection is `Dense(fine) + Dense(coarse)`, a 1x1 convolution of the two side
@@ -66,8 +66,10 @@ class DiffusionUNet(Backbone):
         concept_dim: int, hidden numbers of a dense layer that makes a first coarse grid of the concept, see
             `layers.concept_map`. 0: none.
         draft_features: int, random features of a `layers.KernelRegression` of the concept (the image code, or
-            else the text code), whose answer stands beside the noisy picture at two pixels a place of the
-            first grid: predict and refine (arXiv 2112.02475). It is set by `adapt_draft`. 0: none.
+            else the text code). Its answer stands beside the noisy picture at two pixels a place of the first
+            grid, and what the network predicts is added to it, resized: predict and refine (arXiv
+            2112.02475). So it is for a network that predicts clean pictures ("x0"). It is set by
+            `adapt_draft`. 0: none.
         draft_components: int, of that regression.
         draft_noise: float, the most noise (standard deviation, beside the whitened code's 1) that the draft's
             code has in training: a draft of a training caption is better than those of others will be, and
@@ -147,8 +149,8 @@ class DiffusionUNet(Backbone):
             draft = KernelRegression(
                 draft_features, draft_components, (side, side, channels), dtype="float32", name="draft"
             )(code, given)
-            draft = SpaceToDepth(min(patch_size, 2), dtype=dtype, name="draft_patches")(draft)
-            x = layers.Concatenate(dtype=dtype, name="beside_draft")([x, draft])
+            patches = SpaceToDepth(min(patch_size, 2), dtype=dtype, name="draft_patches")(draft)
+            x = layers.Concatenate(dtype=dtype, name="beside_draft")([x, patches])
         x = Conv2D(filters[0], 3, padding="same", dtype=dtype, name="conv")(x)
         skips = []
         for i, width in enumerate(filters):
@@ -170,7 +172,11 @@ class DiffusionUNet(Backbone):
         x = layers.Activation("silu", dtype=dtype, name="head_silu")(x)
         last = {"kernel_initializer": "zeros", "dtype": "float32", "name": "head"}
         x = Conv2D(channels * patch_size**2, 3, padding="same", **last)(x)
-        x = DepthToSpace(patch_size, dtype="float32", name="prediction")(x)
+        x = DepthToSpace(patch_size, dtype="float32", name="change" if draft_features else "prediction")(x)
+        if draft_features:
+            resize = {"interpolation": "bilinear", "data_format": "channels_last", "dtype": "float32"}
+            draft = layers.UpSampling2D(image_size // side, **resize, name="resized_draft")(draft)
+            x = layers.Add(dtype="float32", name="prediction")([x, draft])
         super().__init__(inputs=inputs, outputs=x, dtype=dtype, **kwargs)
 
         # === Config ===

@@ -12,6 +12,8 @@ from keras_t2i.data.emoji.openmoji_drawings import svg_files
 from keras_t2i.data.emoji.splits import held_out_kind
 from keras_t2i.data.emoji.splits import in_validation
 
+pytestmark = pytest.mark.once
+
 
 @pytest.mark.parametrize(
     ("code_point", "plain"),

@@ -20,6 +20,8 @@ from keras_t2i.data.emoji.splits import STYLE_FAMILIES
 from keras_t2i.data.emoji.splits import held_out_kind
 from keras_t2i.data.emoji.splits import in_validation
 
+pytestmark = pytest.mark.once
+
 ICONIFY = {
     **{"noto": "#0f0", "twemoji": "#ff0", "fluent flat": "#f00", "noto v1": "#0ff"},
     **{"emojione": "#f0f", "emojione v1": "#888", "fxemoji": "#000"},

@@ -14,6 +14,8 @@ from keras_t2i.data.emoji.rasterize import encode_png
 from keras_t2i.data.emoji.rasterize import is_blank
 from keras_t2i.data.emoji.rasterize import rasterize_svg
 
+pytestmark = pytest.mark.once
+
 LIMIT = 60
 RED_DISC = (
     '<svg viewBox="0 0 8 8" xmlns="http://www.w3.org/2000/svg"><circle cx="4" cy="4" r="2" fill="red"/></svg>'

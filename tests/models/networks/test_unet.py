@@ -39,7 +39,7 @@ EXPECTED = {
     "pixels": [0.233029, 0.952135, -0.561161, 0.116757, 0.509921, 0.276768],
     EVERYTHING: [0.062408, 0.168305, 0.233451, 0.397959, -0.058797, 0.17999],
     "a map of the concept": [-0.502925, -0.062833, -1.114324, 0.957102, -0.257251, 0.653419],
-    "a draft": [-0.118346, -0.319969, 0.23508, 0.349503, 0.195904, 0.459699],
+    "a draft": [-0.618513, -0.264266, -2.416688, 0.14142, 0.351219, 1.928174],
 }
 
 
@@ -217,6 +217,21 @@ def test_a_draft_shows_what_a_code_stands_for(image_code, patch_size):
     shown = [i for i in range(3) if i != absent]
     np.testing.assert_allclose(found[shown], pictures[shown], atol=0.1)
     np.testing.assert_allclose(network.drafts(codes)[shown], found[shown], atol=1e-5)
+    started = predict(network, inputs)  # as the draft, resized
+    assert started.shape == (3, network.image_size, network.image_size, 3) and not started[absent].any()
+    factor = network.image_size // side
+    means = started.reshape(3, side, factor, side, factor, 3).mean(axis=(2, 4))
+    # Doubled by bilinear interpolation, a place's mean is 6/8 of itself and 1/8 of each neighbor, by row and
+    # by column.
+    near = np.pad(found, [(0, 0), (1, 1), (1, 1), (0, 0)], mode="edge")
+    taps = [1] if factor == 1 else [1 / 8, 6 / 8, 1 / 8]
+    around = (1,) if factor == 1 else (0, 1, 2)
+    expected = sum(
+        a * b * near[:, i : i + side, j : j + side]
+        for a, i in zip(taps, around, strict=True)
+        for b, j in zip(taps, around, strict=True)
+    )
+    np.testing.assert_allclose(means, expected, atol=1e-5)
 
 
 def test_only_a_network_with_a_draft_has_one():

@@ -15,6 +15,8 @@ from keras_t2i.models.stages.renderer import Canvas
 from keras_t2i.models.stages.vectorize import to_svg
 from keras_t2i.models.stages.vectorize import vector_drawings
 
+pytestmark = pytest.mark.once
+
 pytest.importorskip("contourpy")
 SIDE = 128
 ROWS, COLUMNS = np.mgrid[:SIDE, :SIDE] + 0.5
