@@ -12,7 +12,6 @@ Watch the table: how near a caption is to the plain caption of its picture, besi
 """
 
 import common
-import numpy as np
 
 from keras_t2i import models
 from keras_t2i.data import Pipeline
@@ -51,8 +50,8 @@ def main(argv=None, **changes):
         code_dim=before.code_dim,
         dtype=args.precision,
     )
-    plain_codes = np.asarray(pipeline.image_features["plain_codes"])
-    objective = CaptionRegression(text_encoder, plain_codes, seed=args.seed)
+    objective = CaptionRegression(text_encoder, seed=args.seed)
+    objective.adapt(pipeline.image_features["plain_codes"])
     objective.compile(common.adamw(args))
 
     logs = common.train(args, objective, pipeline, validation)

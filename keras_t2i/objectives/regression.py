@@ -53,27 +53,35 @@ class CaptionRegression(Objective):
 
     Args:
         network: `CNNTextEncoder`, trained from scratch or from where it stands.
-        plain_codes: float array `(n, code_dim)`, of length 1: what the whitening is measured by.
-        noise_variance: float, of `Whitening.adapt`: smaller differences of codes are not blown up.
         kwargs: `averages` and `seed` of `Objective`.
 
     Batches: `{"token_ids": int32 (n, l), "plain_codes": float32 (n, code_dim)}`, of a caption of each picture
-    and the code that its plain caption has by another encoder.
+    and the code, of length 1, that its plain caption has by another encoder.
 
-    The loss is the mean square of the difference of the whitened codes; about 2 where they have nothing to do
-    with each other.
+    The loss is the mean square of the difference of the whitened codes. Call `adapt` before training.
     """
 
-    def __init__(self, network, plain_codes, noise_variance=1e-5, **kwargs):
+    def __init__(self, network, **kwargs):
         super().__init__(network, **kwargs)
-        if plain_codes.shape[1:] != (network.code_dim,):
-            raise ValueError(
-                f"plain_codes must be (n, {network.code_dim}), as the encoder's, received {plain_codes.shape}"
-            )
         self.whitening = Whitening(network.code_dim, dtype="float32", trainable=False)
-        self.whitening.build(plain_codes.shape)
-        self.whitening.adapt(plain_codes, noise_variance)
+        self.whitening.build((None, network.code_dim))
         self.cosine = keras.metrics.Mean(dtype="float32", name="cosine")
+
+    def adapt(self, plain_codes, noise_variance=1e-5):
+        """Before training: find the directions in which codes differ.
+
+        Args:
+            plain_codes: float array `(n, code_dim)`, of length 1.
+            noise_variance: float, of `Whitening.adapt`: smaller differences of codes are not blown up.
+
+        Raises: ValueError where codes have another size.
+        """
+        if plain_codes.shape[1:] != (self.network.code_dim,):
+            raise ValueError(
+                f"plain_codes must be (n, {self.network.code_dim}), as the encoder's, received "
+                f"{plain_codes.shape}"
+            )
+        self.whitening.adapt(plain_codes, noise_variance)
 
     def call(self, x, training=False):
         return ops.normalize(self.chosen(training)(x["token_ids"], training=training))
