@@ -115,6 +115,12 @@ class Whitening(keras.layers.Layer):
         self.mean.assign(mean)
         self.matrix.assign((directions * scale)[:, ::-1][:, : self.dim])
 
+    def inverse(self):
+        """What leads back: `(matrix, offset)`, float32 `(dim, d)` and `(d,)`. `y @ matrix + offset` is the
+        vector nearest to the mean that becomes y."""
+        matrix = np.linalg.pinv(ops.convert_to_numpy(self.matrix).astype("float64"))
+        return matrix.astype("float32"), ops.convert_to_numpy(self.mean)
+
     def call(self, x):
         x, mean, matrix = (ops.cast(v, "float32") for v in (x, self.mean, self.matrix))
         return ops.matmul(x - mean, matrix)

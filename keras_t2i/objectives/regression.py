@@ -3,7 +3,6 @@
 import keras
 from keras import ops
 
-from keras_t2i.layers import Whitening
 from keras_t2i.training.objective import Objective
 from keras_t2i.training.objective import freeze
 from keras_t2i.utils.images import to_float
@@ -45,48 +44,29 @@ class ConceptRegression(Objective):
 
 @keras.saving.register_keras_serializable(package="keras_t2i")
 class CaptionRegression(Objective):
-    """Every caption of a picture learns to have the code of its plain caption.
+    """Every caption of a picture learns to have the code that another encoder gave to its plain caption.
 
     What is drawn should depend on what a caption asks for, not on how it asks. Contrast with pictures leaves
-    "a picture of an apple" as far from "apple" as a pear is, in the directions that tell things apart: each
-    of those counts the same here, for differences are whitened.
+    "a picture of an apple" as far from "apple" as a pear is, in the directions that tell things apart. So the
+    codes to be learned are whitened (`layers.Whitening`): all directions count alike.
 
     Args:
-        network: `CNNTextEncoder`, trained from scratch or from where it stands.
+        network: `CNNTextEncoder` of as many numbers; `CNNTextEncoder.projected` takes it back to codes.
         kwargs: `averages` and `seed` of `Objective`.
 
-    Batches: `{"token_ids": int32 (n, l), "plain_codes": float32 (n, code_dim)}`, of a caption of each picture
-    and the code, of length 1, that its plain caption has by another encoder.
+    Batches: `{"token_ids": int32 (n, l), "codes": float32 (n, code_dim)}`.
 
-    The loss is the mean square of the difference of the whitened codes. Call `adapt` before training.
+    The loss is the mean square of the difference; 1 for a network that says zero.
     """
 
     def __init__(self, network, **kwargs):
         super().__init__(network, **kwargs)
-        self.whitening = Whitening(network.code_dim, dtype="float32", trainable=False)
-        self.whitening.build((None, network.code_dim))
         self.cosine = keras.metrics.Mean(dtype="float32", name="cosine")
 
-    def adapt(self, plain_codes, noise_variance=1e-5):
-        """Before training: find the directions in which codes differ.
-
-        Args:
-            plain_codes: float array `(n, code_dim)`, of length 1.
-            noise_variance: float, of `Whitening.adapt`: smaller differences of codes are not blown up.
-
-        Raises: ValueError where codes have another size.
-        """
-        if plain_codes.shape[1:] != (self.network.code_dim,):
-            raise ValueError(
-                f"plain_codes must be (n, {self.network.code_dim}), as the encoder's, received "
-                f"{plain_codes.shape}"
-            )
-        self.whitening.adapt(plain_codes, noise_variance)
-
     def call(self, x, training=False):
-        return ops.normalize(self.chosen(training)(x["token_ids"], training=training))
+        return self.chosen(training)(x["token_ids"], training=training)
 
     def compute_loss(self, x, y=None, y_pred=None, sample_weight=None, training=True):
-        plain = ops.cast(x["plain_codes"], "float32")
-        self.cosine.update_state(ops.sum(plain * y_pred, axis=-1))
-        return ops.mean(ops.square(self.whitening(plain) - self.whitening(y_pred)))
+        codes = ops.cast(x["codes"], "float32")
+        self.cosine.update_state(ops.sum(ops.normalize(codes) * ops.normalize(y_pred), axis=-1))
+        return ops.mean(ops.square(codes - y_pred))

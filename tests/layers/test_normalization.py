@@ -127,6 +127,10 @@ def test_whitening():
     assert white.dtype == "float32"
     np.testing.assert_allclose(white.mean(axis=0), 0, atol=1e-4)
     np.testing.assert_allclose(np.cov(white.T, bias=True), np.eye(4), atol=1e-3)
+    matrix, offset = layer.inverse()
+    kept, lost = mixed - offset, mixed - (white @ matrix + offset)
+    np.testing.assert_allclose(ops.convert_to_numpy(layer(white @ matrix + offset)), white, atol=1e-3)
+    np.testing.assert_allclose((kept * lost).mean(axis=0), np.square(lost).mean(axis=0), atol=1e-2)
     layer.adapt(mixed, noise_variance=1e6)  # what noise drowns stays small
     assert ops.convert_to_numpy(layer(mixed)).std() < 0.1
     again = Whitening.from_config(layer.get_config())

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from dataclasses import replace
 
+import keras
 import numpy as np
 
 from keras_t2i.layers import Whitening
@@ -29,7 +30,9 @@ class Agreement:
     captions: int
 
     def table(self, what):
-        """Rows of a table of (what, figure)."""
+        """Rows of a table of (what, figure); one that says why where nothing can be compared."""
+        if self.captions < 2:
+            return [(f"{what}: captions beside the plain one", "fewer than two pictures have any")]
         return [
             (f"{what}: a caption from its plain one, the nearest other = 1", self.own / self.other),
             (f"{what}: captions nearest to their plain one, of {self.captions}", self.found),
@@ -42,9 +45,14 @@ def otherwise(data):
 
 
 def agreement(dual_encoder, preprocessor, data):
-    """`Agreement` of the captions of `data`; pictures with one plain caption in common count once."""
+    """`Agreement` of the captions of `data`.
+
+    Pictures with one plain caption in common count once, those without another caption not at all.
+    """
     _, first = np.unique(data.plain_captions, return_index=True)
-    data = data.take(np.sort(first))
+    data = data.take([i for i in np.sort(first) if len(data.captions[i]) > 1])
+    if len(data) < 2:
+        return Agreement(float("nan"), float("nan"), float("nan"), len(data))
     plain, last = (
         text_embeddings(dual_encoder.text_encoder, preprocessor.generate_preprocess(d.plain_captions))
         for d in (data, otherwise(data))
@@ -52,9 +60,7 @@ def agreement(dual_encoder, preprocessor, data):
     whitening = Whitening(plain.shape[1], dtype="float32")
     whitening.build(plain.shape)
     whitening.adapt(plain, NOISE_VARIANCE)
-    plain, last = (
-        np.asarray(codes - whitening.mean) @ np.asarray(whitening.matrix) for codes in (plain, last)
-    )
+    plain, last = (keras.ops.convert_to_numpy(whitening(codes)) for codes in (plain, last))
     own, other, found = [], [], []
     for start in range(0, len(data), BLOCK):
         rows = slice(start, start + BLOCK)

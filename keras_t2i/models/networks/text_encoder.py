@@ -112,6 +112,20 @@ class CNNTextEncoder(Backbone):
         self.hidden_dim = hidden_dim
         self.code_dim = code_dim
 
+    def projected(self, matrix, offset):
+        """The encoder whose codes are this one's through a matrix: it becomes part of the head's last layer.
+
+        Args:
+            matrix: float array `(code_dim, d)`.
+            offset: float array `(d,)`.
+
+        Returns: `CNNTextEncoder` of `code_dim` d.
+        """
+        *others, kernel, bias = self.get_weights()
+        encoder = type(self)(**{**self.get_config(), "code_dim": matrix.shape[1]})
+        encoder.set_weights([*others, kernel @ matrix, bias @ matrix + offset])
+        return encoder
+
     def get_config(self):
         return {
             **super().get_config(),

@@ -64,3 +64,12 @@ def test_the_last_caption_comes_first():
         np.zeros((2, 4, 4, 3), "uint8"), [["a", "b", "c"], ["d"]], ["x", "y"], np.arange(2)
     )
     assert phrasing.otherwise(data).captions == [["c", "a", "b"], ["d"]] and data.captions[0][0] == "a"
+
+
+@pytest.mark.parametrize("captions", [[["a"], ["b"], ["c"]], [["a", "a b"], ["b"], ["a", "a c"]]])
+def test_where_nothing_can_be_compared_it_is_said(captions):
+    data = CaptionedImages(np.zeros((3, 4, 4, 3), "uint8"), captions, ["x", "y", "z"], np.arange(3))
+    found = phrasing.agreement(None, None, data)
+    assert np.isnan(found.own) and found.table("all") == [
+        ("all: captions beside the plain one", "fewer than two pictures have any")
+    ]

@@ -144,6 +144,16 @@ def test_an_embedding_moves_a_code_wherever_its_word_stands():
     assert min(np.abs(codes[0] - codes[i]).max() for i in (1, 2)) > 1e-3
 
 
+def test_a_text_encoder_goes_through_a_matrix():
+    encoder, random = CNNTextEncoder(50, 4, **TEXT), np.random.default_rng(0)
+    tokens = random.integers(1, 50, (5, 4))
+    matrix, offset = random.standard_normal((encoder.code_dim, 7)), random.standard_normal(7)
+    projected = encoder.projected(matrix, offset)
+    assert projected.code_dim == 7
+    expected = encoder.predict(tokens, verbose=0) @ matrix + offset
+    np.testing.assert_allclose(projected.predict(tokens, verbose=0), expected, rtol=1e-4, atol=1e-4)
+
+
 @pytest.mark.parametrize("kind", ["autoencoder", "text_encoder"])
 def test_bfloat16_is_close(kind):
     make = {
