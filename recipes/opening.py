@@ -12,6 +12,7 @@ from keras_t2i.training import encoding
 from keras_t2i.training.checkpoint import Checkpoint
 
 SMOKE_UNET = {"filters": (8, 16), "blocks": (1, 1), "attention_size": 8, "head_dim": 8, "condition_dim": 16}
+FEATURES_OF_A_PICTURE = 4  # of a draft: its captions are several
 
 
 def open_encoders(args, base=None, lesson=""):
@@ -79,8 +80,10 @@ def build_unet(args, dual_encoder, pipeline, start=None, **sizes):
     text_encoder, sizes = dual_encoder.text_encoder, {**sizes, "dtype": args.precision}
     if start is None:
         sizes |= {"code_dim": text_encoder.code_dim, "token_dim": text_encoder.filters}
-        smoke = SMOKE_UNET | ({"draft_features": 32} if "draft_features" in SIZES[args.size] else {})
-        unet = DiffusionUNet.from_size(args.size, **sizes, **(smoke if args.smoke else {}))
+        smoke = SMOKE_UNET if args.smoke else {}
+        if features := SIZES[args.size].get("draft_features"):  # a few pictures need fewer to be remembered
+            sizes["draft_features"] = min(features, FEATURES_OF_A_PICTURE * len(pipeline.data))
+        unet = DiffusionUNet.from_size(args.size, **sizes, **smoke)
     else:
         unet = DiffusionUNet.from_config({**start.unet.get_config(), **sizes, "trainable": True})
     if args.adapt:

@@ -127,6 +127,16 @@ def test_float16_on_disk(generator, saved, tmp_path):
         generator.save_to_preset(tmp_path / "other", weights_dtype="int8")
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_the_same_weights_are_the_same_bytes(generator, tmp_path, dtype):
+    for name in "ab":
+        generator.save_to_preset(tmp_path / name, weights_dtype=dtype)
+        time.sleep(1.1)  # a file that noted when it was made would differ
+    files = [tmp_path / name / "model.weights.h5" for name in "ab"]
+    assert files[0].read_bytes() == files[1].read_bytes()
+    assert preset_fingerprint(tmp_path / "a") == preset_fingerprint(tmp_path / "b")
+
+
 def test_bfloat16_on_disk(tmp_path):
     """Less to store, and no number is further off than bfloat16's precision, 2^-8."""
     values = np.random.default_rng(0).standard_normal(100_000).astype("float32") * 0.1

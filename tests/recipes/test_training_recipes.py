@@ -233,6 +233,23 @@ def test_siglip(run):
 
 
 @once
+def test_one_command_for_a_folder(recipe, folder, tmp_path, capsys):
+    command = [str(folder), "--smoke", "--output", str(tmp_path / "run")]
+    recipe("train")(command)
+    said = capsys.readouterr()
+    assert "3 of 3: diffusion, about 16 minutes" in said.err
+    assert re.search(r"pictures trained on: recognized [01]\.\d\d \(.*trained_on.png", said.out)
+    files = {file.name for file in (tmp_path / "run").iterdir()}
+    assert files == {"concepts", "captions", "diffusion", "trained_on.png", "never_seen.png"}
+    drawn = Image.open(tmp_path / "run" / "trained_on.png")
+    weights = tmp_path / "run" / "diffusion" / "preset" / "model.weights.h5"
+    before = weights.read_bytes()
+    recipe("train")(command)  # goes on, where there is nothing left to do
+    assert weights.read_bytes() == before
+    np.testing.assert_array_equal(Image.open(tmp_path / "run" / "trained_on.png"), drawn)
+
+
+@once
 def test_captions_keep_the_picture_codes(run, presets, capsys):
     output = run("train_captions", "--dual-encoder", presets[1])
     assert "unseen pictures, after: captions nearest to their plain one" in capsys.readouterr().out

@@ -1,0 +1,90 @@
+"""Your own captioned pictures, by one command.
+
+    python recipes/train.py my_pictures                # half an hour
+    python recipes/train.py my_pictures --minutes 240  # sharper
+    python recipes/generate.py "what your captions say" --preset runs/my_pictures/diffusion/preset
+
+Three lessons, one after the other, each a script of its own that says what it does: text and picture come to
+share one space (train_concepts.py); captions that say the same come to one place in it (train_captions.py,
+where pictures have more than one caption); pictures out of noise, over a draft that is remembered in closed
+form (train_diffusion.py). Kill it at any moment: the same command goes on where it was.
+
+It ends with sheets of true pictures over drawn ones, and with how many of the drawings are recognized:
+nearer to the true picture than to 99 others, by a network that knows ImageNet. Pictures that were trained on
+say how well it remembers; those kept for validation, how well it draws what it never saw.
+"""
+
+import sys
+
+import common
+import keras
+import numpy as np
+import train_captions
+import train_concepts
+import train_diffusion
+
+from keras_t2i.data import load
+from keras_t2i.evaluation.judges.imagenet import ImageNetFeatures
+from keras_t2i.evaluation.metrics.recognition import recognized
+from keras_t2i.models import Generator
+from keras_t2i.utils.files import check_apart
+from keras_t2i.utils.images import save_png
+
+SHARES = {"concepts": 0.3, "captions": 0.15, "diffusion": 0.55}  # of the time
+ASKED, SHOWN = 200, 16  # drawings that are judged, and those on a sheet
+
+
+def main(argv=None):
+    parser = common.Parser(description=__doc__)
+    add = parser.add_argument
+    add("folder", type=common.filled, help="pictures with captions, see docs/your_pictures.md")
+    add("--minutes", default=30.0, type=common.number(float, above=0), help="of training, all lessons")
+    add("--image-size", default=64, type=int, choices=[32, 64], help="width and height of pictures")
+    add("--output", default="runs/my_pictures", type=common.folder, help="a folder for each lesson, and all")
+    add("--seed", default=0, type=common.number(int, least=0, most=2**32 - 1), help="of all that is random")
+    add("--restart", action="store_true", help="throw away earlier runs in --output, do not resume them")
+    add("--smoke", action="store_true", help="tiny models, seconds: does everything run?")
+    args = parser.parse_args(argv)
+    check_apart(args.output, args.folder)
+    data = load(args.folder, "train", args.image_size)
+    several = any(len(captions) > 1 for captions in data.captions)
+    lessons = {"concepts": train_concepts.main, "captions": train_captions.main}
+    lessons = {**lessons, "diffusion": train_diffusion.main}
+    if not several:
+        del lessons["captions"]  # nothing to learn there
+    whole, dual_encoder = sum(SHARES[name] for name in lessons), None
+    for place, (name, lesson) in enumerate(lessons.items(), 1):
+        minutes = args.minutes * SHARES[name] / whole
+        print(
+            f"\n{place} of {len(lessons)}: {name}, about {minutes:.0f} minutes", file=sys.stderr, flush=True
+        )
+        command = ["--data", args.folder, "--output", str(args.output / name), "--seed", str(args.seed)]
+        command += ["--minutes", str(minutes)]
+        command += [f"--{option}" for option in ("restart", "smoke") if getattr(args, option)]
+        if dual_encoder:
+            command += ["--dual-encoder", dual_encoder]
+        if name == "diffusion":
+            command += ["--image-size", str(args.image_size), "--size", "draft", "--guidance", "1"]
+        keras.utils.clear_session()  # what the last lesson held
+        lesson(command)
+        dual_encoder = str(args.output / name / "preset")
+
+    generator, features = Generator.from_preset(args.output / "diffusion" / "preset"), ImageNetFeatures(128)
+    print()
+    for name, split in (("trained on", "train"), ("never seen", "validation")):
+        asked = load(args.folder, split, args.image_size).spread(8 if args.smoke else ASKED)
+        drawn = generator.generate(asked.plain_captions, seed=args.seed)
+        found = recognized(drawn, asked.pictures, np.zeros(len(asked)), features)
+        share = "there is no other to tell it from" if found.value is None else f"{found.value:.2f}"
+        of = (
+            ""
+            if found.value is None
+            else f" ({found.low:.2f} to {found.high:.2f}; by chance {found.chance:.2f})"
+        )
+        file = args.output / f"{name.replace(' ', '_')}.png"
+        save_png(common.rows(asked.pictures[:SHOWN], drawn[:SHOWN]), file)
+        print(f"  pictures {name}: recognized {share}{of}; true over drawn: {file}")
+
+
+if __name__ == "__main__":
+    common.script(main)
