@@ -1,6 +1,7 @@
 """What the base has drawn, at the size that a person asks for: by the upsampler, then by the renderer."""
 
 import numpy as np
+from PIL import Image
 
 from keras_t2i.models.inputs import as_pictures
 from keras_t2i.models.inputs import as_prompts
@@ -29,7 +30,7 @@ def on_canvas(generator, pictures, canvas, words, given=None, progress=False, ou
         stage = generator.stage("large_image")
         pictures = upsampled(stage, pictures, words, progress=progress)
         window = window and tuple(side * stage.factor for side in window)
-        if given is None and output == "array" and canvas.shape == pictures.shape[1:]:
+        if given is None and output != "svg" and canvas.shape == pictures.shape[1:]:
             return pictures
     renderer = generator.renderer
     drawn = rendered(renderer, pictures, canvas, renderer.noise_level, progress, window, output)
@@ -41,6 +42,14 @@ def rendered(renderer, pictures, canvas, noise_level, progress, window=None, out
     if output == "svg":
         return vector_drawings(renderer, pictures, canvas, noise_level, progress, window)
     return renderer.render(pictures, canvas, noise_level, progress, window)
+
+
+def as_output(pictures, output, alone):
+    """What is returned of pictures, uint8 `(n, h, w, 3 or 4)`, or of a list of documents: these, or a list of
+    `PIL.Image.Image`; where one was asked for `alone`, that one."""
+    if output == "pil":
+        pictures = [Image.fromarray(picture) for picture in pictures]
+    return pictures[0] if alone else pictures
 
 
 def needs_upsampler(generator, canvas):

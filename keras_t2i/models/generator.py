@@ -10,6 +10,7 @@ from tqdm import tqdm
 from keras_t2i.models import editing
 from keras_t2i.models.assemble import assemble
 from keras_t2i.models.backbone import quantized_dtype
+from keras_t2i.models.canvas import as_output
 from keras_t2i.models.canvas import needs_upsampler
 from keras_t2i.models.canvas import on_canvas
 from keras_t2i.models.canvas import rendered
@@ -214,8 +215,9 @@ class Generator(keras_hub.models.TextToImage):
                 middle of the background (see `render`): first by the upsampler, if there is one and it is
                 larger than the base makes it, then by the renderer. `None`: as the base makes it, small.
             background: where `size` is given: a CSS name, "#rrggbb", three ints, or `None`: transparent.
-            output: "array", or "svg": documents of paths, `str` (needs contourpy, the extra `svg`). `size`,
-                512 for `None`, is what they say of their width and height; paths have none. No mask.
+            output: "array"; "pil": `PIL.Image.Image`, which a notebook shows; or "svg": documents of paths,
+                `str` (needs contourpy, the extra `svg`). `size`, 512 for `None`, is what these say of their
+                width and height; paths have none. No mask.
             num_steps: int, steps from noise to picture. This and the next two are the preset's for `None`.
             sampler: a name out of `diffusion.SAMPLERS`; some evaluate the network twice or more a step.
             guidance_scale: float: how far to go from what is drawn with no caption, or with the negative
@@ -241,7 +243,8 @@ class Generator(keras_hub.models.TextToImage):
         Returns:
             uint8 array: `(s, s, 3)` for one prompt and `num_images=1`, else `(n, s, s, 3)`, n the prompts
             times `num_images`, all of the first prompt first. `(height, width, 3)` with a `size`, and 4
-            channels where the background is transparent. With the output "svg" a `str` or a list of `str`.
+            channels where the background is transparent. With the output "pil" an image or a list of images,
+            with "svg" a `str` or a list of `str`.
 
         Raises:
             TypeError: a prompt isn't text, a seed not an int, a setting that this generator has not.
@@ -285,7 +288,7 @@ class Generator(keras_hub.models.TextToImage):
             kept = np.arange(len(scores)) * best_of + scores.argmax(axis=-1)
             pictures, words = pictures[kept], words.take(kept)
         pictures = on_canvas(self, pictures, canvas, words, given, progress, output)
-        return pictures[0] if len(pictures) == 1 and isinstance(inputs["prompts"], str) else pictures
+        return as_output(pictures, output, len(pictures) == 1 and isinstance(inputs["prompts"], str))
 
     def render(
         self, pictures, size=None, background="white", noise_level=0.0, progress=False, output="array"
@@ -301,7 +304,7 @@ class Generator(keras_hub.models.TextToImage):
 
         Returns:
             uint8 `(n, height, width, 3)`, or one; 4 channels, straight RGBA, where the background is `None`.
-            With the output "svg" a list of `str`, or one.
+            With the output "pil" a list of images, or one; with "svg" a list of `str`, or one.
 
         Raises: as of `generate`, and ValueError for pictures of another kind.
         """
@@ -309,7 +312,7 @@ class Generator(keras_hub.models.TextToImage):
         noise_level = check_number("noise_level", noise_level, 0.0, 1.0)
         canvas = Canvas.of(DEFAULT_SIZE if size is None else size, background, len(found), output)
         drawn = rendered(self.renderer, found, canvas, noise_level, progress, output=output)
-        return drawn[0] if np.ndim(pictures) == 3 else drawn
+        return as_output(drawn, output, np.ndim(pictures) == 3)
 
     def upsample(self, pictures, prompts=None, seed=None, **options):
         """Given pictures several times as large, by chance: see `models.canvas.upsample`."""

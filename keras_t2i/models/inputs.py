@@ -12,7 +12,7 @@ from keras_t2i.utils.memory import free_memory
 # Pixels of a side: 65536 x 65536 are 12 GiB of RGB. Up to here float32 coordinates in [-1, 1] are right to a
 # thousandth of a pixel, and what is larger is most likely a slip.
 LARGEST_SIDE = 65536
-OUTPUTS = ("array", "svg")
+OUTPUTS = ("array", "pil", "svg")
 # Of settings. Far beyond what changes a picture, and sums of its squares are finite as float32.
 LARGEST_NUMBER = 1e6
 

@@ -59,6 +59,21 @@ def test_without_a_size_nothing_changes(base, generator):
         np.testing.assert_array_equal(generator.generate(words, seed=3, **options), expected)
 
 
+@pytest.mark.parametrize("options", [{}, {"size": (20, 30)}, {"size": 20, "background": None}])
+def test_images_for_a_notebook(generator, options):
+    words = [PROMPT, "a red car"]
+    images = generator.generate(words, seed=0, output="pil", **options)
+    assert isinstance(images, list) and images[0]._repr_png_().startswith(b"\x89PNG")
+    np.testing.assert_array_equal(images, generator.generate(words, seed=0, **options))
+    alone = generator.generate(PROMPT, seed=0, output="pil", **options)
+    assert isinstance(alone, Image.Image) and np.array_equal(alone, images[0])
+    if options:
+        given = np.asarray(alone.convert("RGB"))
+        rendered = generator.render(given, output="pil", **options)
+        np.testing.assert_array_equal(rendered, generator.render(given, **options))
+        assert len(generator.render(given[None], output="pil", **options)) == 1
+
+
 def test_sizes_shapes_and_types(generator):
     for size, shape in ((40, (40, 40)), ((30, 70), (30, 70)), (np.array([9, 5]), (9, 5)), (1, (1, 1))):
         picture = generator.generate(PROMPT, seed=0, size=size)

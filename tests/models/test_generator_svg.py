@@ -71,7 +71,7 @@ def test_mistakes_are_named_before_anything_is_drawn(generator, never_drawn, tmp
             lambda wrong=wrong: generator.generate(PROMPT, output=wrong),
             lambda wrong=wrong: generator.render(uint8_waves(4, 4), 8, output=wrong),
         ):
-            with pytest.raises(ValueError, match=r"^output must be one of 'array', 'svg', got"):
+            with pytest.raises(ValueError, match=r"^output must be one of 'array', 'pil', 'svg', got"):
                 draw()
     for size, error in ((0, ValueError), ("large", TypeError), (10**9, ValueError), ((1, 2, 3), ValueError)):
         with pytest.raises(error, match="size must be"):
