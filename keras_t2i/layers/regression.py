@@ -14,11 +14,12 @@ AVERAGE_KERNEL = 0.53
 
 @keras.saving.register_keras_serializable(package="keras_t2i")
 class VaryingNoise(keras.layers.Layer):
-    """In training, normal noise on vectors, of another strength for each: what is made of them is then now
-    exact, now as far off as for a vector never seen, and who looks at it learns to tell.
+    """In training, normal noise on vectors, of another strength for each: what is made of them is then mostly
+    about exact, now and then as far off as for a vector never seen, and who looks at it learns to tell.
 
     Args:
-        most: float, 0 or more, the largest standard deviation; those of vectors are uniform between 0 and it.
+        most: float, 0 or more, the largest standard deviation; each vector has that times the square of a
+            number that is uniform in [0, 1].
 
     Call: float `(n, d)` to float32 `(n, d)`; without `training` nothing is changed.
     """
@@ -35,7 +36,8 @@ class VaryingNoise(keras.layers.Layer):
         if not training or not self.most:
             return x
         n, d = ops.shape(x)
-        strength = keras.random.uniform((n, 1), 0, self.most, dtype="float32", seed=self.seed_generator)
+        uniform = keras.random.uniform((n, 1), dtype="float32", seed=self.seed_generator)
+        strength = self.most * ops.square(uniform)
         return x + strength * keras.random.normal((n, d), dtype="float32", seed=self.seed_generator)
 
     def compute_output_spec(self, x, training=False):
