@@ -13,7 +13,10 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
-COMMANDS = {"generate": "generate.py", "evaluate": "evaluate.py", "prepare": "prepare_data.py"}
+COMMANDS = {
+    **{"generate": "generate.py", "train": "train.py"},
+    **{"evaluate": "evaluate.py", "prepare": "prepare_data.py"},
+}
 BACKENDS = ("tensorflow", "jax", "torch")
 LIBRARIES = ("keras-t2i", "keras", "keras-hub", *BACKENDS, "tensorflow-datasets", "numpy", "pillow")
 PROBE = """
@@ -70,7 +73,8 @@ def listed(commands):
 
 def usage():
     """What `--help` prints."""
-    known = {name: summary(file) for name, file in COMMANDS.items()}
+    named = COMMANDS | {"train FOLDER": COMMANDS["train"]}
+    known = {name: summary(file) for name, file in named.items() if name != "train"}
     known |= {
         "train LESSON": "One of the lessons below.",
         "presets": "List the packaged presets.",
@@ -164,12 +168,15 @@ def main(argv=None):
         lesson = arguments.pop(0) if arguments else None
         if lesson in known:
             return run(known[lesson], arguments, f"keras-t2i train {lesson}") or 0
-        said = "which lesson?" if lesson in (None, "-h", "--help") else f"there is no lesson {lesson!r}:"
+        if lesson and Path(lesson).expanduser().is_dir():
+            return run(COMMANDS["train"], [lesson, *arguments], "keras-t2i train") or 0
+        asked = lesson in (None, "-h", "--help")
+        said = "which lesson, or folder?" if asked else f"there is no lesson and no folder {lesson!r}:"
         print(f"keras-t2i train: {said} There are {', '.join(known)}", file=sys.stderr)
         return 2
     if command in COMMANDS:
         return run(COMMANDS[command], arguments, f"keras-t2i {command}") or 0
-    known = ", ".join([*COMMANDS, "train", "presets", "doctor"])
+    known = ", ".join([*COMMANDS, "presets", "doctor"])
     print(f"keras-t2i: there is no command {command!r}: there are {known}", file=sys.stderr)
     return 2
 

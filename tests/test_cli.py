@@ -65,12 +65,21 @@ def test_a_lesson_is_trained_by_its_name(capsys):
     assert text.startswith("usage: keras-t2i train latent-diffusion") and "--minutes" in text
 
 
+def test_a_folder_is_trained_on(tmp_path, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["train", str(tmp_path), "--help"])
+    assert stopped.value.code == 0
+    text = capsys.readouterr().out
+    assert text.startswith("usage: keras-t2i train ") and "--image-size" in text
+    assert "  train FOLDER  " in cli.usage()
+
+
 @pytest.mark.parametrize(
     "arguments, said",
     [
         (["draw"], "there is no command 'draw': there are generate"),
-        (["train"], "which lesson? There are autoencoder"),
-        (["train", "gam"], "there is no lesson 'gam': There are autoencoder"),
+        (["train"], "which lesson, or folder? There are autoencoder"),
+        (["train", "gam"], "there is no lesson and no folder 'gam': There are autoencoder"),
     ],
 )
 def test_what_is_not_known_is_said(arguments, said, capsys):
