@@ -83,14 +83,15 @@ class AppendTokens(layers.Layer):
         )
 
 
-def conditions(inputs, condition_dim, whitened_dim, dtype):
+def conditions(inputs, condition_dim, whitened_dim, dtype, log_snr_limit=20.0):
     """What steers the network, from its inputs: a vector, float32 `(n, condition_dim)`, tokens `(n, l, d)`,
     bool `(n, l)`, which of them are present, and the codes, whitened, float32 `(n, d)` each.
 
-    The vector is float32 at any dtype: it is small, and every block depends on it.
+    The vector is float32 at any dtype: it is small, and every block depends on it. log_snr_limit: of
+    `FourierFeatures`.
     """
     given, text_code = inputs["condition_mask"], inputs["text_code"]
-    parts = [time_condition(inputs["log_snr"], condition_dim, dtype)]
+    parts = [time_condition(inputs["log_snr"], condition_dim, dtype, log_snr_limit)]
     part, code = code_condition(text_code, given, condition_dim, whitened_dim, "text_code", dtype)
     parts, codes = [*parts, part], [code]
     token_dim = min(whitened_dim, inputs["text_tokens"].shape[-1])
@@ -126,10 +127,10 @@ def concept_map(codes, noise, hidden_dim, side, channels, dtype):
     return layers.Reshape((side, side, channels), dtype=dtype, name="concept_map")(x)
 
 
-def time_condition(log_snr, condition_dim, dtype=None):
+def time_condition(log_snr, condition_dim, dtype=None, limit=20.0):
     """What a noise level, `(n,)`, adds to the vector that steers: float32 `(n, condition_dim)`. `dtype`:
     of the network."""
-    x = FourierFeatures(64, **WIDE, name="time")(log_snr)
+    x = FourierFeatures(64, limit, **WIDE, name="time")(log_snr)
     x = layers.Dense(condition_dim, activation="silu", dtype=float32(dtype), name="time_1")(x)
     return layers.Dense(condition_dim, dtype=float32(dtype), name="time_2")(x)
 

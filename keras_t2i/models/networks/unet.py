@@ -29,7 +29,7 @@ SIZES = {
     },
     "draft": {
         **{"filters": (64, 128, 160), "blocks": (1, 1, 1), "condition_dim": 128},
-        **{"draft_features": 16384, "whitened_dim": 256},
+        **{"draft_features": 16384, "whitened_dim": 256, "log_snr_limit": 6.0},
     },
 }
 
@@ -74,6 +74,9 @@ class DiffusionUNet(Backbone):
         draft_noise: float, the most noise (standard deviation, beside the whitened code's 1) that the draft's
             code has in training: a draft of a training caption is better than those of others will be, and
             would be trusted too much.
+        log_snr_limit: float; noise levels whose logSNR is further from 0 are told to the network as that far.
+            Training seldom meets them, but drawing begins at pure noise: with a limit of 20 a network says
+            there, until it is well trained, what it never learned.
         concat_channels: int, channels of a picture given beside the noisy one, for upsampling. 0: none.
 
     Call: a dict of
@@ -110,6 +113,7 @@ class DiffusionUNet(Backbone):
         draft_features=0,
         draft_components=512,
         draft_noise=0.4,
+        log_snr_limit=20.0,
         dtype=None,
         **kwargs,
     ):
@@ -129,7 +133,9 @@ class DiffusionUNet(Backbone):
             shape = (image_size, image_size, concat_channels)
             inputs["low_resolution"] = keras.Input(shape, dtype="float32", name="low_resolution")
         # === Layers and functional model ===
-        condition, tokens, present, codes = conditions(inputs, condition_dim, whitened_dim, dtype)
+        condition, tokens, present, codes = conditions(
+            inputs, condition_dim, whitened_dim, dtype, log_snr_limit
+        )
 
         def level(x, i, name):
             for j in range(blocks[i]):
@@ -198,6 +204,7 @@ class DiffusionUNet(Backbone):
         self.draft_features = draft_features
         self.draft_components = draft_components
         self.draft_noise = draft_noise
+        self.log_snr_limit = log_snr_limit
 
     @classmethod
     def from_size(cls, name, image_size=32, **overrides):
@@ -314,6 +321,7 @@ class DiffusionUNet(Backbone):
             "draft_features": self.draft_features,
             "draft_components": self.draft_components,
             "draft_noise": self.draft_noise,
+            "log_snr_limit": self.log_snr_limit,
         }
 
 

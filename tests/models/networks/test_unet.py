@@ -234,6 +234,17 @@ def test_a_draft_shows_what_a_code_stands_for(image_code, patch_size):
     np.testing.assert_allclose(means, expected, atol=1e-5)
 
 
+def test_noise_levels_beyond_the_limit_are_one():
+    network, random = make(log_snr_limit=3.0), np.random.default_rng(0)
+    for weight in network.trainable_variables:
+        weight.assign(0.1 * random.standard_normal(weight.shape))
+    inputs = {name: np.repeat(value[:1], 5, axis=0) for name, value in examples(network).items()}
+    said = predict(network, inputs | {"log_snr": np.array([-np.inf, -50, -3, -2.9, np.inf], "float32")})
+    np.testing.assert_array_equal(said[0], said[1])
+    np.testing.assert_array_equal(said[0], said[2])
+    assert np.abs(said[3] - said[2]).max() > 1e-6 < np.abs(said[4] - said[3]).max()
+
+
 def test_only_a_network_with_a_draft_has_one():
     with pytest.raises(ValueError, match="draft_features"):
         make().adapt_draft(np.ones((2, 16)), np.ones((2, 16, 16, 3)))
