@@ -18,14 +18,12 @@ import sys
 
 import common
 import keras
-import numpy as np
 import train_captions
 import train_concepts
 import train_diffusion
 
 from keras_t2i.data import load
-from keras_t2i.evaluation.judges.imagenet import ImageNetFeatures
-from keras_t2i.evaluation.metrics.recognition import recognized
+from keras_t2i.evaluation.recognition import recognized_by_imagenet
 from keras_t2i.models import Generator
 from keras_t2i.utils.files import check_apart
 from keras_t2i.utils.images import save_png
@@ -69,21 +67,18 @@ def main(argv=None):
         lesson(command)
         dual_encoder = str(args.output / name / "preset")
 
-    generator, features = Generator.from_preset(args.output / "diffusion" / "preset"), ImageNetFeatures(128)
+    generator = Generator.from_preset(args.output / "diffusion" / "preset")
     print()
     for name, split in (("trained on", "train"), ("never seen", "validation")):
         asked = load(args.folder, split, args.image_size).spread(8 if args.smoke else ASKED)
         drawn = generator.generate(asked.plain_captions, seed=args.seed)
-        found = recognized(drawn, asked.pictures, np.zeros(len(asked)), features)
-        share = "there is no other to tell it from" if found.value is None else f"{found.value:.2f}"
-        of = (
-            ""
-            if found.value is None
-            else f" ({found.low:.2f} to {found.high:.2f}; by chance {found.chance:.2f})"
-        )
+        found = recognized_by_imagenet(drawn, asked.pictures)
+        share = "there is no other to tell it from"
+        if found.value is not None:
+            share = f"{found.value:.2f} ({found.low:.2f} to {found.high:.2f}; by chance {found.chance:.2f})"
         file = args.output / f"{name.replace(' ', '_')}.png"
         save_png(common.rows(asked.pictures[:SHOWN], drawn[:SHOWN]), file)
-        print(f"  pictures {name}: recognized {share}{of}; true over drawn: {file}")
+        print(f"  pictures {name}: recognized {share}; true over drawn: {file}")
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from keras_t2i.evaluation.drawings import at_size
 from keras_t2i.evaluation.metrics.recognition import lineups
 from keras_t2i.evaluation.metrics.recognition import nearest_is_true
 from keras_t2i.evaluation.metrics.recognition import recognition_estimate
+from keras_t2i.evaluation.metrics.recognition import recognized
 from keras_t2i.evaluation.single_things import designs_of
 from keras_t2i.models import DualEncoder
 from keras_t2i.utils.batching import predict_in_batches
@@ -59,3 +60,15 @@ class Recognition:
         """`Estimate` of the prompts at `rows`."""
         of_rows = hits.reshape(-1, len(self.asked))[:, rows].ravel()
         return recognition_estimate(of_rows, [self.others[i] for i in rows])
+
+
+def recognized_by_imagenet(drawings, truths):
+    """How often a drawing is nearer to its true picture than to 99 other true ones, in ImageNet features.
+
+    Args: of `metrics.recognition.recognized`; all are of one design.
+
+    Returns: `Estimate`.
+    """
+    from keras_t2i.evaluation.judges.imagenet import ImageNetFeatures  # a network, for whoever asks
+
+    return recognized(drawings, truths, np.zeros(len(truths)), ImageNetFeatures(128))
