@@ -14,8 +14,10 @@ from importlib import metadata
 from pathlib import Path
 
 COMMANDS = {
-    **{"generate": "generate.py", "train": "train.py"},
-    **{"evaluate": "evaluate.py", "prepare": "prepare_data.py"},
+    "generate": "generate.py",
+    "train": "train.py",
+    "evaluate": "evaluate.py",
+    "prepare": "prepare_data.py",
 }
 BACKENDS = ("tensorflow", "jax", "torch")
 LIBRARIES = ("keras-t2i", "keras", "keras-hub", *BACKENDS, "tensorflow-datasets", "numpy", "pillow")

@@ -45,11 +45,10 @@ def main(argv=None):
     args = parser.parse_args(argv)
     check_apart(args.output, args.folder)
     data = load(args.folder, "train", args.image_size)
-    several = any(len(captions) > 1 for captions in data.captions)
-    lessons = {"concepts": train_concepts.main, "captions": train_captions.main}
-    lessons = {**lessons, "diffusion": train_diffusion.main}
-    if not several:
-        del lessons["captions"]  # nothing to learn there
+    lessons = {"concepts": train_concepts.main}
+    if any(len(captions) > 1 for captions in data.captions):  # else there is nothing to learn there
+        lessons["captions"] = train_captions.main
+    lessons["diffusion"] = train_diffusion.main
     whole, dual_encoder = sum(SHARES[name] for name in lessons), None
     for place, (name, lesson) in enumerate(lessons.items(), 1):
         minutes = args.minutes * SHARES[name] / whole
@@ -69,8 +68,9 @@ def main(argv=None):
 
     generator = Generator.from_preset(args.output / "diffusion" / "preset")
     print()
-    for name, split in (("trained on", "train"), ("never seen", "validation")):
-        asked = load(args.folder, split, args.image_size).spread(8 if args.smoke else ASKED)
+    unseen = load(args.folder, "validation", args.image_size)
+    for name, of in (("trained on", data), ("never seen", unseen)):
+        asked = of.spread(8 if args.smoke else ASKED)
         drawn = generator.generate(asked.plain_captions, seed=args.seed)
         found = recognized_by_imagenet(drawn, asked.pictures)
         share = "there is no other to tell it from"
