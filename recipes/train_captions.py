@@ -40,9 +40,7 @@ def main(argv=None, **changes):
     before, preprocessor, _ = common.open_encoders(args)
     pictures, unseen = common.load_splits(args)
     plain, unseen_plain = (common.plain_concepts(before, preprocessor, data) for data in (pictures, unseen))
-    whitening = Whitening(args.directions, dtype="float32")
-    whitening.build(plain.shape)
-    whitening.adapt(plain, args.noise_variance)
+    whitening = Whitening.of(plain, args.directions, args.noise_variance)
     codes, unseen_codes = (keras.ops.convert_to_numpy(whitening(of)) for of in (plain, unseen_plain))
     size = {"batch_size": args.batch_size, "seed": args.seed}
     pipeline = Pipeline(pictures, preprocessor, **size, image_features={"codes": codes})

@@ -115,6 +115,14 @@ class Whitening(keras.layers.Layer):
         self.mean.assign(mean)
         self.matrix.assign((directions * scale)[:, ::-1][:, : self.dim])
 
+    @classmethod
+    def of(cls, vectors, dim, noise_variance):
+        """A layer by itself, adapted to these vectors: arguments as of the class and of `adapt`."""
+        layer = cls(dim, dtype="float32")
+        layer.build(vectors.shape)
+        layer.adapt(vectors, noise_variance)
+        return layer
+
     def inverse(self):
         """What leads back: `(matrix, offset)`, float32 `(dim, d)` and `(d,)`. `y @ matrix + offset` is the
         vector nearest to the mean that becomes y."""

@@ -57,19 +57,16 @@ def agreement(dual_encoder, preprocessor, data):
         text_embeddings(dual_encoder.text_encoder, preprocessor.generate_preprocess(d.plain_captions))
         for d in (data, otherwise(data))
     )
-    whitening = Whitening(plain.shape[1], dtype="float32")
-    whitening.build(plain.shape)
-    whitening.adapt(plain, NOISE_VARIANCE)
+    whitening = Whitening.of(plain, plain.shape[1], NOISE_VARIANCE)
     plain, last = (keras.ops.convert_to_numpy(whitening(codes)) for codes in (plain, last))
     own, other, found = [], [], []
     for start in range(0, len(data), BLOCK):
         rows = slice(start, start + BLOCK)
-        right = np.arange(start, min(start + BLOCK, len(data)))
-        here = np.arange(len(right)), right
+        right = np.arange(len(data))[rows]
         own.append(np.square(last[rows] - plain[rows]).sum(axis=1))
         found.append(squared_distances(last[rows], plain).argmin(axis=1) == right)
         between = squared_distances(plain[rows], plain)
-        between[here] = np.inf
+        between[right - start, right] = np.inf
         other.append(between.min(axis=1))
     own, other, found = (float(np.concatenate(parts).mean()) for parts in (own, other, found))
     return Agreement(own, other, found, len(data))
