@@ -1,12 +1,21 @@
 import os
+import tempfile
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 # TensorFlow rounds alike on every processor, in this process and in those that tests start.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 # Tests run tiny networks once: compiling takes the time, and threads that wait for each other. At level 0 XLA
 # loses the gradient of a maximum, which text encoders pool by.
-os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=1")
+os.environ.setdefault(
+    "XLA_FLAGS", "--xla_backend_optimization_level=1 --xla_llvm_disable_expensive_passes=true"
+)
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# JAX compiles a program once for all processes of a run; the first of them makes the folder and removes it.
+if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+    compiled = tempfile.TemporaryDirectory(prefix="compiled_")
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = compiled.name
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+    os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
 
 import keras
 import pytest

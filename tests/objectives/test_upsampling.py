@@ -2,6 +2,8 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
+from run_state import begin_again
+from run_state import state
 from tiny import tiny_dual_encoder
 from tiny_upsampler import new_upsampler
 from tiny_upsampler import tiny_upsampler
@@ -44,10 +46,6 @@ def tiny_objective(make=tiny_upsampler, code_dim=32, **options):
     return objective
 
 
-def state(objective):
-    return [ops.convert_to_numpy(v) for v in [*objective.variables, *objective.optimizer.variables]]
-
-
 def test_the_loss_by_hand():
     """On the straight path, of pictures, weight 1 / t^2 up to 400: everything anew, in NumPy."""
     objective, batch = tiny_objective(data_std=0.8), tiny_pipeline(training=False).batch(0)
@@ -86,10 +84,11 @@ def test_training_learns_and_a_resumed_run_ends_where_an_uninterrupted_one_does(
     before = whole.evaluate(validation, verbose=0, return_dict=True)["loss"]
     logs = run(4, tmp_path / "whole", whole)
     assert logs["val_loss"] < 0.95 * before
-    run(2, tmp_path / "parts", tiny_objective(new_upsampler))
-    parts = tiny_objective(new_upsampler)
+    ended, parts = state(whole), tiny_objective(new_upsampler)
+    begin_again(whole, parts)
+    run(2, tmp_path / "parts", whole)
     run(4, tmp_path / "parts", parts)
-    for one, other in zip(state(whole), state(parts), strict=True):
+    for one, other in zip(ended, state(parts), strict=True):
         np.testing.assert_array_equal(one, other)
     pipeline.truths = pipeline.truths[::-1]
     with pytest.raises(ValueError, match="truths"):

@@ -2,6 +2,7 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
+from run_state import begin_again
 from run_state import largest_difference
 from run_state import state
 from scipy import integrate
@@ -196,17 +197,19 @@ def test_a_prior_learns_what_captions_say():
 
 
 def test_a_resumed_run_ends_where_an_uninterrupted_one_does(tmp_path):
-    def run(epochs, folder, objective=None):
+    def new():
         keras.utils.clear_session()  # names as in a new process: TensorFlow's order of sums follows them
-        options = {"warm_up": 5, "free_bits": 0.1, "equivariance": 1.0}
-        objective = objective or tiny_objective("conditional", **options)
+        return tiny_objective("conditional", warm_up=5, free_bits=0.1, equivariance=1.0)
+
+    def run(epochs, folder, objective):
         train(objective, tiny_pipeline(steps_per_epoch=3), epochs, folder)
         return objective
 
-    whole = run(3, tmp_path / "whole")
-    expected = state(whole)
-    run(1, tmp_path / "parts")
-    resumed = run(3, tmp_path / "parts")
+    whole = run(3, tmp_path / "whole", new())
+    expected, fresh = state(whole), new()
+    begin_again(whole, fresh)
+    run(1, tmp_path / "parts", whole)
+    resumed = run(3, tmp_path / "parts", fresh)
     assert int(resumed.steps) == 9
     assert largest_difference(state(resumed), expected) == 0
 
