@@ -1,4 +1,4 @@
-"""What the site is made of: the repository's own files, at their own paths, so that links lead where they do in it."""
+"""What the site is made of: files of the repository at their own paths, so that links lead where they do."""
 
 from pathlib import Path
 
