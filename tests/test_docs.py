@@ -61,6 +61,11 @@ def test_every_page_and_picture_is_linked():
     assert set((ROOT / "docs").glob("*.png")) <= linked
 
 
+def test_every_page_is_in_the_navigation_of_the_site():
+    named = re.findall(r"[\w/]+\.md", (ROOT / "mkdocs.yml").read_text("utf-8"))
+    assert {page.relative_to(ROOT).as_posix() for page in WITH_COMMANDS} <= {*named}
+
+
 def test_the_readme_is_short_and_has_the_commands_that_ci_runs():
     lines = README.read_text("utf-8").splitlines()
     assert len(lines) <= 130

@@ -18,7 +18,7 @@ from keras_t2i.diffusion.sampler import sampler
 def ddim(denoiser, x, levels, process, eta=0.0, noise=None):
     """DDIM (Song et al. 2021, arXiv 2010.02502, eq. 12 and 16): exact where the estimate of x_0 is constant.
 
-    Options:
+    Keyword Args:
         eta: float in [0, 1]: 0 draws no noise, 1 has the variance of DDPM.
         noise: needed for eta above 0.
     """
@@ -50,7 +50,7 @@ def ddim_inversion(denoiser, x, levels, process, refinements=0):
     steps are short enough for that to converge, `ddim` over the same times then leads back to the picture.
     Inversion from t = 0, where x has no noise to be found, begins with the point it would reach without.
 
-    Options:
+    Keyword Args:
         refinements: int, further evaluations a step.
     """
     for i, (now, then) in enumerate(itertools.pairwise(levels)):
@@ -118,7 +118,7 @@ class _Slope:
 def euler(denoiser, x, levels, process, coordinates="time"):
     """Euler's method, order 1. In the coordinates "straight" and "noise_ratio" it is DDIM.
 
-    Options:
+    Keyword Args:
         coordinates: what is integrated: "time", "straight" or "noise_ratio"; see `ode_coordinates`.
     """
 
@@ -132,7 +132,7 @@ def euler(denoiser, x, levels, process, coordinates="time"):
 def heun(denoiser, x, levels, process, coordinates="straight"):
     """Heun's method, order 2. With coordinates "noise_ratio" it is EDM's algorithm 1 (arXiv 2206.00364).
 
-    Options:
+    Keyword Args:
         coordinates: as of `euler`.
     """
 
@@ -149,7 +149,7 @@ def heun(denoiser, x, levels, process, coordinates="straight"):
 def rk4(denoiser, x, levels, process, coordinates="straight"):
     """The classical Runge-Kutta method, order 4.
 
-    Options:
+    Keyword Args:
         coordinates: as of `euler`.
     """
 

@@ -23,7 +23,7 @@ def _ancestor(x, x0, now, then, process, variance="small"):
 def ddpm(denoiser, x, levels, process, noise=None, variance="small"):
     """DDPM's ancestral sampling (Ho et al. 2020, arXiv 2006.11239, algorithm 2), over any schedule of times.
 
-    Options:
+    Keyword Args:
         variance: "small" (the posterior's, right if pictures were points) or "large" (beta of the step,
             right if they were standard normal); section 3.2 of the paper.
     """
@@ -47,7 +47,7 @@ def euler_maruyama(denoiser, x, levels, process, noise=None, diffusion_squared=N
     or near an end where g is infinite: a g^2 h above sigma^2 counts as sigma^2. The step to sigma 0 lands
     on the estimate.
 
-    Options:
+    Keyword Args:
         diffusion_squared: function of t to g^2, instead of the process's own; `lambda t: 0` is `euler`.
     """
     diffusion_squared = diffusion_squared or process.diffusion_squared
@@ -93,7 +93,7 @@ def predictor_corrector(denoiser, x, levels, process, noise=None, corrections=1,
     The paper's step size is 2 (ratio |noise| / |score|)^2 with norms over the batch. |noise| / |score| is
     about sigma, and to take sigma itself keeps a picture independent of its batch.
 
-    Options:
+    Keyword Args:
         corrections: int, Langevin steps after each predictor step (not after the last).
         ratio: float, the paper's r, "signal-to-noise ratio".
     """
@@ -116,7 +116,7 @@ def annealed_langevin(denoiser, x, levels, process, noise=None, steps_per_level=
     the estimate of x_0 (Jolicoeur-Martineau et al. 2021, arXiv 2009.05475). In the paper alpha is 1;
     elsewhere x / alpha is what is carried from level to level.
 
-    Options:
+    Keyword Args:
         steps_per_level: int, Langevin steps at every time but the last.
         rate: float, step size by sigma^2; 0.1 is the paper's.
     """

@@ -78,8 +78,9 @@ def upsample(
     Returns:
         uint8 `(n, h * factor, w * factor, 3)`, or one.
 
-    Raises: ValueError where there is no upsampler, and for pictures or numbers of another kind; TypeError for
-        another setting.
+    Raises:
+        ValueError: there is no upsampler, or pictures or numbers are of another kind.
+        TypeError: another setting.
     """
     if (stage := generator.stage("large_image")) is None:
         raise ValueError(

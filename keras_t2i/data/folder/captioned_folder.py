@@ -92,7 +92,7 @@ def read_captioned_folder(folder, size=32):
         `CaptionedImages` and `FolderReport`.
 
     Raises:
-        As `load_captioned_folder`.
+        FileNotFoundError, NotADirectoryError, ValueError: as of `load_captioned_folder`.
     """
     folder = expanded(folder)
     if not folder.exists():

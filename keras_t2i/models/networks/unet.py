@@ -79,16 +79,17 @@ class DiffusionUNet(Backbone):
             there, until it is well trained, what it never learned.
         concat_channels: int, channels of a picture given beside the noisy one, for upsampling. 0: none.
 
-    Call: a dict of
-        `images`: float `(n, s, s, channels)`, the noisy picture, scaled to unit variance;
-        `log_snr`: float `(n,)`, logarithm of its signal-to-noise ratio (of variances), infinities too;
-        `text_code`: float `(n, code_dim)` of length 1; `text_tokens`: float `(n, l, token_dim)`, any l;
-        `text_mask`: float or bool `(n, l)`, 1 where a token is real: all as `token_features` makes them;
-        `condition_mask`: float or bool `(n,)`, 1: draw what the text says, 0: the text is ignored and a
-        learned null stands in its place;
-        with `image_code`: `image_code` `(n, code_dim)` of length 1 and `image_condition_mask` `(n,)`;
-        with `concat_channels`: `low_resolution` `(n, s, s, concat_channels)`, brought to size before;
-    to float32 `(n, s, s, channels)`. What it means (noise, clean picture, velocity) is the objective's.
+    Call: a dict to float32 `(n, s, s, channels)`. What this means (noise, clean picture, velocity) is the
+    objective's. The dict has
+
+    - `images`: float `(n, s, s, channels)`, the noisy picture, scaled to unit variance;
+    - `log_snr`: float `(n,)`, logarithm of its signal-to-noise ratio (of variances), infinities too;
+    - `text_code`: float `(n, code_dim)` of length 1; `text_tokens`: float `(n, l, token_dim)`, any l;
+      `text_mask`: float or bool `(n, l)`, 1 where a token is real: all as `token_features` makes them;
+    - `condition_mask`: float or bool `(n,)`, 1: draw what the text says, 0: the text is ignored and a
+      learned null stands in its place;
+    - with `image_code`: `image_code` `(n, code_dim)` of length 1 and `image_condition_mask` `(n,)`;
+    - with `concat_channels`: `low_resolution` `(n, s, s, concat_channels)`, brought to size before.
 
     Raises: ValueError where sizes do not fit together.
     """
