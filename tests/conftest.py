@@ -7,7 +7,9 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 # Tests run tiny networks once: compiling takes the time, and threads that wait for each other. At level 0 XLA
 # loses the gradient of a maximum, which text encoders pool by.
 os.environ.setdefault(
-    "XLA_FLAGS", "--xla_backend_optimization_level=1 --xla_llvm_disable_expensive_passes=true"
+    "XLA_FLAGS",
+    "--xla_backend_optimization_level=1 --xla_llvm_disable_expensive_passes=true"
+    " --xla_cpu_use_fusion_emitters=false",
 )
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # JAX compiles a program once for all processes of a run; the first of them makes the folder and removes it.
