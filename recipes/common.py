@@ -44,6 +44,8 @@ from keras_t2i.utils.images import save_png
 from keras_t2i.utils.memory import peak_memory
 
 SMOKE_PICTURES = 48
+MOST_VALIDATED = 4096  # pictures, which are in memory
+MOST_MEASURED = 2**15  # pictures, of which what needs all is measured
 PRESETS = ("start", "decoder", "dual_encoder", "autoencoder", "outside", "generator")  # options that name one
 
 
@@ -97,11 +99,13 @@ def has_arithmetic(dtype, cpuinfo=Path("/proc/cpuinfo")):
 
 
 def load_splits(args, size=32):
-    """Training and validation pictures of `--data`; a few of them for `--smoke`."""
+    """Training and validation pictures of `--data`, of the latter at most `MOST_VALIDATED`; a few of them for
+    `--smoke`."""
     if args.smoke and args.data in DATA_SETS:
         pictures = load_sample(args.data, size, SMOKE_PICTURES)
         return pictures.take(range(8, len(pictures))), pictures.take(range(8))
     train, validation = load(args.data, "train", size), load(args.data, "validation", size)
+    validation = validation.spread(MOST_VALIDATED)
     return (train.take(range(min(SMOKE_PICTURES, len(train)))) if args.smoke else train), validation
 
 
@@ -205,7 +209,7 @@ def script(main, argv=None):
         main(argv)
     except KeyboardInterrupt as stop:
         sys.exit(_say(str(stop) or "Stopped before training began.", 130))
-    except (ValueError, TypeError, OSError, FloatingPointError) as error:
+    except (ValueError, TypeError, OSError, ImportError, FloatingPointError) as error:
         if not (isinstance(error, OSError) or _raised_by_us(error)):
             raise
         sys.exit(_say(f"{Path(sys.argv[0]).name}: error: {sentence(error)}", 2))

@@ -1,7 +1,13 @@
-"""Prepares the larger data set, "emoji": OpenMoji in two styles and eight more designs, from npm packages.
+"""Prepares data: your own pictures as shards, where they are more than memory holds; or the larger emoji set.
 
-The training recipes need it only when asked for it by `--data emoji`; their default, OpenMoji, needs no
-preparation. The packages are fetched once by the npm client and drawn once at each size.
+    python recipes/prepare_data.py my_pictures shards     # then train by --data shards
+    python recipes/prepare_data.py                        # then train by --data emoji
+
+Shards: decoded, checked, shrunk to --size, written to a folder of which training reads what a batch needs.
+What cannot be used is named with its reason. Killed, it goes on where it was by the same command.
+
+"emoji": OpenMoji in two styles and eight more designs, from npm packages, fetched once by the npm client and
+drawn once at each size. The default data set, OpenMoji, needs no preparation.
 """
 
 import sys
@@ -21,6 +27,7 @@ from keras_t2i.data.emoji.packages import DESIGNS
 from keras_t2i.data.emoji.packages import WORDS
 from keras_t2i.data.emoji.splits import SPLITS
 from keras_t2i.data.emoji.tfds_cache import cache_folder
+from keras_t2i.data.sharded.preparing import prepare_shards
 
 # Measured on one core: milliseconds a picture at 32 pixels, and what 128 pixels take on top.
 MILLISECONDS, MILLISECONDS_AT_128 = 4, 8
@@ -30,13 +37,20 @@ OPENMOJI_PICTURES = 5600
 def parse_arguments(arguments=None):
     parser = Parser(description=__doc__)
     add, designs = parser.add_argument, {"choices": list(DESIGNS), "default": list(DESIGNS)}
+    add("source", nargs="?", help="folder of captioned pictures, see docs/your_pictures.md; none: emoji")
+    add("shards", nargs="?", type=folder, help="the folder that shards of them are written to")
     pixels = number(int, least=1, most=4096)
-    add("--size", type=pixels, default=32, help="height and width of the pictures in pixels")
+    sizes = "height and width of the pictures in pixels; None: 64 of shards, 32 of emoji"
+    add("--size", type=pixels, help=sizes)
     besides = f"designs besides OpenMoji, among {', '.join(map(repr, DESIGNS))}"
     add("--designs", nargs="*", **designs, metavar="DESIGN", help=besides)
     add("--data-dir", default=str(cache_folder()), type=folder, help="of prepared data sets and packages")
     add("--smoke", action="store_true", help="some emoji of OpenMoji alone, without a network, in seconds")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if options.source and not options.shards:
+        parser.error(f"where to? Name the folder of the shards: prepare_data.py {options.source} shards")
+    options.size = options.size or (64 if options.shards else 32)
+    return options
 
 
 def announce(size, designs, data_dir, limit):
@@ -66,15 +80,29 @@ def count(size, data_dir, designs, limit):
 
 def main(arguments=None):
     options = parse_arguments(arguments)
+    try:
+        (shard if options.source else prepare)(options)
+    except (RuntimeError, ValueError, OSError, ImportError) as error:
+        print(f"prepare_data.py: error: {sentence(error)}", file=sys.stderr)
+        sys.exit(2)
+
+
+def shard(options):
+    """Shards of a person's own pictures."""
+    start = time.perf_counter()
+    report = prepare_shards(options.source, options.shards, options.size)
+    megabytes = sum(file.stat().st_size for file in options.shards.iterdir()) / 1e6
+    seconds = time.perf_counter() - start
+    print(f"{report}\n\nReady after {seconds:.0f} s, {megabytes:.0f} MB. Train by --data {options.shards}")
+
+
+def prepare(options):
+    """The data set "emoji"."""
     designs = () if options.smoke else check_designs(options.designs)
     limit = 40 if options.smoke else 0
     announce(options.size, designs, options.data_dir, limit)
     start = time.perf_counter()
-    try:
-        prepare_emoji(options.size, options.data_dir, designs, limit)
-    except (RuntimeError, ValueError, OSError) as error:
-        print(f"prepare_data.py: error: {sentence(error)}", file=sys.stderr)
-        sys.exit(2)
+    prepare_emoji(options.size, options.data_dir, designs, limit)
     table, kinds = count(options.size, options.data_dir, designs, limit)
     print(f"\nReady after {time.perf_counter() - start:.0f} s.\n")
     print(f"{'style':12}" + "".join(f"{split:>12}" for split in SPLITS))

@@ -11,8 +11,11 @@ ones too, so that each picture can be judged by the one that has never seen it. 
 or ranks may use a judge.
 """
 
+import functools
+
 import common
 
+from keras_t2i.data import CaptionedImages
 from keras_t2i.data import Pipeline
 from keras_t2i.data import augmentation
 from keras_t2i.data import load
@@ -42,10 +45,11 @@ def main(argv=None, **changes):
     add("--architecture", default="convolutional", choices=sorted(TOWERS), help="of both towers")
     add("--half", default=0, type=int, choices=range(HALVES), help="of the pictures to learn from")
     args = common.start(parser, argv)
-    every = common.load_splits(args)
-    every = every[0].joined(every[1])
-    if "test" in splits_of(args.data) and not args.smoke:
-        every = every.joined(load(args.data, "test"))
+    if args.smoke:
+        parts = common.load_splits(args)
+    else:
+        parts = [load(args.data, split) for split in splits_of(args.data)]
+    every = functools.reduce(CaptionedImages.joined, parts)
     halves = half_of(every)
     pictures, others = (every.take((halves == half).nonzero()[0]) for half in (args.half, 1 - args.half))
     others = others.take(range(0, len(others), max(1, len(others) // args.watched)))

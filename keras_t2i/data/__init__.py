@@ -6,6 +6,7 @@ from keras_t2i.data.folder.captioned_folder import load_captioned_folder
 from keras_t2i.data.pipeline import Pipeline
 from keras_t2i.data.pipeline import SetPipelineEpoch
 from keras_t2i.data.registry import load
+from keras_t2i.data.sharded.preparing import prepare_shards
 
 __all__ = [
     "CaptionedImages",
@@ -16,4 +17,5 @@ __all__ = [
     "load_captioned_folder",
     "load_emoji",
     "load_openmoji",
+    "prepare_shards",
 ]

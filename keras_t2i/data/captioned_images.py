@@ -1,4 +1,4 @@
-"""What every source of training data becomes: pictures in memory, each with its captions."""
+"""What every source of training data becomes: pictures, each with its captions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,8 @@ class CaptionedImages:
     """Pictures and, for each, several captions of what it shows.
 
     Attributes:
-        pictures: uint8 array `(n, size, size, 3)`, RGB, values 0 to 255.
+        pictures: uint8 array `(n, size, size, 3)`, RGB, values 0 to 255; or `ShardedPictures`, which are read
+            like one and lie in files.
         captions: one list of str per picture, at least one; the first is the plain caption.
         names: one unique name per picture: a code point and style, or a file path.
         groups: int64 array `(n,)`; pixel-identical pictures share a number.
@@ -21,7 +22,7 @@ class CaptionedImages:
         source: where the pictures come from, licence and attribution, for cards.
     """
 
-    pictures: np.ndarray
+    pictures: np.ndarray  # or what is read like one
     captions: list[list[str]]
     names: list[str]
     groups: np.ndarray
@@ -47,7 +48,7 @@ class CaptionedImages:
         """The pictures at `indices`, in that order."""
         indices = np.asarray(indices, dtype="int64")
         return CaptionedImages(
-            pictures=self.pictures[indices],
+            pictures=self.pictures.take(indices, axis=0),
             captions=[self.captions[i] for i in indices],
             names=[self.names[i] for i in indices],
             groups=self.groups[indices],
@@ -57,13 +58,15 @@ class CaptionedImages:
 
     def spread(self, count: int) -> "CaptionedImages":
         """So many of the pictures, evenly spread over all from the first to the last; all where there are no
-        more."""
+        more. Where a figure of all pictures is wanted, and all need not fit into memory, one of these."""
         return self.take(np.unique(np.linspace(0, len(self) - 1, min(count, len(self))).astype("int64")))
 
     def joined(self, other: "CaptionedImages") -> "CaptionedImages":
         """These pictures, then those of `other`."""
+        of_shards = getattr(self.pictures, "joined", None)
+        pictures = (self.pictures, other.pictures)
         return CaptionedImages(
-            pictures=np.concatenate([self.pictures, other.pictures]),
+            pictures=of_shards(other.pictures) if of_shards else np.concatenate(pictures),
             captions=self.captions + other.captions,
             names=self.names + other.names,
             groups=np.concatenate([self.groups, other.groups]),

@@ -54,7 +54,7 @@ class Pipeline(keras.utils.PyDataset):
     ```
 
     Args:
-        data: a `CaptionedImages` with uint8 pictures `(n, s, s, 3)`.
+        data: a `CaptionedImages` with uint8 pictures `(n, s, s, 3)`, in memory or in shards.
         preprocessor: optional, has `generate_preprocess(list of n strings)` -> int `(n, length)`. Called
             once, here, with all captions; without it batches have no `token_ids`.
         batch_size: int. More than 4096 and than 4 times the pictures are made as many, with a warning.
@@ -209,7 +209,7 @@ class Pipeline(keras.utils.PyDataset):
         features = {**self.image_features, **self.caption_features}
         shapes = sorted((name, rows.shape) for name, rows in features.items())
         parts = {
-            "pictures": [self.data.pictures, self.groups],
+            "pictures": [getattr(self.data.pictures, "identity", self.data.pictures), self.groups],
             "captions": [json.dumps(self.data.captions).encode()],
             "features": [json.dumps(shapes).encode()],
             "word pieces": [] if self.token_table is None else [self.token_table],

@@ -11,7 +11,10 @@ from keras_t2i.data.emoji.designs import load_emoji
 from keras_t2i.data.emoji.openmoji import load_openmoji
 from keras_t2i.data.emoji.openmoji_drawings import drawings as openmoji_drawings
 from keras_t2i.data.folder.captioned_folder import load_captioned_folder
-from keras_t2i.data.windows import RasterPicture
+from keras_t2i.data.sharded.loading import load_shards
+from keras_t2i.data.sharded.loading import read_manifest
+from keras_t2i.data.sharded.shard_files import is_sharded
+from keras_t2i.data.windows import RasterPictures
 from keras_t2i.utils.files import expanded
 
 DEFAULT = "openmoji"
@@ -49,7 +52,7 @@ TRUTH_SIZE = 256  # pixels at which pictures that are no drawings are held as tr
 def describe_sources():
     """What `load` takes, in words, for help texts."""
     named = ", ".join(f'"{name}" ({data_set.about})' for name, data_set in DATA_SETS.items())
-    return f"{named}, or a folder of captioned pictures"
+    return f"{named}, or a folder of captioned pictures, or of shards of them"
 
 
 def load(source, split, size=32):
@@ -57,8 +60,8 @@ def load(source, split, size=32):
 
     Args:
         source: a name in `DATA_SETS`: "openmoji" (default set, needs nothing but the installed packages) or
-            "emoji" (larger set, prepared by `recipes/prepare_data.py`); else a folder, as
-            `load_captioned_folder` reads it.
+            "emoji" (larger set, prepared by `recipes/prepare_data.py`); else a folder, of pictures, as
+            `load_captioned_folder` reads it, or of shards, as `prepare_shards` writes them.
         split: one of `splits_of(source)`: "train" or "validation"; the sets by name have "test" too.
         size: int, pixels of a picture's side.
 
@@ -73,7 +76,7 @@ def load(source, split, size=32):
         return DATA_SETS[str(source)].load(split, size=size)
     if not expanded(source).exists():
         raise FileNotFoundError(f"There is no folder {source}. A source is {describe_sources()}.")
-    return load_captioned_folder(source, split, size)
+    return (load_shards if is_sharded(source) else load_captioned_folder)(source, split, size)
 
 
 def load_sample(source, size=32, limit=48):
@@ -91,21 +94,27 @@ def load_truths(source, split, data, sample=False, size=TRUTH_SIZE):
         source, split: as of `load`.
         data: `CaptionedImages` of `load`, or some of them.
         sample: bool, whether they are of `load_sample` where the source is known by name.
-        size: int, pixels at which pictures that are no drawings are held.
+        size: int, pixels at which pictures that are no drawings are held, or what shards hold if that is
+            less.
 
     Returns:
-        list of `VectorPicture` or `RasterPicture`, one for each of `data`.
+        sequence of `VectorPicture` or `RasterPicture`, one for each of `data`.
     """
     if sample and str(source) in DATA_SETS:
         source = DATA_SETS[str(source)].sample
     drawings = DATA_SETS[str(source)].drawings if str(source) in DATA_SETS else None
     if drawings is None:
-        large = load(source, split, size)
-        truths = dict(zip(large.names, large.pictures, strict=True))
-        return [RasterPicture(truths[name]) for name in data.names]
+        large = load(source, split, min(size, largest_size(source)))
+        rows = {name: row for row, name in enumerate(large.names)}
+        return RasterPictures(large.take([rows[name] for name in data.names]).pictures)
     wanted = set(data.names)
     truths = {drawing.name: drawing.truth for drawing in drawings() if drawing.name in wanted}
     return [truths[name]() for name in data.names]
+
+
+def largest_size(source):
+    """float, the largest `size` of pictures that `load` makes: shards were prepared at one."""
+    return read_manifest(source)["size"] if is_sharded(source) else float("inf")
 
 
 def splits_of(source):

@@ -20,6 +20,7 @@ SAMPLE_SIZE = 64  # pictures of a smoke evaluation, held-out ones among them
 TRAINING, HELD_OUT, UNSEEN = "training captions", "held-out combinations", "unseen concepts"
 THINGS = "single things"
 THINGS_ASKED = 300  # in each of two draws
+MOST = 2**16  # pictures of a split, evenly spread over it: they are in memory
 TEXTS = {
     TRAINING: "Plain captions of pictures that were trained on.",
     HELD_OUT: "Combinations of words that were never trained on together, though each word was.",
@@ -100,8 +101,8 @@ def load_prompt_sets(source=DEFAULT, size=32, count=500, smoke=False, things=THI
         held_out, unseen, train = every.take(order[:8]), every.take(order[8:16]), every.take(order[16:])
         count, things = 8, min(things, 8)
     else:
-        train, unseen = load(source, "train", size), load(source, "validation", size)
-        held_out = load(source, "test", size) if "test" in splits_of(source) else None
+        train, unseen = (load(source, split, size).spread(MOST) for split in ("train", "validation"))
+        held_out = load(source, "test", size).spread(MOST) if "test" in splits_of(source) else None
     if len(unseen) < 2 or len(train) < 20:
         raise ValueError(
             f"{source} has {len(train)} training and {len(unseen)} held-out pictures: 20 and 2 are needed."

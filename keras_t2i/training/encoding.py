@@ -1,7 +1,5 @@
 """What frozen encoders make of a whole data set, computed once before training. NumPy in, NumPy out."""
 
-import math
-
 import numpy as np
 
 from keras_t2i.models.networks.autoencoder import code_grid
@@ -13,6 +11,7 @@ from keras_t2i.utils.images import downsample
 from keras_t2i.utils.images import to_float
 
 BLOCK = 256  # pictures that are float32 at a time
+MOST_DRAFTED = 2**15  # pictures that a draft is fitted to: they are in memory, as large as a draft
 
 
 def encode_images(encoder, images, batch_size=64):
@@ -20,8 +19,8 @@ def encode_images(encoder, images, batch_size=64):
 
     Args:
         encoder: Backbone of one input and an `image_size`: `ImageEncoder`, `ImageTower`.
-        images: uint8 `(n, s, s, 3)`, n at least 1, s a multiple of the encoder's `image_size`: they are
-            downsampled.
+        images: uint8 `(n, s, s, 3)`, in memory or in shards, n at least 1, s a multiple of the encoder's
+            `image_size`: they are downsampled.
         batch_size: int.
 
     Returns:
@@ -80,6 +79,8 @@ def adapt_conditions(unet, dual_encoder, token_ids, images, most=4096):
 def adapt_draft(unet, dual_encoder, pipeline, captions=3, plain=1.0, ridge=1e-3):
     """Before training, after `adapt_conditions`: find a U-Net's drafts of training captions in closed form.
 
+    Of more pictures than `MOST_DRAFTED` so many are remembered, evenly spread over all.
+
     A draft that knew one caption of a picture alone would be lost with another phrasing. The plain caption
     counts `plain` times as much as all the others together: it says best what the picture shows.
 
@@ -93,17 +94,21 @@ def adapt_draft(unet, dual_encoder, pipeline, captions=3, plain=1.0, ridge=1e-3)
 
     Returns: float, mean squared error of the drafts of these captions.
     """
-    examples = pipeline.image_features.get("latents")
+    n = len(pipeline.data)
+    chosen = np.linspace(0, n - 1, min(MOST_DRAFTED, n)).astype(int)
+    images, examples = pipeline.data.pictures, pipeline.image_features.get("latents")
     if examples is None:
         size = draft_size(unet.image_size, unet.patch_size)
-        blocks = np.array_split(pipeline.data.pictures, math.ceil(len(pipeline.data) / BLOCK))
+        blocks = (images[chosen[start : start + BLOCK]] for start in range(0, len(chosen), BLOCK))
         examples = np.concatenate([downsample(to_float(block), size) for block in blocks])
-    pictures = np.arange(len(examples))
-    weights = np.ones(len(examples)) if pipeline.shares is None else pipeline.shares
-    if unet.image_code:
-        codes = image_embeddings(dual_encoder.image_encoder, pipeline.data.pictures, 64)
     else:
-        counts, first = pipeline.caption_counts, pipeline.first_captions
+        examples = examples[chosen]
+    pictures = np.arange(len(chosen))
+    weights = np.ones(len(chosen)) if pipeline.shares is None else pipeline.shares[chosen]
+    if unet.image_code:
+        codes = image_embeddings(dual_encoder.image_encoder, images.take(chosen, axis=0), 64)
+    else:
+        counts, first = pipeline.caption_counts[chosen], pipeline.first_captions[chosen]
         kept = np.minimum(counts, captions)
         pictures = np.repeat(pictures, kept)
         place = np.arange(len(pictures)) - np.repeat(np.cumsum(kept) - kept, kept)

@@ -8,7 +8,9 @@ from tiny_objectives import tiny_pipeline
 
 from keras_t2i.data import CaptionedImages
 from keras_t2i.data import Pipeline
+from keras_t2i.data.sharded.pictures import ShardedPictures
 from keras_t2i.models import ImageEncoder
+from keras_t2i.training import encoding
 from keras_t2i.training.encoding import adapt_conditions
 from keras_t2i.training.encoding import adapt_draft
 from keras_t2i.training.encoding import data_std
@@ -21,6 +23,12 @@ from keras_t2i.utils.images import to_float
 PICTURES = np.random.default_rng(0).integers(0, 256, (261, 8, 8, 3), "uint8")  # more than a block
 
 
+def in_shards(pictures):
+    """Pictures that refuse to be an array, as those in files do."""
+    shards = SimpleNamespace(decode=lambda rows, size: pictures[rows], digest=b"")
+    return ShardedPictures(shards, np.arange(len(pictures)), pictures.shape[1])
+
+
 @pytest.fixture(scope="module")
 def encoder():
     return ImageEncoder(8, **PICTURE)
@@ -31,6 +39,7 @@ def test_all_pictures_are_encoded_in_their_order(encoder):
     found = encode_images(encoder, PICTURES, batch_size=32)
     assert found.dtype == "float32" and found.shape == (261, 32)
     np.testing.assert_allclose(found, expected, atol=1e-5)
+    np.testing.assert_array_equal(encode_images(encoder, in_shards(PICTURES), batch_size=32), found)
     larger = PICTURES[:3].repeat(2, axis=1).repeat(2, axis=2)
     np.testing.assert_allclose(encode_images(encoder, larger), expected[:3], atol=1e-5)
 
@@ -99,3 +108,18 @@ def test_a_draft_is_adapted_to_some_captions_of_each_picture(shares):
     unet.image_code = True
     adapt_draft(unet, towers, Pipeline(data, rows, 2))
     np.testing.assert_allclose(found[8], image_embeddings(towers.image_encoder, data.pictures), atol=1e-6)
+
+
+def test_a_draft_of_more_pictures_than_fit_is_of_some(monkeypatch):
+    monkeypatch.setattr(encoding, "MOST_DRAFTED", 3)
+    data = CaptionedImages(in_shards(PICTURES[:5]), [[c] for c in "abcde"], list("abcde"), np.arange(5))
+    rows = SimpleNamespace(generate_preprocess=lambda texts: [[ord(t) % 8] * 8 for t in texts])
+    pipeline, towers, found = Pipeline(data, rows, 2), tiny_dual_encoder(8, blocks=0), []
+    unet = SimpleNamespace(image_code=False, image_size=8, patch_size=2)
+    unet.adapt_draft = lambda *given: found.extend(given)
+    adapt_draft(unet, towers, pipeline)
+    codes, pictures, weights, _ = found
+    some = text_embeddings(towers.text_encoder, pipeline.token_table[[0, 2, 4]])
+    np.testing.assert_allclose(codes, some, atol=1e-6)
+    np.testing.assert_array_equal(pictures, to_float(PICTURES[[0, 2, 4]]))
+    assert weights.tolist() == [1, 1, 1]

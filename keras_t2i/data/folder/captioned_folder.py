@@ -3,6 +3,7 @@
 import hashlib
 import unicodedata
 import warnings
+from pathlib import Path
 
 import numpy as np
 
@@ -11,22 +12,14 @@ from keras_t2i.data.folder.cache import cache_dir
 from keras_t2i.data.folder.cache import fingerprint
 from keras_t2i.data.folder.cache import load_cached
 from keras_t2i.data.folder.cache import save_cached
-from keras_t2i.data.folder.captions import read_captions
-from keras_t2i.data.folder.image_files import KINDS
-from keras_t2i.data.folder.image_files import PICTURE_SUFFIXES
 from keras_t2i.data.folder.image_files import keep_rows
 from keras_t2i.data.folder.image_files import read_square_pictures
-from keras_t2i.data.folder.metadata import CAPTION_COLUMNS
-from keras_t2i.data.folder.metadata import METADATA_NAMES
-from keras_t2i.data.folder.report import account
-from keras_t2i.data.folder.scan import scan_folder
-from keras_t2i.utils.files import expanded
+from keras_t2i.data.folder.listing import list_pictures
 
-# What programs write where there is no caption, and what is read as one.
-NO_WORDS = {"nan", "none", "null", "<na>", "n/a"}
+VALIDATION_FRACTION = 0.05
 
 
-def load_captioned_folder(folder, split="train", size=32, validation_fraction=0.05):
+def load_captioned_folder(folder, split="train", size=32, validation_fraction=VALIDATION_FRACTION):
     """Loads the pictures and captions of a folder, or one part of them.
 
     The captions are, for each picture, the rows of a `metadata.csv` or `metadata.jsonl` with `file_name`
@@ -65,8 +58,8 @@ def load_captioned_folder(folder, split="train", size=32, validation_fraction=0.
         warnings.warn(str(report), stacklevel=2)
     if split == "all":
         return data
-    in_validation = _in_validation(data, validation_fraction)
-    chosen = np.flatnonzero(in_validation == (split == "validation"))
+    kept = in_validation(data.names, data.groups, validation_fraction)
+    chosen = np.flatnonzero(kept == (split == "validation"))
     if len(chosen) == 0:
         raise ValueError(
             f"The {split} split of {folder} is empty: {len(np.unique(data.groups))} different pictures, "
@@ -94,98 +87,73 @@ def read_captioned_folder(folder, size=32):
     Raises:
         FileNotFoundError, NotADirectoryError, ValueError: as of `load_captioned_folder`.
     """
-    folder = expanded(folder)
-    if not folder.exists():
-        raise FileNotFoundError(f"There is no folder {folder}")
-    if not folder.is_dir():
-        raise NotADirectoryError(f"{folder} is a file: give the folder that holds the pictures")
     if size < 1:
         raise ValueError(f"`size` must be at least 1, received {size}")
-    scanned = scan_folder(folder)
-    files = scanned.files
-    captions, problems, sources = read_captions(folder, files)
-    problems = scanned.problems | problems
-    # What is wrong with the file itself matters more than its caption.
-    for name, file in files.items():
-        if file.problem and (name in captions or name in problems):
-            problems[name] = file.problem
-    names = sorted(name for name in captions if name not in problems)
-    pictures, names, picture_problems = _read_pictures_cached(folder, names, files, size)
-    report = account(folder, names, scanned, problems | picture_problems, sources)
-    report.notes += _notes_on(captions, names)
-    if not names:
-        raise ValueError(f"{_describe_search(folder, files)}\n{report}")
+    listing = list_pictures(folder)
+    pictures, names, problems = _read_pictures_cached(listing, size)
+    report = listing.report(names, problems)
     data = CaptionedImages(
         pictures=pictures,
-        captions=[captions[name] for name in names],
+        captions=[listing.captions[name] for name in names],
         names=names,
-        groups=_group_identical(pictures),
-        source=f"the folder {folder.resolve().name}",
+        groups=number_groups(map(digest_of, pictures)),
+        source=source_of(listing.folder),
     )
     return data, report
 
 
-def _read_pictures_cached(folder, names, files, size):
-    root = str(folder.resolve())
-    key = fingerprint([root, size, [[name, files[name].bytes, files[name].modified] for name in names]])
+def source_of(folder):
+    """What a folder's pictures say of where they come from."""
+    return f"the folder {Path(folder).resolve().name}"
+
+
+def _read_pictures_cached(listing, size):
+    root = str(listing.folder.resolve())
+    key = fingerprint([root, size, listing.state(listing.names)])
     # One file for a folder and size: a folder that changes every day leaves no old ones behind.
     path = cache_dir() / "captioned_folder" / f"{fingerprint([root, size])}.npz"
     cached = load_cached(path, key)
     if cached:
         pictures, (readable, problems) = cached
         return pictures, readable, problems
-    pictures, readable, problems = read_square_pictures(folder, names, size)
+    pictures, readable, problems = read_square_pictures(listing.folder, listing.names, size)
     if readable:
         save_cached(path, key, pictures, [readable, problems])
     return pictures, readable, problems
 
 
-def _notes_on(captions, names):
-    """What looks wrong with the captions of the pictures that were read."""
-    found = ((caption, name) for name in names for caption in captions[name])
-    empty = [(caption, name) for caption, name in found if caption.casefold() in NO_WORDS]
-    if not empty:
-        return []
-    words = " and ".join(repr(word) for word in sorted({caption for caption, _ in empty}))
-    return [
-        f"{len(empty)} of the captions are {words} (the first is of {empty[0][1]}), which programs write "
-        "where there is none. They are taken as words: correct them, or leave the pictures out"
-    ]
+def digest_of(picture):
+    """A str that is the same for pictures, uint8 `(s, s, 3)`, that are equal in every pixel."""
+    return hashlib.blake2b(np.ascontiguousarray(picture), digest_size=16).hexdigest()
 
 
-def _describe_search(folder, files):
-    def count(*endings):
-        return sum(name.lower().endswith(endings) for name in files)
-
-    return (
-        f"Found no picture with a caption in {folder}. Looked for metadata.csv or metadata.jsonl with the "
-        f"columns file_name and text (or {', '.join(CAPTION_COLUMNS[1:])}), or a .txt file beside each "
-        f"picture ({KINDS}). "
-        f"Found {count(*PICTURE_SUFFIXES)} pictures, {count(*METADATA_NAMES)} metadata files and "
-        f"{count('.txt')} .txt files among {len(files)} files."
-    )
-
-
-def _group_identical(pictures):
-    """int64 `(n,)`: numbers from 0, equal for pictures that are equal in every pixel."""
+def number_groups(digests):
+    """int64 `(n,)`: numbers from 0, equal where n digests are."""
     numbers = {}
-    digests = (hashlib.blake2b(picture, digest_size=16).digest() for picture in pictures)
     return np.array([numbers.setdefault(digest, len(numbers)) for digest in digests], dtype="int64")
 
 
-def _in_validation(data, fraction):
-    """bool `(n,)`. Identical pictures follow the one whose path sorts first."""
-    _, first, members = np.unique(data.groups, return_index=True, return_inverse=True)
-    positions = np.array([_position(data.names[i]) for i in first])
+def in_validation(names, groups, fraction, stacklevel=3):
+    """bool `(n,)`, which pictures are kept for validation. Identical ones follow the one whose path sorts
+    first; of two different ones or more, neither part is left empty.
+
+    Args:
+        names: list of n paths, sorted.
+        groups: int64 `(n,)`, of `number_groups`.
+        fraction: 0 to 1.
+        stacklevel: int, of the warning that a picture was moved.
+    """
+    _, first, members = np.unique(groups, return_index=True, return_inverse=True)
+    positions = np.array([_position(names[i]) for i in first])
     chosen = positions < fraction
     if 0 < fraction < 1 and len(first) >= 2 and chosen.all() | (~chosen).all():
         moved = positions.argmax() if chosen.all() else positions.argmin()
         chosen[moved] = ~chosen[moved]
         part = "validation" if chosen[moved] else "training"
         warnings.warn(
-            f"The folder has only {len(first)} different pictures: {data.names[first[moved]]!r} was put "
+            f"The folder has only {len(first)} different pictures: {names[first[moved]]!r} was put "
             f"into the {part} split, which would be empty",
-            stacklevel=3,
+            stacklevel=stacklevel,
         )
     return chosen[members]
 

@@ -1,5 +1,6 @@
 """Reads picture files of many kinds as square uint8 arrays of one size."""
 
+import contextlib
 import io
 import os
 import warnings
@@ -90,13 +91,14 @@ def _explain(error, name):
     return f"cannot be read: {reason}"
 
 
-def read_square_pictures(folder, names, size):
+def read_square_pictures(folder, names, size, progress=None):
     """Reads many pictures in threads, with a progress bar if it takes more than a second.
 
     Args:
         folder: where the files are.
         names: list of n paths relative to it.
         size: int, pixels.
+        progress: an open bar of tqdm to count on instead, or `None`.
 
     Returns:
         uint8 `(m, size, size, 3)`; the list of the m names that could be read, in the same order; and a
@@ -115,9 +117,12 @@ def read_square_pictures(folder, names, size):
         return len(chunk)
 
     pool = ThreadPoolExecutor(min(8, os.cpu_count() or 1))
-    progress = tqdm(total=len(names), desc="Reading pictures", unit="picture", delay=1)
+    if progress is None:
+        own = progress = tqdm(total=len(names), desc="Reading pictures", unit="picture", delay=1)
+    else:
+        own = contextlib.nullcontext()
     # Pillow warns about what is either decided here or does not matter.
-    with warnings.catch_warnings(), progress:
+    with warnings.catch_warnings(), own:
         warnings.filterwarnings("ignore", module=r"PIL(\.|$)")
         try:
             for count in pool.map(read, range(0, len(names), 32)):

@@ -1,0 +1,135 @@
+"""Writes a folder of shards: decode, check, shrink, write, split."""
+
+import json
+
+import numpy as np
+from tqdm import tqdm
+
+from keras_t2i.data.folder.cache import fingerprint
+from keras_t2i.data.folder.captioned_folder import VALIDATION_FRACTION
+from keras_t2i.data.folder.captioned_folder import in_validation
+from keras_t2i.data.folder.captioned_folder import number_groups
+from keras_t2i.data.folder.captioned_folder import source_of
+from keras_t2i.data.folder.listing import list_pictures
+from keras_t2i.data.sharded.shard_files import FORMAT
+from keras_t2i.data.sharded.shard_files import INPUTS
+from keras_t2i.data.sharded.shard_files import MANIFEST
+from keras_t2i.data.sharded.shard_files import SUFFIX
+from keras_t2i.data.sharded.shard_files import Shard
+from keras_t2i.data.sharded.shard_files import array_record
+from keras_t2i.data.sharded.shard_files import read_json
+from keras_t2i.data.sharded.shard_files import write_shard
+from keras_t2i.utils.files import check_apart
+from keras_t2i.utils.files import expanded
+from keras_t2i.utils.files import move_file
+from keras_t2i.utils.files import remove_file
+from keras_t2i.utils.files import staged_folder
+from keras_t2i.utils.files import write_text
+
+PICTURES = 4096  # of a shard
+
+
+def prepare_shards(source, folder, size=64, validation_fraction=VALIDATION_FRACTION, pictures=PICTURES):
+    """Turn a folder of captioned pictures into shards, of which training reads what a batch needs.
+
+    What is read, left out and kept for validation is what `load_captioned_folder` reads, leaves out and keeps
+    at this size. Of pictures, 256 are in memory at a time; their names and captions all are.
+
+    A call that was killed goes on behind the last finished shard, and a finished folder is left as it is
+    while the pictures and captions are.
+
+    Args:
+        source: path of the folder with the pictures, as `load_captioned_folder` takes it.
+        folder: path of the shards.
+        size: int, pixels; a recipe can ask for any size up to this.
+        validation_fraction: 0 to 1, the share of the validation pictures.
+        pictures: int, of a shard.
+
+    Returns:
+        `FolderReport`: what became of every file.
+
+    Raises:
+        FileNotFoundError, NotADirectoryError: `source` is no folder.
+        ValueError: nothing in it can be used, or the two folders are not apart.
+        ImportError: the package array_record is not installed.
+    """
+    array_record()  # before any work
+    if size < 1:
+        raise ValueError(f"`size` must be at least 1, received {size}")
+    folder = expanded(folder)
+    check_apart(folder, source)
+    listing = list_pictures(source)
+    shards = plan(listing, size, pictures)
+    write_unfinished(shards, folder)
+    held = [read_json(folder / f"{shard.name}.json") for shard in shards]
+    records = [header for of_shard in held for header in of_shard["records"]]
+    names = [header["name"] for header in records]
+    problems = {name: why for of_shard in held for name, why in of_shard["problems"].items()}
+    report = listing.report(names, problems)  # raises where nothing was read
+    groups = number_groups(header["digest"] for header in records)
+    validation = np.flatnonzero(in_validation(names, groups, validation_fraction))
+    manifest = {
+        "format": FORMAT,
+        "size": size,
+        "source": source_of(listing.folder),
+        "shards": [
+            {"name": shard.name, "records": len(found["records"]), "bytes": found["bytes"]}
+            | {"sha256": found["sha256"]}
+            for shard, found in zip(shards, held, strict=True)
+        ],
+        "splits": {"validation": validation.tolist()},  # rows; the others are for training
+    }
+    write_text(folder / MANIFEST, json.dumps(manifest, sort_keys=True))
+    return report
+
+
+def plan(listing, size, pictures=PICTURES):
+    """The shards of a folder's pictures: list of `Shard`.
+
+    Args:
+        listing: `folder.listing.Listing`.
+        size, pictures: as of `prepare_shards`.
+    """
+    parts = [listing.names[i : i + pictures] for i in range(0, len(listing.names), pictures)]
+    shards = []
+    for i, names in enumerate(parts):
+        captions = {name: listing.captions[name] for name in names}
+        key = fingerprint([FORMAT, size, listing.state(names), list(captions.values())])
+        shards.append(Shard(f"{i:05}-of-{len(parts):05}", listing.folder, size, captions, key))
+    return shards
+
+
+def write_unfinished(shards, folder):
+    """Write those shards of a plan that are not there yet, each whole or not at all.
+
+    The manifest goes before the first is written, so what is half of another plan is never trained on.
+    """
+    inputs = read_json(folder / INPUTS) if (folder / INPUTS).exists() else {}
+    finished = {s.name: s.key for s in shards if inputs.get(s.name) == s.key and _is_whole(folder, s.name)}
+    missing = [shard for shard in shards if shard.name not in finished]
+    total = sum(len(shard.captions) for shard in shards)
+    if not missing and inputs == finished:
+        return
+    (folder / MANIFEST).unlink(missing_ok=True)
+    with (
+        staged_folder(folder) as staged,
+        tqdm(total=total, desc="Preparing shards", unit="picture") as progress,
+    ):
+        write_text(folder / INPUTS, json.dumps(finished))
+        for name in {*inputs} - {shard.name for shard in shards}:  # of an earlier plan
+            for suffix in (SUFFIX, ".json"):
+                remove_file(folder / f"{name}{suffix}")
+        progress.update(total - sum(len(shard.captions) for shard in missing))
+        for shard in missing:
+            for file in write_shard(shard, staged, progress):
+                move_file(file, folder / file.name)
+            finished[shard.name] = shard.key
+            write_text(folder / INPUTS, json.dumps(finished))
+
+
+def _is_whole(folder, name):
+    try:
+        held = read_json(folder / f"{name}.json")
+        return (folder / f"{name}{SUFFIX}").stat().st_size == held["bytes"]
+    except (OSError, ValueError):
+        return False

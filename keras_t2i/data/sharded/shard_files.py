@@ -1,0 +1,107 @@
+"""The files of a folder of shards, and how one shard is written.
+
+    shards.json                      the manifest: size, source, shards, splits; written last
+    00000-of-00003.array_record      a shard: records, see `records`
+    00000-of-00003.json              what it holds, without the pictures, and what was left out
+    shards.inputs.json               what each finished shard was made of, so that a killed `prepare` goes on
+
+All but `shards.inputs.json` (it has times of files) depends on what was read alone, byte for byte.
+"""
+
+import hashlib
+import importlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from keras_t2i.data.folder.captioned_folder import digest_of
+from keras_t2i.data.folder.image_files import read_square_pictures
+from keras_t2i.data.sharded.records import encode_record
+from keras_t2i.utils.files import expanded
+
+MANIFEST, INPUTS, SUFFIX = "shards.json", "shards.inputs.json", ".array_record"
+FORMAT = 1
+BLOCK = 256  # pictures that are decoded at a time while a shard is written
+# A record can be read without its neighbors; PNGs are compressed already.
+WRITER_OPTIONS = "group_size:1,uncompressed"
+
+
+def array_record(module="array_record_module"):
+    """A module of the package array_record, which only shards need.
+
+    Raises: ImportError that says how to install it.
+    """
+    try:
+        return importlib.import_module(f"array_record.python.{module}")
+    except ImportError:
+        raise ImportError(
+            'Shards need the package array_record, for Linux and macOS: pip install "keras-t2i[shards]"'
+        ) from None
+
+
+def is_sharded(source):
+    """Whether a path is a folder of shards, be they finished or not."""
+    folder = expanded(source)
+    return folder.is_dir() and ((folder / MANIFEST).exists() or (folder / INPUTS).exists())
+
+
+def read_json(path):
+    """Raises: ValueError that names the file where it holds no JSON."""
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except ValueError:
+        raise ValueError(f"{path} is damaged: it is no JSON") from None
+
+
+@dataclass(frozen=True)
+class Shard:
+    """What one shard is made of: plain data, which can be sent to another machine.
+
+    Attributes:
+        name: str, of its files, without their endings.
+        folder: path of the pictures.
+        size: int, pixels.
+        captions: dict of a picture's name to its captions, in the order of the records.
+        key: str, another where a picture or a caption is.
+    """
+
+    name: str
+    folder: Path
+    size: int
+    captions: dict[str, list[str]]
+    key: str
+
+
+def write_shard(shard, folder, progress=None):
+    """Write the two files of a shard.
+
+    They depend on what the shard is made of alone, and on no other shard, so workers on many machines can
+    write them, those of Apache Beam for one: `beam.Create(shards) | beam.Map(write_shard, folder)`. Here it
+    is a loop.
+
+    Args:
+        shard: `Shard`.
+        folder: path, where the files are written: a temporary one.
+        progress: an open bar of tqdm, or `None`.
+
+    Returns:
+        list of the paths of the two, that with the records first.
+    """
+    path, headers, problems = Path(folder, shard.name + SUFFIX), [], {}
+    writer, names = array_record().ArrayRecordWriter(str(path), WRITER_OPTIONS), list(shard.captions)
+    for first in range(0, len(names), BLOCK):
+        block = names[first : first + BLOCK]
+        pictures, read, failed = read_square_pictures(shard.folder, block, shard.size, progress)
+        problems |= failed
+        for name, picture in zip(read, pictures, strict=True):
+            header = {"name": name, "captions": shard.captions[name], "attributes": {}}
+            header["digest"] = digest_of(picture)
+            writer.write(encode_record(header, picture))
+            headers.append(header)
+    writer.close()
+    with path.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    held = {"bytes": path.stat().st_size, "sha256": sha256, "problems": problems, "records": headers}
+    index = path.with_suffix(".json")
+    index.write_text(json.dumps(held, sort_keys=True), encoding="utf-8")
+    return [path, index]
