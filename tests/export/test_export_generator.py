@@ -10,13 +10,20 @@ from tiny import tiny_generator
 from tiny_diffusion import tiny_diffusion_generator
 from tiny_diffusion import tiny_unclip_generator
 from tiny_renderer import tiny_stage
+from verbs import difference
+from verbs import example
+from verbs import made
+from verbs import said
 
 import keras_t2i_cli
 from keras_t2i.export import export_generator
+from keras_t2i.export.onnx import export_network
 from keras_t2i_runtime import Runtime
 from keras_t2i_runtime.__main__ import main
+from keras_t2i_runtime.runtime import Network
 
 BACKEND = keras.config.backend()
+tensorflow_only = pytest.mark.skipif(BACKEND != "tensorflow", reason="its exporter is the faster one")
 PROMPTS = ["a red apple", "a green apple", "clock face"]
 
 
@@ -35,16 +42,13 @@ def assert_near(found, wanted):
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory):
     """A generator by diffusion and its renderer, and the same as a `Runtime`."""
-    import torch
-
     generator, renderer = tiny_diffusion_generator(threshold=0.9), tiny_stage()
     generator = type(generator).from_stages(decoder=generator, renderer=renderer)
-    with torch.no_grad():  # networks draw after it all the same
-        folder = export_generator(generator, tmp_path_factory.mktemp("exported"), renderer, most_steps=4)
+    folder = export_generator(generator, tmp_path_factory.mktemp("exported"), renderer, most_steps=4)
     return generator, Runtime.open(folder)
 
 
-@pytest.mark.once
+@tensorflow_only
 @pytest.mark.parametrize("settings", [{}, {"num_steps": 4, "guidance_scale": 3.0}, {"guidance_scale": 1.0}])
 def test_diffusion_is_the_same(exported, settings):
     generator, runtime = exported
@@ -54,7 +58,7 @@ def test_diffusion_is_the_same(exported, settings):
     assert_near(runtime.generate(PROMPTS[2], seed=5), generator.generate(PROMPTS[2], seed=5))
 
 
-@pytest.mark.once
+@tensorflow_only
 @pytest.mark.parametrize("options", [{"size": 40}, {"size": (19, 33), "background": None}])
 def test_drawings_at_size_are_the_same(exported, options):
     generator, runtime = exported
@@ -63,7 +67,7 @@ def test_drawings_at_size_are_the_same(exported, options):
     )
 
 
-@pytest.mark.once
+@tensorflow_only
 @pytest.mark.parametrize(
     "options, said",
     [
@@ -77,7 +81,7 @@ def test_what_is_not_exported_is_said(exported, options, said):
         exported[1].generate("a red apple", **options)
 
 
-@pytest.mark.once
+@tensorflow_only
 def test_a_stage_that_is_not_exported_is_named(tmp_path):
     with pytest.raises(ValueError, match="a PriorStage is not exported"):
         export_generator(tiny_unclip_generator(), tmp_path)
@@ -85,7 +89,7 @@ def test_a_stage_that_is_not_exported_is_named(tmp_path):
         export_generator(tiny_diffusion_generator(guide=True), tmp_path)
 
 
-@pytest.mark.skipif(BACKEND != "tensorflow", reason="torch exports the diffusion; its exporter is slow")
+@tensorflow_only
 def test_the_command_writes_what_the_runtime_draws(tmp_path, monkeypatch):
     monkeypatch.setattr("sys.path", [*keras_t2i_cli.sys.path])
     monkeypatch.setattr("sys.argv", ["keras-t2i"])
@@ -97,3 +101,17 @@ def test_the_command_writes_what_the_runtime_draws(tmp_path, monkeypatch):
     with contextlib.suppress(SystemExit):
         main([str(folder), "a red apple", str(file), "--size", "64"])
         raise AssertionError("there is no renderer")
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("name", ["DiffusionUNet", "Renderer"])
+def test_torch_exports_the_same(name, tmp_path):
+    import torch
+
+    network = made(name)
+    with torch.no_grad():  # a network that was exported so still draws
+        export_network(network, tmp_path / "x.onnx", 8)
+        wanted = said(network)
+    found = Network(tmp_path / "x.onnx")(example(network))
+    found = [found[key] for key in sorted(found)]
+    assert difference(found, wanted) < 1e-4

@@ -158,7 +158,7 @@ class Renderer(Backbone):
 def moved(x, rows, columns):
     """An enlarged picture `(n, 2h, 2w, c)`, moved by a pixel of the small one; the border goes on."""
     for axis, pixels in ((1, rows), (2, columns)):
-        # Slices, not `ops.take`: on torch that squeezes, which ONNX refuses where there is nothing to squeeze.
+        # Slices, not `ops.take`: on torch that squeezes, which ONNX refuses on a longer side.
         before = (slice(None),) * axis
         if steps := abs(pixels) * COLORS_PER_PIXEL:
             if pixels > 0:
