@@ -18,6 +18,7 @@ COMMANDS = {
     "train": "train.py",
     "evaluate": "evaluate.py",
     "prepare": "prepare_data.py",
+    "export": "export.py",
 }
 BACKENDS = ("tensorflow", "jax", "torch")
 LIBRARIES = ("keras-t2i", "keras", "keras-hub", *BACKENDS, "tensorflow-datasets", "numpy", "pillow")

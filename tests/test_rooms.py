@@ -22,7 +22,7 @@ MAY_IMPORT = {
 }
 BACKENDS = {"tensorflow", "jax", "torch"}
 # Files that name a backend. A data set may use TensorFlow Datasets, which is a package of its own.
-BACKEND_FILES = {"keras_t2i/training/backend.py", "keras_t2i/layers/native.py"}
+BACKEND_FILES = {"keras_t2i/training/backend.py", "keras_t2i/layers/native.py", "keras_t2i/export/onnx.py"}
 
 
 def imports(file):

@@ -54,7 +54,9 @@ class NullTokens(layers.Layer):
     def call(self, tokens, present, given):
         given = ops.expand_dims(ops.cast(given, "float32") > 0.5, -1)
         first = ops.arange(ops.shape(present)[1], dtype="int32") == 0
-        present = ops.where(given, ops.cast(present, "float32") > 0.5, first)
+        real = ops.cast(present, "float32") > 0.5
+        # Not `where`, of which onnxruntime has none for bools.
+        present = ops.logical_or(ops.logical_and(given, real), ops.logical_and(~given, first))
         tokens = ops.where(ops.expand_dims(given, -1), tokens, ops.cast(self.null, tokens.dtype))
         # Padding may hold anything, even what is not a number: attention would multiply it by zero.
         return ops.where(ops.expand_dims(present, -1), tokens, ops.zeros_like(tokens)), present

@@ -92,7 +92,8 @@ def kernel_torch(kernel):
 
     kernel = ops.convert_to_tensor(kernel)
     turned = torch.permute(kernel, (3, 2, 0, 1))
-    if torch.is_grad_enabled() or not isinstance(kernel, torch.nn.Parameter):
+    kept_for_good = isinstance(kernel, torch.nn.Parameter) and not torch.compiler.is_compiling()
+    if torch.is_grad_enabled() or not kept_for_good:  # an export looks at stand-ins without numbers
         return turned
     state, turned_kernels = (kernel.data_ptr(), kernel._version, kernel.dtype), _turned_kernels()
     kept, copy = turned_kernels.get(kernel, (None, None))

@@ -8,19 +8,20 @@ from PIL import Image
 
 from keras_t2i.utils.files import atomic_file
 from keras_t2i.utils.files import expanded
+from keras_t2i_runtime import pixels
 
 
 def to_float(pictures):
     """uint8 0 to 255 to float32 in [-1, 1]; NumPy stays NumPy, a tensor stays a tensor."""
     if isinstance(pictures, np.ndarray):
-        return pictures.astype("float32") / np.float32(127.5) - np.float32(1)
+        return pixels.to_float(pictures)
     return ops.cast(pictures, "float32") / 127.5 - 1.0
 
 
 def to_uint8(images):
     """Float in [-1, 1] to uint8 0 to 255, clipped and rounded: the inverse of `to_float`."""
     if isinstance(images, np.ndarray):
-        return np.clip(np.rint((images.astype("float32") + 1) * np.float32(127.5)), 0, 255).astype("uint8")
+        return pixels.to_uint8(images)
     return ops.cast(ops.clip(ops.round((ops.cast(images, "float32") + 1.0) * 127.5), 0, 255), "uint8")
 
 

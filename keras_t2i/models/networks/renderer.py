@@ -158,10 +158,14 @@ class Renderer(Backbone):
 def moved(x, rows, columns):
     """An enlarged picture `(n, 2h, 2w, c)`, moved by a pixel of the small one; the border goes on."""
     for axis, pixels in ((1, rows), (2, columns)):
-        if pixels:
-            count = ops.shape(x)[axis]
-            places = ops.arange(count, dtype="int32") - pixels * COLORS_PER_PIXEL
-            x = ops.take(x, ops.clip(places, 0, count - 1), axis=axis)
+        # Slices, not `ops.take`: on torch that squeezes, which ONNX refuses on a longer side.
+        before = (slice(None),) * axis
+        if steps := abs(pixels) * COLORS_PER_PIXEL:
+            if pixels > 0:
+                parts = [x[*before, :1]] * steps + [x[*before, :-steps]]
+            else:
+                parts = [x[*before, steps:]] + [x[*before, -1:]] * steps
+            x = ops.concatenate(parts, axis=axis)
     return x
 
 

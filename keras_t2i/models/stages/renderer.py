@@ -1,11 +1,11 @@
 """A small picture to one of any size, in one or two passes of the renderer's network."""
 
 from functools import cache
+from functools import partial
 from typing import NamedTuple
 
 import keras
 import numpy as np
-from PIL import Image
 from tqdm import tqdm
 
 from keras_t2i.models.inputs import as_color
@@ -16,14 +16,12 @@ from keras_t2i.models.networks.renderer import GENERATED
 from keras_t2i.models.stages.stage import Stage
 from keras_t2i.models.stages.stage import inputs_like
 from keras_t2i.models.stages.tiling import TILE
-from keras_t2i.models.stages.tiling import Placement
-from keras_t2i.models.stages.tiling import blocks
-from keras_t2i.models.stages.tiling import draw_bands
 from keras_t2i.models.stages.tiling import framed_bands
 from keras_t2i.utils.batching import predict_on_batch
 from keras_t2i.utils.contours import check_contours
 from keras_t2i.utils.images import to_float
 from keras_t2i.utils.images import to_uint8
+from keras_t2i_runtime.drawing import Drawer
 
 PACKAGED = "renderer_emoji"
 DEFAULT_SIZE = 512
@@ -106,6 +104,12 @@ class RendererStage(Stage):
             update()
         return drawn
 
+    @property
+    def drawer(self):
+        """`Drawer`, which asks the network for fields and draws out of them; none of it is Keras' own."""
+        network, renderer = partial(predict_on_batch, self.renderer), self.renderer
+        return Drawer(network, renderer.slots, renderer.nodes, self.second_pass, self.between)
+
     def fields(self, image, noise_level=0.0):
         """The fields of one picture.
 
@@ -116,26 +120,7 @@ class RendererStage(Stage):
         Returns:
             dict of NumPy float32 `logits` and `colors`, `(h * nodes, w * nodes, ...)`.
         """
-        h, w, _ = image.shape
-        padded = np.pad(image, ((0, -h % 4), (0, -w % 4), (0, 0)), "edge")  # the network halves it twice
-        found = {
-            name: np.empty((n * padded.shape[0], n * padded.shape[1], channels), "float32")
-            for (name, n), channels in zip(
-                self.renderer.nodes.items(), (self.renderer.slots, 4 * self.renderer.slots), strict=True
-            )
-        }
-        level = np.full(1, noise_level, "float32")
-        for seen_rows, own_rows in blocks(padded.shape[0]):
-            for seen_columns, own_columns in blocks(padded.shape[1]):
-                inputs = {"images": padded[None, seen_rows, seen_columns], "noise_level": level}
-                for name, values in predict_on_batch(self.renderer, inputs).items():
-                    n = self.renderer.nodes[name]
-                    inner = scaled(own_rows, n, seen_rows.start), scaled(own_columns, n, seen_columns.start)
-                    found[name][scaled(own_rows, n), scaled(own_columns, n)] = np.asarray(values)[0][inner]
-        return {
-            name: values[: h * self.renderer.nodes[name], : w * self.renderer.nodes[name]]
-            for name, values in found.items()
-        }
+        return self.drawer.fields(image, noise_level)
 
     def bands(self, image, canvas, noise_level=0.0, tile=TILE, window=None):
         """Yield a drawing of one picture, band by band from the top.
@@ -156,21 +141,7 @@ class RendererStage(Stage):
     def placed_bands(self, image, canvas, noise_level=0.0, tile=TILE, window=None):
         """As `bands`, of the part that the picture covers: an iterator of float32 `(4, rows, columns)`, as of
         `draw_bands`, and the `Placement`."""
-        h, w, _ = image.shape
-        window = (0, 0, h, w) if window is None else window
-        place = Placement.of(*window[2:], canvas.height, canvas.width)
-        if place.scale < 1:  # each pixel is a mean of the picture's, not one of them
-            image, window = shrunk(image, window, place), (0, 0, place.rows, place.columns)
-            place = place._replace(scale=1.0)
-        if self.second_pass and place.scale >= self.second_pass:
-            larger = Placement.of(h, w, h * self.between, w * self.between)
-            drawn = list(
-                draw_bands(self.fields(image, noise_level), (0, 0, h, w), self.renderer.nodes, larger)
-            )
-            image = np.clip(np.concatenate(drawn, axis=1)[:3].transpose(1, 2, 0), -1.0, 1.0)
-            window, noise_level = [side * self.between for side in window], 0.0
-            place = place._replace(scale=place.scale / self.between)
-        return draw_bands(self.fields(image, noise_level), window, self.renderer.nodes, place, tile), place
+        return self.drawer.placed_bands(image, canvas.height, canvas.width, noise_level, tile, window)
 
     def render(self, pictures, canvas, noise_level=0.0, progress=False, window=None):
         """Drawings of pictures.
@@ -200,18 +171,3 @@ class RendererStage(Stage):
             "second_pass": self.second_pass,
             "between": self.between,
         }
-
-
-def shrunk(image, window, place):
-    """A window of an image, float32 `(h, w, 3)`, as means of its pixels, as many as a drawing has."""
-    top, left, height, width = window
-    box, shape = (left, top, left + width, top + height), (place.columns, place.rows)
-    channels = [
-        Image.fromarray(plane).resize(shape, Image.Resampling.BOX, box) for plane in image.transpose(2, 0, 1)
-    ]
-    return np.stack([np.asarray(channel) for channel in channels], axis=-1)
-
-
-def scaled(pixels, n, start=0):
-    """A slice of pixels as one of nodes, n in a pixel, counted from pixel `start`."""
-    return slice((pixels.start - start) * n, (pixels.stop - start) * n)

@@ -1,8 +1,6 @@
 """Captions to numbers: pieces of words learned from captions, down to single bytes for the unseen."""
 
 import json
-import re
-import unicodedata
 from collections.abc import Iterable
 
 import keras
@@ -11,6 +9,7 @@ import numpy as np
 import tokenizers
 
 from keras_t2i.presets.registry import load_part
+from keras_t2i_runtime.captions import normalise
 
 PAD = "<pad>"
 BYTES = sorted(tokenizers.pre_tokenizers.ByteLevel.alphabet())  # one visible character for each of 256 bytes
@@ -21,24 +20,6 @@ SPLIT = tokenizers.pre_tokenizers.Sequence(
         tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=True, use_regex=False),
     ]
 )
-# Characters of a caption that count. No network sees so many, and each costs time before it is cut.
-LONGEST_CAPTION = 20_000
-DASH_IN_WORD = re.compile(r"(?<=\w)[-\u2010-\u2015](?=\w)")
-
-
-def normalise(caption):
-    """One spelling for what a person would call the same words.
-
-    NFKC (so that "ﬁ" is "fi" and "Ａ" is "A"), lower case, one space between words, a hyphen inside
-    a word counts as a space ("five-thirty" is "five thirty"), other signs stand apart from words. Of a
-    caption longer than `LONGEST_CAPTION` characters only those are looked at.
-    """
-    caption = caption.lstrip()[:LONGEST_CAPTION]
-    caption = caption.encode("utf-8", "replace").decode("utf-8")  # half a surrogate pair is no text
-    caption = unicodedata.normalize("NFKC", caption).lower().replace("’", "'")
-    caption = DASH_IN_WORD.sub(" ", caption)
-    spaced = [f" {c} " if unicodedata.category(c)[0] in "PS" and c != "'" else c for c in caption]
-    return " ".join("".join(spaced).split())
 
 
 @keras.saving.register_keras_serializable(package="keras_t2i")

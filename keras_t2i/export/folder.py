@@ -1,0 +1,97 @@
+"""A generator as a folder that `keras_t2i_runtime` draws from."""
+
+import json
+from pathlib import Path
+
+from keras_t2i._version import __version__
+from keras_t2i.export.onnx import export_network
+from keras_t2i.export.schedules import schedule
+from keras_t2i.models.stages import DiffusionStage
+from keras_t2i.models.stages import OnePassStage
+from keras_t2i.utils.files import expanded
+from keras_t2i.utils.files import write_bytes
+from keras_t2i_runtime.runtime import FORMAT
+from keras_t2i_runtime.tiling import BLOCK
+from keras_t2i_runtime.tiling import MARGIN
+
+MOST_STEPS = 32
+
+
+def export_generator(generator, folder, renderer=None, most_steps=MOST_STEPS):
+    """Write the networks (ONNX), the tokenizer's tables and `settings.json`, which is written last.
+
+    Args:
+        generator: `Generator` of a text encoder and either a diffusion of pixels or a decoder in one pass.
+        folder: path; files of the same names in it are replaced.
+        renderer: `RendererStage`, to draw at any size; `None`: small pictures alone.
+        most_steps: int: the runtime is asked for so many steps at most (or the preset's own number).
+
+    Returns:
+        `pathlib.Path` of the folder.
+
+    Raises:
+        ValueError: a part of the generator is not exported; which, is said.
+        NotImplementedError, ImportError: as of `export_network`.
+    """
+    check(generator, renderer)
+    text, base = generator.stage("text"), generator.base
+    folder = Path(expanded(folder))
+    (folder / "tokenizer").mkdir(parents=True, exist_ok=True)
+    (folder / "settings.json").unlink(missing_ok=True)  # what is written in part is not opened
+    generator.preprocessor.tokenizer.save_assets(str(folder / "tokenizer"))
+    export_network(text.features, folder / "text_encoder.onnx")
+    settings = {
+        "format": FORMAT,
+        "keras_t2i": __version__,
+        "sequence_length": text.sequence_length,
+        "purpose": "picture",  # of the random stream, as of `sampling.noise_of`
+        "noise_shape": base.noise_shape,
+        "image_size": base.image_size,
+    }
+    if isinstance(base, OnePassStage):
+        settings |= {"defaults": {"temperature": 1.0}}
+        export_network(base, folder / "base.onnx")
+    else:
+        settings |= diffusion_settings(base, max(most_steps, base.num_steps))
+        export_network(base.unet, folder / "base.onnx", text.sequence_length)
+    if renderer is not None:
+        settings["renderer"] = renderer_settings(renderer)
+        side = min(base.image_size + -base.image_size % 4, BLOCK + 2 * MARGIN)  # what it sees at once
+        export_network(renderer.renderer, folder / "renderer.onnx", side)
+    content = json.dumps(settings, allow_nan=False)
+    write_bytes(folder / "settings.json", content.encode())
+    return folder
+
+
+def diffusion_settings(stage, most_steps):
+    """What the runtime is told of a diffusion."""
+    told = {name: getattr(stage, name) for name in ("parameterization", "process", "sampler", "data_std")}
+    return {
+        **told,  # for people: the schedules have it all
+        "defaults": {"num_steps": stage.num_steps, "guidance_scale": stage.guidance_scale},
+        "threshold": stage.threshold,
+        "with_text": stage.with_text,
+        "image_code": bool(stage.unet.image_code),
+        "schedules": {str(n): schedule(stage, n) for n in range(1, most_steps + 1)},
+    }
+
+
+def renderer_settings(stage):
+    """What the runtime is told of a renderer."""
+    network = stage.renderer
+    return {"noise_level": stage.noise_level, "slots": network.slots, "nodes": network.nodes}
+
+
+def check(generator, renderer):
+    """Raise a ValueError that says what is not exported."""
+    for stage in generator.base_stages[1:]:
+        if not isinstance(stage, DiffusionStage | OnePassStage):
+            raise ValueError(
+                f"a {type(stage).__name__} is not exported: text, and a base of pixels, alone are"
+            )
+    if getattr(generator.base, "guide", None) is not None:
+        raise ValueError("a generator with a guide is not exported")
+    if renderer is not None and renderer.second_pass:
+        raise ValueError("a renderer that draws twice (second_pass) is not exported")
+    if any(layer.quantization_mode for layer in generator.backbone._flatten_layers()):
+        raise ValueError("a quantized generator is not exported: export it before")
