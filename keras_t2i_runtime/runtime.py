@@ -14,7 +14,7 @@ from keras_t2i_runtime.pixels import to_uint8
 from keras_t2i_runtime.random_streams import random_stream
 from keras_t2i_runtime.tiling import framed_bands
 
-FORMAT = 1  # of the folder: another is not read
+FORMAT, UNFINISHED = 1, 0  # of the folder: another is not read
 DTYPES = {"tensor(float)": "float32", "tensor(int32)": "int32", "tensor(bool)": "bool"}
 
 
@@ -62,6 +62,8 @@ class Runtime:
             self.settings = json.loads((folder / "settings.json").read_text(encoding="utf-8"))
         except OSError:
             raise ValueError(f"{folder} was not written by keras-t2i export: no settings.json") from None
+        if self.settings.get("format") == UNFINISHED:
+            raise ValueError(f"the export to {folder} was not finished: run keras-t2i export again")
         if self.settings.get("format") != FORMAT:
             raise ValueError(f"{folder} has format {self.settings.get('format')}, this reads {FORMAT}")
         self.tokenizer = Tokenizer(folder / "tokenizer", self.settings["sequence_length"])

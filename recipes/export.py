@@ -22,7 +22,7 @@ def main(argv=None):
     parser = Parser(name, description=__doc__)
     add = parser.add_argument
     add("preset", metavar="PRESET", type=filled, help="name of a preset, a folder, or hf://...")
-    add("folder", metavar="FOLDER", type=folder, help="is made; files of the same names are replaced")
+    add("folder", metavar="FOLDER", type=folder, help="is made; an earlier export is replaced")
     add("--renderer", type=filled, help="preset of lesson 8, to draw at any size; None: small pictures alone")
     steps = "of diffusion, that may be asked for"
     add("--most-steps", default=32, type=number(int, least=1, most=256), help=steps)

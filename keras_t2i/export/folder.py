@@ -8,9 +8,11 @@ from keras_t2i.export.onnx import export_network
 from keras_t2i.export.schedules import schedule
 from keras_t2i.models.stages import DiffusionStage
 from keras_t2i.models.stages import OnePassStage
+from keras_t2i.utils.files import check_ours
 from keras_t2i.utils.files import expanded
 from keras_t2i.utils.files import write_bytes
 from keras_t2i_runtime.runtime import FORMAT
+from keras_t2i_runtime.runtime import UNFINISHED
 from keras_t2i_runtime.tiling import BLOCK
 from keras_t2i_runtime.tiling import MARGIN
 
@@ -18,11 +20,12 @@ MOST_STEPS = 32
 
 
 def export_generator(generator, folder, renderer=None, most_steps=MOST_STEPS):
-    """Write the networks (ONNX), the tokenizer's tables and `settings.json`, which is written last.
+    """Write the networks (ONNX), the tokenizer's tables and `settings.json`, which says until the
+    end that all is not there yet.
 
     Args:
         generator: `Generator` of a text encoder and either a diffusion of pixels or a decoder in one pass.
-        folder: path; files of the same names in it are replaced.
+        folder: path, of nothing or of an earlier export, which is replaced.
         renderer: `RendererStage`, to draw at any size; `None`: small pictures alone.
         most_steps: int: the runtime is asked for so many steps at most (or the preset's own number).
 
@@ -31,13 +34,16 @@ def export_generator(generator, folder, renderer=None, most_steps=MOST_STEPS):
 
     Raises:
         ValueError: a part of the generator is not exported; which, is said.
+        FileExistsError: the folder holds what is no export.
         NotImplementedError, ImportError: as of `export_network`.
     """
     check(generator, renderer)
     text, base = generator.stage("text"), generator.base
     folder = Path(expanded(folder))
+    check_ours(folder, "settings.json", ("format", "keras_t2i"))
     (folder / "tokenizer").mkdir(parents=True, exist_ok=True)
-    (folder / "settings.json").unlink(missing_ok=True)  # what is written in part is not opened
+    unfinished = {"format": UNFINISHED, "keras_t2i": __version__}
+    write_bytes(folder / "settings.json", json.dumps(unfinished).encode())
     generator.preprocessor.tokenizer.save_assets(str(folder / "tokenizer"))
     export_network(text.features, folder / "text_encoder.onnx")
     settings = {

@@ -458,3 +458,24 @@ def check_apart(output, data):
             f"The output folder {output} is the data folder {data}, holds it, or lies in it. Choose an "
             "output folder beside the data, so that neither is taken for the other"
         )
+
+
+def check_ours(folder, name, keys=()):
+    """Raise a FileExistsError if something lies in a folder and its file `name` does not show that we wrote it.
+
+    Args:
+        folder: path; it may not exist.
+        name: of a file of JSON in it, a dict, that we write before all others.
+        keys: of that dict, ours alone.
+    """
+    folder = expanded(folder)
+    others = [e.name for e in folder.iterdir() if not PARTIAL.fullmatch(e.name)] if folder.exists() else []
+    try:
+        content = json.loads((folder / name).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        content = None
+    if others and not (isinstance(content, dict) and content.keys() >= set(keys)):
+        raise FileExistsError(
+            f"{folder} is not empty and was not written by this command (there is {min(others)}): choose "
+            "another folder."
+        )

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tiny import tiny_generator
 from tiny import tiny_preprocessor
 
+from keras_t2i.export import export_generator
 from keras_t2i_runtime import Runtime
 from keras_t2i_runtime.captions import Tokenizer
 
@@ -52,3 +54,13 @@ def test_another_folder_is_refused(tmp_path):
     (tmp_path / "settings.json").write_text(json.dumps({"format": 99}))
     with pytest.raises(ValueError, match="has format 99, this reads 1"):
         Runtime.open(tmp_path)
+    (tmp_path / "settings.json").write_text(json.dumps({"format": 0}))
+    with pytest.raises(ValueError, match="was not finished"):
+        Runtime.open(tmp_path)
+
+
+def test_an_export_replaces_nothing_of_a_persons(tmp_path):
+    (tmp_path / "settings.json").write_text('{"format": "mine"}')
+    with pytest.raises(FileExistsError, match=r"not empty and was not written .*settings\.json"):
+        export_generator(tiny_generator(), tmp_path)
+    assert (tmp_path / "settings.json").read_text() == '{"format": "mine"}'

@@ -20,6 +20,7 @@ from keras_t2i.data.sharded.shard_files import array_record
 from keras_t2i.data.sharded.shard_files import read_json
 from keras_t2i.data.sharded.shard_files import write_shard
 from keras_t2i.utils.files import check_apart
+from keras_t2i.utils.files import check_ours
 from keras_t2i.utils.files import expanded
 from keras_t2i.utils.files import move_file
 from keras_t2i.utils.files import remove_file
@@ -50,6 +51,7 @@ def prepare_shards(source, folder, size=64, validation_fraction=VALIDATION_FRACT
 
     Raises:
         FileNotFoundError, NotADirectoryError: `source` is no folder.
+        FileExistsError: `folder` holds what no earlier call wrote.
         ValueError: nothing in it can be used, or the two folders are not apart.
         ImportError: the package array_record is not installed.
     """
@@ -58,6 +60,7 @@ def prepare_shards(source, folder, size=64, validation_fraction=VALIDATION_FRACT
         raise ValueError(f"`size` must be at least 1, received {size}")
     folder = expanded(folder)
     check_apart(folder, source)
+    check_ours(folder, INPUTS)
     listing = list_pictures(source)
     shards = plan(listing, size, pictures)
     write_unfinished(shards, folder)

@@ -193,6 +193,15 @@ def test_without_the_extra_it_is_named(folder, shards, monkeypatch):
             call()
 
 
+def test_what_is_not_ours_is_not_touched(folder, tmp_path):
+    other = tmp_path / "another's"
+    other.mkdir()
+    (other / "shards.json").write_text('["1.tar"]')
+    with pytest.raises(FileExistsError, match=r"not empty and was not written .*shards\.json"):
+        prepare_shards(folder, other)
+    assert [file.name for file in other.iterdir()] == ["shards.json"]
+
+
 def test_shards_do_not_go_into_the_pictures(folder):
     with pytest.raises(ValueError, match="beside the data"):
         prepare_shards(folder, folder / "shards", SIZE)
