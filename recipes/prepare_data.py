@@ -12,7 +12,6 @@ drawn once at each size. The default data set, OpenMoji, needs no preparation.
 
 import sys
 import time
-from collections import Counter
 
 from command_line import Parser
 from command_line import folder
@@ -21,17 +20,13 @@ from command_line import sentence
 
 from keras_t2i.data.emoji.design_drawings import STYLE_WORDS
 from keras_t2i.data.emoji.designs import check_designs
-from keras_t2i.data.emoji.designs import load_emoji
+from keras_t2i.data.emoji.designs import count_emoji
+from keras_t2i.data.emoji.designs import emoji_cost
 from keras_t2i.data.emoji.designs import prepare_emoji
 from keras_t2i.data.emoji.packages import DESIGNS
-from keras_t2i.data.emoji.packages import WORDS
 from keras_t2i.data.emoji.splits import SPLITS
 from keras_t2i.data.emoji.tfds_cache import cache_folder
 from keras_t2i.data.sharded.preparing import prepare_shards
-
-# Measured on one core: milliseconds a picture at 32 pixels, and what 128 pixels take on top.
-MILLISECONDS, MILLISECONDS_AT_128 = 4, 8
-OPENMOJI_PICTURES = 5600
 
 
 def parse_arguments(arguments=None):
@@ -39,9 +34,8 @@ def parse_arguments(arguments=None):
     add, designs = parser.add_argument, {"choices": list(DESIGNS), "default": list(DESIGNS)}
     add("source", nargs="?", help="folder of captioned pictures, see docs/your_pictures.md; none: emoji")
     add("shards", nargs="?", type=folder, help="the folder that shards of them are written to")
-    pixels = number(int, least=1, most=4096)
     sizes = "height and width of the pictures in pixels; None: 64 of shards, 32 of emoji"
-    add("--size", type=pixels, help=sizes)
+    add("--size", type=number(int, least=1, most=4096), help=sizes)
     besides = f"designs besides OpenMoji, among {', '.join(map(repr, DESIGNS))}"
     add("--designs", nargs="*", **designs, metavar="DESIGN", help=besides)
     add("--data-dir", default=str(cache_folder()), type=folder, help="of prepared data sets and packages")
@@ -51,40 +45,6 @@ def parse_arguments(arguments=None):
         parser.error(f"where to? Name the folder of the shards: prepare_data.py {options.source} shards")
     options.size = options.size or (64 if options.shards else 32)
     return options
-
-
-def announce(size, designs, data_dir, limit):
-    """Says what will be done and what it costs."""
-    pictures = OPENMOJI_PICTURES + sum(DESIGNS[design].pictures for design in designs)
-    if limit:
-        pictures = limit * 3 // 2
-    seconds = pictures * (MILLISECONDS + MILLISECONDS_AT_128 * (size / 128) ** 2 * (size != 32)) / 1000
-    megabytes = sum(DESIGNS[design].megabytes for design in designs)
-    print(f"Data set emoji at {size}x{size} pixels, in {data_dir}")
-    print(f"  styles      openmoji, black line{''.join(', ' + design for design in designs)}")
-    print(f"  to fetch    {f'{megabytes + WORDS.megabytes} MB by npm' if designs else 'nothing'}")
-    print(f"  to draw     about {pictures} pictures, {max(seconds / 60, 0.1):.1f} minutes on one core")
-
-
-def count(size, data_dir, designs, limit):
-    """The number of pictures per style and split, and per held-out kind in the test split."""
-    table, kinds = Counter(), Counter()
-    for split in SPLITS:
-        pictures = load_emoji(split, size, data_dir, designs, limit)
-        for attributes in pictures.attributes:
-            table[attributes["style"], split] += 1
-            table["all", split] += 1
-            kinds[attributes["held_out"]] += split == "test"
-    return table, {kind: number for kind, number in kinds.items() if number}
-
-
-def main(arguments=None):
-    options = parse_arguments(arguments)
-    try:
-        (shard if options.source else prepare)(options)
-    except (RuntimeError, ValueError, OSError, ImportError) as error:
-        print(f"prepare_data.py: error: {sentence(error)}", file=sys.stderr)
-        sys.exit(2)
 
 
 def shard(options):
@@ -98,20 +58,31 @@ def shard(options):
 
 def prepare(options):
     """The data set "emoji"."""
-    designs = () if options.smoke else check_designs(options.designs)
-    limit = 40 if options.smoke else 0
-    announce(options.size, designs, options.data_dir, limit)
+    designs, limit = (() if options.smoke else check_designs(options.designs)), 40 * options.smoke
+    pictures, minutes, megabytes = emoji_cost(options.size, designs, limit)
+    print(f"Data set emoji at {options.size}x{options.size} pixels, in {options.data_dir}")
+    print(f"  styles      openmoji, black line{''.join(', ' + design for design in designs)}")
+    print(f"  to fetch    {f'{megabytes} MB by npm' if designs else 'nothing'}")
+    print(f"  to draw     about {pictures} pictures, {max(minutes, 0.1):.1f} minutes on one core")
     start = time.perf_counter()
     prepare_emoji(options.size, options.data_dir, designs, limit)
-    table, kinds = count(options.size, options.data_dir, designs, limit)
+    table, kinds = count_emoji(options.size, options.data_dir, designs, limit)
     print(f"\nReady after {time.perf_counter() - start:.0f} s.\n")
     print(f"{'style':12}" + "".join(f"{split:>12}" for split in SPLITS))
     for style in [*(style for style in STYLE_WORDS if (style, "train") in table), "all"]:
         print(f"{style:12}" + "".join(f"{table[style, split]:12}" for split in SPLITS))
-    print(
-        "\nHeld out for the test: " + ", ".join(f"{kind} {number}" for kind, number in sorted(kinds.items()))
-    )
+    held_out = ", ".join(f"{kind} {number}" for kind, number in sorted(kinds.items()))
+    print(f"\nHeld out for the test: {held_out}")
     print(f"\nIt lies in {cache_folder(options.data_dir) / 'emoji'}. Train on it by --data emoji.")
+
+
+def main(arguments=None):
+    options = parse_arguments(arguments)
+    try:
+        (shard if options.source else prepare)(options)
+    except (RuntimeError, ValueError, OSError, ImportError) as error:
+        print(f"prepare_data.py: error: {sentence(error)}", file=sys.stderr)
+        sys.exit(2)
 
 
 if __name__ == "__main__":

@@ -461,7 +461,7 @@ def check_apart(output, data):
 
 
 def check_ours(folder, name, keys=()):
-    """Raise a FileExistsError if something lies in a folder, and its file `name` does not say that it is ours.
+    """Raise a FileExistsError if something lies in a folder and its file `name` does not show it to be ours.
 
     Args:
         folder: path; it may not exist.
