@@ -7,8 +7,8 @@ Each row is a process of its own, for memory is what the system says the process
 """
 
 import argparse
+import mmap
 import multiprocessing
-import resource
 import tempfile
 import time
 from pathlib import Path
@@ -35,7 +35,7 @@ def make_folder(folder, count):
 def resident():
     """MiB that this process holds now."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * resource.getpagesize() / 2**20
+    return pages * mmap.PAGESIZE / 2**20
 
 
 def prepare(source, shards, results):

@@ -113,7 +113,7 @@ def write_unfinished(shards, folder):
     total = sum(len(shard.captions) for shard in shards)
     if not missing and inputs == finished:
         return
-    (folder / MANIFEST).unlink(missing_ok=True)
+    remove_file(folder / MANIFEST)
     with (
         staged_folder(folder) as staged,
         tqdm(total=total, desc="Preparing shards", unit="picture") as progress,

@@ -18,6 +18,7 @@ from keras_t2i.data.folder.captioned_folder import digest_of
 from keras_t2i.data.folder.image_files import read_square_pictures
 from keras_t2i.data.sharded.records import encode_record
 from keras_t2i.utils.files import expanded
+from keras_t2i.utils.files import write_text
 
 MANIFEST, INPUTS, SUFFIX = "shards.json", "shards.inputs.json", ".array_record"
 FORMAT = 1
@@ -103,5 +104,5 @@ def write_shard(shard, folder, progress=None):
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     held = {"bytes": path.stat().st_size, "sha256": sha256, "problems": problems, "records": headers}
     index = path.with_suffix(".json")
-    index.write_text(json.dumps(held, sort_keys=True), encoding="utf-8")
+    write_text(index, json.dumps(held, sort_keys=True))
     return [path, index]
