@@ -1,6 +1,6 @@
 """What shards cost and save: memory, and processor seconds to prepare and to draw an epoch's batches.
 
-    python benchmarks/sharded.py                   # 1,000 and 10,000 pictures of 64 pixels: a minute
+    python benchmarks/sharded.py                   # 1,000 and 10,000 pictures of 64 pixels: three minutes
     python benchmarks/sharded.py --pictures 100000
 
 Each row is a process of its own, for memory is what the system says the process holds.
