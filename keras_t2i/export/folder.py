@@ -1,7 +1,6 @@
 """A generator as a folder that `keras_t2i_runtime` draws from."""
 
 import json
-from pathlib import Path
 
 from keras_t2i._version import __version__
 from keras_t2i.export.onnx import export_network
@@ -10,7 +9,7 @@ from keras_t2i.models.stages import DiffusionStage
 from keras_t2i.models.stages import OnePassStage
 from keras_t2i.utils.files import check_ours
 from keras_t2i.utils.files import expanded
-from keras_t2i.utils.files import write_bytes
+from keras_t2i.utils.files import write_text
 from keras_t2i_runtime.runtime import FORMAT
 from keras_t2i_runtime.runtime import UNFINISHED
 from keras_t2i_runtime.tiling import BLOCK
@@ -39,11 +38,11 @@ def export_generator(generator, folder, renderer=None, most_steps=MOST_STEPS):
     """
     check(generator, renderer)
     text, base = generator.stage("text"), generator.base
-    folder = Path(expanded(folder))
+    folder = expanded(folder)
     check_ours(folder, "settings.json", ("format", "keras_t2i"))
     (folder / "tokenizer").mkdir(parents=True, exist_ok=True)
     unfinished = {"format": UNFINISHED, "keras_t2i": __version__}
-    write_bytes(folder / "settings.json", json.dumps(unfinished).encode())
+    write_text(folder / "settings.json", json.dumps(unfinished))
     generator.preprocessor.tokenizer.save_assets(str(folder / "tokenizer"))
     export_network(text.features, folder / "text_encoder.onnx")
     settings = {
@@ -64,8 +63,7 @@ def export_generator(generator, folder, renderer=None, most_steps=MOST_STEPS):
         settings["renderer"] = renderer_settings(renderer)
         side = min(base.image_size + -base.image_size % 4, BLOCK + 2 * MARGIN)  # what it sees at once
         export_network(renderer.renderer, folder / "renderer.onnx", side)
-    content = json.dumps(settings, allow_nan=False)
-    write_bytes(folder / "settings.json", content.encode())
+    write_text(folder / "settings.json", json.dumps(settings, allow_nan=False))
     return folder
 
 
