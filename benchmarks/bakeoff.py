@@ -95,11 +95,12 @@ def train(name, seed, place, minutes, smoke):
     codes = {"code_dim": encoder.code_dim, "token_dim": encoder.filters}
 
     def build():
-        unet = models.DiffusionUNet.from_size(candidate["size"], size, **codes, **candidate.get("unet", {}))
+        std = encoding.data_std(to_float(data.pictures))
+        sizes = {**codes, "data_std": std, **candidate.get("unet", {})}
+        unet = models.DiffusionUNet.from_size(candidate["size"], size, **sizes)
         encoding.adapt_conditions(unet, dual_encoder, pipeline.token_table, data.pictures)
         if unet.draft_features:
             encoding.adapt_draft(unet, dual_encoder, pipeline)
-        std = encoding.data_std(to_float(data.pictures))
         objective = Denoising(unet, encoder, data_std=std, seed=seed, **candidate.get("objective", {}))
         rate = {"learning_rate": 1e-3, **candidate.get("optimizer", {})}
         objective.compile(optimizers.adamw(**rate))

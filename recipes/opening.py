@@ -10,6 +10,7 @@ from keras_t2i.models import TextToImagePreprocessor
 from keras_t2i.models.networks.unet import SIZES
 from keras_t2i.training import encoding
 from keras_t2i.training.checkpoint import Checkpoint
+from keras_t2i.utils.images import to_float
 
 SMOKE_UNET = {"filters": (8, 16), "blocks": (1, 1), "attention_size": 8, "head_dim": 8, "condition_dim": 16}
 FEATURES_OF_A_PICTURE = 4  # of a draft: its captions are several
@@ -76,8 +77,13 @@ def build_unet(args, dual_encoder, pipeline, start=None, **sizes):
         pipeline: `Pipeline` of the training data, whose conditions are measured (`DiffusionUNet.adapt`).
         start: `DiffusionStage` whose weights to go on from, or `None`.
         sizes: `image_size`, `channels`, `image_code` of `DiffusionUNet`.
+
+    Returns: `DiffusionUNet`, whose `data_std` is that of the latents, if there are any, or of pictures.
     """
     text_encoder, sizes = dual_encoder.text_encoder, {**sizes, "dtype": args.precision}
+    latents = pipeline.image_features.get("latents")
+    some = to_float(pipeline.data.pictures[:2048]) if latents is None else latents
+    sizes["data_std"] = encoding.data_std(some)
     if start is None:
         sizes |= {"code_dim": text_encoder.code_dim, "token_dim": text_encoder.filters}
         smoke = SMOKE_UNET if args.smoke else {}
@@ -94,5 +100,5 @@ def build_unet(args, dual_encoder, pipeline, start=None, **sizes):
     if unet.draft_features and not resumed:  # also of one to go on from: a draft is of the training pictures
         print("Remembering the pictures in closed form: this may take minutes.", file=sys.stderr, flush=True)
         error = encoding.adapt_draft(unet, dual_encoder, pipeline)
-        print(f"Mean squared error of the drafts: {error:.3f}", file=sys.stderr, flush=True)
+        print(f"Mean squared error of the drafts: {error:.4f}", file=sys.stderr, flush=True)
     return unet

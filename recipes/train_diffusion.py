@@ -21,8 +21,6 @@ from keras_t2i.data import Pipeline
 from keras_t2i.data import concept_shares
 from keras_t2i.models.networks.unet import SIZES
 from keras_t2i.objectives.denoising import Denoising
-from keras_t2i.training.encoding import data_std
-from keras_t2i.utils.images import to_float
 
 DEFAULTS = {  # as in 2020: "parameterization": "epsilon", "weight": "none", "times": "uniform"
     **{"minutes": 70, "batch_size": 64, "learning_rate": 1e-3},  # options
@@ -59,9 +57,9 @@ def main(argv=None, **changes):
         process=args.process,  # add noise
         times=args.times,
         parameterization=args.parameterization,  # predict
-        weight=args.weight,  # weigh, square
+        weight="edm" if unet.draft_features else args.weight,  # weigh, square
         caption_dropout=args.caption_dropout,
-        data_std=data_std(to_float(pictures.pictures[:2048])),
+        data_std=unet.data_std,
         seed=args.seed,
     )
     objective.compile(common.adamw(args))

@@ -16,8 +16,6 @@ from keras_t2i import models
 from keras_t2i.data import Pipeline
 from keras_t2i.models.networks.unet import SIZES
 from keras_t2i.objectives.denoising import Denoising
-from keras_t2i.training.encoding import data_std
-from keras_t2i.utils.images import to_float
 
 DEFAULTS = {
     **{"minutes": 70, "batch_size": 64, "learning_rate": 1e-3},  # options
@@ -47,17 +45,18 @@ def main(argv=None, **changes):
     validation = Pipeline(unseen, preprocessor, args.batch_size, training=False)
 
     sizes = {"image_size": dual_encoder.image_size, "image_code": True}
+    unet = common.build_unet(args, dual_encoder, pipeline, start, **sizes)
     objective = Denoising(
-        common.build_unet(args, dual_encoder, pipeline, start, **sizes),
+        unet,
         dual_encoder.text_encoder,
         image_encoder=dual_encoder.image_encoder,
         process=args.process,
         times=args.times,
         parameterization=args.parameterization,
-        weight=args.weight,
+        weight="edm" if unet.draft_features else args.weight,
         caption_dropout=args.caption_dropout,
         image_dropout=args.image_dropout,
-        data_std=data_std(to_float(pictures.pictures[:2048])),
+        data_std=unet.data_std,
         seed=args.seed,
     )
     objective.compile(common.adamw(args))

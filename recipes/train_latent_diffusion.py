@@ -16,7 +16,6 @@ from keras_t2i import models
 from keras_t2i.data import Pipeline
 from keras_t2i.models.networks.unet import SIZES
 from keras_t2i.objectives.denoising import Denoising
-from keras_t2i.training.encoding import data_std
 from keras_t2i.training.encoding import encode_latents
 
 DEFAULTS = {  # as in lesson 4
@@ -58,9 +57,9 @@ def main(argv=None, **changes):
         process=args.process,  # add noise
         times=args.times,
         parameterization=args.parameterization,  # predict
-        weight=args.weight,  # weigh, square
+        weight="edm" if unet.draft_features else args.weight,  # weigh, square
         caption_dropout=args.caption_dropout,
-        data_std=data_std(coded["latents"]),
+        data_std=unet.data_std,
         seed=args.seed,
     )
     objective.compile(common.adamw(args))

@@ -25,6 +25,7 @@ from keras_t2i.layers.normalization import Standardization
 from keras_t2i.layers.normalization import Whitening
 from keras_t2i.layers.precision import float32
 from keras_t2i.layers.regression import KernelRegression
+from keras_t2i.layers.regression import Refinement
 from keras_t2i.layers.regression import VaryingNoise
 from keras_t2i.layers.space_to_depth import DepthToSpace
 from keras_t2i.layers.space_to_depth import SpaceToDepth
@@ -42,6 +43,7 @@ __all__ = [
     "ModulatedPixelNormalization",
     "NullCode",
     "NullTokens",
+    "Refinement",
     "SpaceToDepth",
     "Standardization",
     "TextAttention",

@@ -48,6 +48,52 @@ class VaryingNoise(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="keras_t2i")
+class Refinement(keras.layers.Layer):
+    """A guess of a picture and a noisy view of it, weighed against each other; and a change of the outcome.
+
+    If x_0 were normal around the guess with variance v, then given x_t its mean would be
+    `(guess + snr v x_t / alpha) / (1 + snr v)` and its variance `v / (1 + snr v)`. That mean is what is said,
+    plus `change` times that standard deviation: what a network has to add is of one size at all noise levels,
+    and what is known without it needs no learning. With the guess zero and v that of all pictures these are
+    c_skip and c_out of EDM (Karras et al. 2022, arXiv 2206.00364, table 1).
+
+    Args:
+        data_std: float above 0, root mean square of x_0: v is its square where nothing is given.
+
+    Call: x, float `(n, h, w, c)`, x_t scaled to unit variance (`Process.c_in`); log_snr, float `(n,)`,
+    infinities too; guess and change, float `(n, h, w, c)`; given, float or bool `(n,)`, whether the guess
+    counts: to float32 `(n, h, w, c)`.
+    """
+
+    def __init__(self, data_std, **kwargs):
+        super().__init__(**kwargs)
+        if not data_std > 0:
+            raise ValueError(f"data_std must be above 0, received {data_std}")
+        self.data_std = float(data_std)
+
+    def build(self, *shapes):
+        start = keras.initializers.Constant(self.data_std**2)
+        self.variance = self.add_weight(shape=(), initializer=start, trainable=False, name="variance")
+
+    def call(self, x, log_snr, guess, given, change):
+        inputs = (x, log_snr, guess, given, change, self.variance)
+        x, log_snr, guess, given, change, variance = (ops.cast(value, "float32") for value in inputs)
+        variance = ops.where(given > 0.5, variance, self.data_std**2)
+        snr = ops.exp(ops.minimum(log_snr, 30.0))
+        left = 1.0 / (1.0 + snr * variance)
+        seen = variance * ops.sqrt(snr * (1.0 + snr * self.data_std**2)) * left
+        factors = (left, seen, ops.sqrt(variance * left))
+        left, seen, deviation = (ops.reshape(factor, (-1, 1, 1, 1)) for factor in factors)
+        return left * guess + seen * x + deviation * change
+
+    def compute_output_spec(self, x, log_snr, guess, given, change):
+        return keras.KerasTensor(x.shape, dtype="float32")
+
+    def get_config(self):
+        return {**super().get_config(), "data_std": self.data_std}
+
+
+@keras.saving.register_keras_serializable(package="keras_t2i")
 class KernelRegression(keras.layers.Layer):
     """Vectors to arrays: ridge regression on random Fourier features of a Gaussian kernel (Rahimi and Recht
     2007, "Random Features for Large-Scale Kernel Machines"), in principal components of the arrays.

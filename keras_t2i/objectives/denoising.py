@@ -6,6 +6,7 @@ from keras import ops
 from keras_t2i.models.networks.text_encoder import token_features
 from keras_t2i.objectives.diffusion import DiffusionObjective
 from keras_t2i.objectives.diffusion import check_dropout
+from keras_t2i.objectives.diffusion import named
 from keras_t2i.training.objective import freeze
 from keras_t2i.utils.images import downsample
 from keras_t2i.utils.images import to_float
@@ -24,7 +25,9 @@ class Denoising(DiffusionObjective):
     Args:
         network: `DiffusionUNet`, of pictures or of latents.
         text_encoder: `CNNTextEncoder`, frozen here.
-        process, parameterization, weight, times: as of `DiffusionObjective`.
+        process, parameterization, weight, times: as of `DiffusionObjective`. With a draft, the `data_std` of
+            the weight "edm" is by default how far drafts are off: what the network adds to them then counts
+            the same at all noise levels.
         caption_dropout: float in [0, 1), how often a caption is withheld in training, so that the network
             can draw without (classifier-free guidance, arXiv 2207.12598). With an image encoder it may be 1:
             no captions at all; 0.5 in the paper.
@@ -54,6 +57,11 @@ class Denoising(DiffusionObjective):
         image_dropout=0.1,
         **kwargs,
     ):
+        if network.draft_features:
+            if abs(network.data_std - data_std) > 1e-6 * data_std:
+                raise ValueError(f"data_std is {data_std}, but the network's draft has {network.data_std}")
+            if named(weight)["name"] == "edm":
+                weight = {"data_std": network.draft_error**0.5, **named(weight)}
         super().__init__(network, process, parameterization, weight, times, data_std, **kwargs)
         sizes = (text_encoder.code_dim, text_encoder.filters), (network.code_dim, network.token_dim)
         if sizes[0] != sizes[1]:

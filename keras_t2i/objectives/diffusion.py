@@ -78,7 +78,7 @@ class DiffusionObjective(Objective):
                 f"{self.process.name!r} does not end in noise, which {type(self).__name__} needs."
             )
         self.parameterization = Parameterization(parameterization, self.process)
-        self.weight, self.times = _named(weight), _named(times)
+        self.weight, self.times = named(weight), named(times)
         if self.weight["name"] == "edm":
             self.weight.setdefault("data_std", data_std)
         self.data_std = data_std
@@ -162,7 +162,7 @@ def mean_square(difference):
     return ops.mean(ops.square(difference), axis=tuple(range(1, len(difference.shape))))
 
 
-def _named(choice):
+def named(choice):
     """A name, or a dict of "name" and options, as such a dict."""
     return dict(choice) if isinstance(choice, dict) else {"name": choice}
 

@@ -12,6 +12,7 @@ from keras_t2i.utils.images import to_float
 
 BLOCK = 256  # pictures that are float32 at a time
 MOST_DRAFTED = 2**15  # pictures that a draft is fitted to: they are in memory, as large as a draft
+MOST_MEASURED = 1024  # pictures that drafts are compared with, at full size
 
 
 def encode_images(encoder, images, batch_size=64):
@@ -79,7 +80,8 @@ def adapt_conditions(unet, dual_encoder, token_ids, images, most=4096):
 def adapt_draft(unet, dual_encoder, pipeline, captions=3, plain=1.0, ridge=1e-3):
     """Before training, after `adapt_conditions`: find a U-Net's drafts of training captions in closed form.
 
-    Of more pictures than `MOST_DRAFTED` so many are remembered, evenly spread over all.
+    Of more pictures than `MOST_DRAFTED` so many are remembered, evenly spread over all. How far off the
+    drafts of plain captions are is measured.
 
     A draft that knew one caption of a picture alone would be lost with another phrasing. The plain caption
     counts `plain` times as much as all the others together: it says best what the picture shows.
@@ -92,7 +94,8 @@ def adapt_draft(unet, dual_encoder, pipeline, captions=3, plain=1.0, ridge=1e-3)
         plain: float above 0.
         ridge: float, of `KernelRegression.adapt`.
 
-    Returns: float, mean squared error of the drafts of these captions.
+    Returns: float, mean squared error of the drafts, resized, of plain captions of at most `MOST_MEASURED`
+        pictures.
     """
     n = len(pipeline.data)
     chosen = np.linspace(0, n - 1, min(MOST_DRAFTED, n)).astype(int)
@@ -103,7 +106,7 @@ def adapt_draft(unet, dual_encoder, pipeline, captions=3, plain=1.0, ridge=1e-3)
         examples = np.concatenate([downsample(to_float(block), size) for block in blocks])
     else:
         examples = examples[chosen]
-    pictures = np.arange(len(chosen))
+    pictures = plain_rows = np.arange(len(chosen))
     weights = np.ones(len(chosen)) if pipeline.shares is None else pipeline.shares[chosen]
     if unet.image_code:
         codes = image_embeddings(dual_encoder.image_encoder, images.take(chosen, axis=0), 64)
@@ -114,10 +117,17 @@ def adapt_draft(unet, dual_encoder, pipeline, captions=3, plain=1.0, ridge=1e-3)
         place = np.arange(len(pictures)) - np.repeat(np.cumsum(kept) - kept, kept)
         rows = first[pictures] + place * counts[pictures] // kept[pictures]
         codes = text_embeddings(dual_encoder.text_encoder, pipeline.token_table[rows])
+        plain_rows = np.flatnonzero(place == 0)
         others = np.maximum(kept[pictures] - 1, 1)  # a picture counts its share, however many captions it has
         parts = np.where(place == 0, plain, 1 / others) / np.where(kept > 1, plain + 1, plain)[pictures]
         weights = weights[pictures] * parts
-    return unet.adapt_draft(codes, examples[pictures], weights, ridge)
+    unet.adapt_draft(codes, examples[pictures], weights, ridge)
+    some = np.linspace(0, len(chosen) - 1, min(MOST_MEASURED, len(chosen))).astype(int)
+    if "latents" in pipeline.image_features:
+        truths = examples[some]
+    else:
+        truths = downsample(to_float(images.take(chosen[some], axis=0)), unet.image_size)
+    return unet.measure_draft(codes[plain_rows[some]], truths)
 
 
 def data_std(examples):

@@ -18,6 +18,7 @@ from keras_t2i.training.encoding import encode_images
 from keras_t2i.training.encoding import encode_latents
 from keras_t2i.training.encoding import image_embeddings
 from keras_t2i.training.encoding import text_embeddings
+from keras_t2i.utils.images import downsample
 from keras_t2i.utils.images import to_float
 
 PICTURES = np.random.default_rng(0).integers(0, 256, (261, 8, 8, 3), "uint8")  # more than a block
@@ -92,7 +93,8 @@ def test_a_draft_is_adapted_to_some_captions_of_each_picture(shares):
     )
     pipeline, towers, found = Pipeline(data, rows, 2, shares=shares), tiny_dual_encoder(8, blocks=0), []
     unet = SimpleNamespace(image_code=False, image_size=16, patch_size=4)
-    unet.adapt_draft = lambda *given: found.extend(given)
+    unet.adapt_draft, measured = lambda *given: found.extend(given), []
+    unet.measure_draft = lambda *given: measured.extend(given)
     adapt_draft(unet, towers, pipeline, captions=3, plain=3, ridge=0.5)
     codes, pictures, weights, ridge = found
     of_captions = text_embeddings(towers.text_encoder, pipeline.token_table[[0, 1, 3, 5, 6, 7]])
@@ -101,10 +103,13 @@ def test_a_draft_is_adapted_to_some_captions_of_each_picture(shares):
     parts = np.array([0.75, 0.125, 0.125, 0.75, 0.25, 1])
     np.testing.assert_allclose(weights, parts * ([1, 1, 1, 3, 3, 2] if shares else 1))
     assert ridge == 0.5
+    np.testing.assert_array_equal(measured[0], codes[[0, 3, 5]])  # of plain captions
+    np.testing.assert_allclose(measured[1], downsample(to_float(data.pictures), 16), atol=1e-6)
     latents = np.arange(24, dtype="float32").reshape(3, 2, 2, 2)
     pipeline = Pipeline(data, rows, 2, image_features={"latents": latents})
     adapt_draft(unet, towers, pipeline, captions=1)
     np.testing.assert_array_equal(found[5], latents)
+    np.testing.assert_array_equal(measured[3], latents)
     unet.image_code = True
     adapt_draft(unet, towers, Pipeline(data, rows, 2))
     np.testing.assert_allclose(found[8], image_embeddings(towers.image_encoder, data.pictures), atol=1e-6)
@@ -116,8 +121,8 @@ def test_a_draft_of_more_pictures_than_fit_is_of_some(monkeypatch):
     rows = SimpleNamespace(generate_preprocess=lambda texts: [[ord(t) % 8] * 8 for t in texts])
     pipeline, towers, found = Pipeline(data, rows, 2), tiny_dual_encoder(8, blocks=0), []
     unet = SimpleNamespace(image_code=False, image_size=8, patch_size=2)
-    unet.adapt_draft = lambda *given: found.extend(given)
-    adapt_draft(unet, towers, pipeline)
+    unet.adapt_draft, unet.measure_draft = lambda *given: found.extend(given), lambda *given: 0.25
+    assert adapt_draft(unet, towers, pipeline) == 0.25
     codes, pictures, weights, _ = found
     some = text_embeddings(towers.text_encoder, pipeline.token_table[[0, 2, 4]])
     np.testing.assert_allclose(codes, some, atol=1e-6)

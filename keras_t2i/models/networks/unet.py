@@ -8,6 +8,7 @@ from keras_t2i.layers import Conv2D
 from keras_t2i.layers import DepthToSpace
 from keras_t2i.layers import GroupNormalization
 from keras_t2i.layers import KernelRegression
+from keras_t2i.layers import Refinement
 from keras_t2i.layers import SpaceToDepth
 from keras_t2i.layers import TextAttention
 from keras_t2i.layers import VaryingNoise
@@ -41,7 +42,8 @@ class DiffusionUNet(Backbone):
     A U-Net (arXiv 1505.04597, 2006.11239). Blocks of pixels become channels at the door, each level
     halves the grid, and each level's result meets the upsampled coarser one on the way back. The noise
     level and the concept of the caption scale and shift every residual block (FiLM); places of the coarse
-    grids attend to each other and to the caption's tokens. It starts as the prediction zero, or as the draft.
+    grids attend to each other and to the caption's tokens. It starts as the prediction zero, or as what the
+    draft and the noisy picture say together.
 
     To move between grids, pixels are rearranged and go through a dense layer, where others have a 3x3
     convolution; and the skip connection is `Dense(fine) + Dense(coarse)`, a 1x1 convolution of the two side
@@ -67,9 +69,9 @@ class DiffusionUNet(Backbone):
             `layers.concept_map`. 0: none.
         draft_features: int, random features of a `layers.KernelRegression` of the concept (the image code, or
             else the text code). Its answer stands beside the noisy picture at two pixels a place of the first
-            grid, and what the network predicts is added to it, resized: predict and refine (arXiv
-            2112.02475). So it is for a network that predicts clean pictures ("x0"). It is set by
-            `adapt_draft`. 0: none.
+            grid, and, resized, is the guess of a `layers.Refinement`: predict and refine (arXiv 2112.02475).
+            So it is for a network that predicts clean pictures ("x0"). It is set by `adapt_draft` and
+            `measure_draft`. 0: none.
         draft_components: int, of that regression.
         draft_noise: float, the most noise (standard deviation, beside the whitened code's 1) that the draft's
             code has in training: a draft of a training caption is better than those of others will be, and
@@ -78,6 +80,7 @@ class DiffusionUNet(Backbone):
             Training seldom meets them, but drawing begins at pure noise: with a limit of 20 a network says
             there, until it is well trained, what it never learned.
         concat_channels: int, channels of a picture given beside the noisy one, for upsampling. 0: none.
+        data_std: float above 0, root mean square of the clean pictures; for a network with a draft.
 
     Call: a dict to float32 `(n, s, s, channels)`. What this means (noise, clean picture, velocity) is the
     objective's. The dict has
@@ -115,6 +118,7 @@ class DiffusionUNet(Backbone):
         draft_components=512,
         draft_noise=0.4,
         log_snr_limit=20.0,
+        data_std=0.5,
         dtype=None,
         **kwargs,
     ):
@@ -183,7 +187,9 @@ class DiffusionUNet(Backbone):
         if draft_features:
             resize = {"interpolation": "bilinear", "data_format": "channels_last", "dtype": "float32"}
             draft = layers.UpSampling2D(image_size // side, **resize, name="resized_draft")(draft)
-            x = layers.Add(dtype="float32", name="prediction")([x, draft])
+            x = Refinement(data_std, dtype="float32", name="prediction")(
+                inputs["images"], inputs["log_snr"], draft, given, x
+            )
         super().__init__(inputs=inputs, outputs=x, dtype=dtype, **kwargs)
 
         # === Config ===
@@ -206,6 +212,7 @@ class DiffusionUNet(Backbone):
         self.draft_components = draft_components
         self.draft_noise = draft_noise
         self.log_snr_limit = log_snr_limit
+        self.data_std = data_std
 
     @classmethod
     def from_size(cls, name, image_size=32, **overrides):
@@ -256,6 +263,28 @@ class DiffusionUNet(Backbone):
         """
         white = np.concatenate(self._whitened_for_draft(codes))
         return self.get_layer("draft").adapt(white, pictures, weights, ridge, seed)
+
+    def measure_draft(self, codes, pictures):
+        """Before training, after `adapt_draft`: find how far drafts, resized, are from their pictures, which
+        says how much each counts beside the noisy picture.
+
+        Args:
+            codes: float array `(n, code_dim)`, as of `adapt_draft`.
+            pictures: float array `(n, image_size, image_size, channels)` of x_0.
+
+        Returns: float, mean squared error.
+        Raises: ValueError where the network has no draft.
+        """
+        drafts = self.drafts(codes)
+        resized = keras.ops.convert_to_numpy(self.get_layer("resized_draft")(drafts))
+        error = float(np.square(resized - pictures).mean())
+        self.get_layer("prediction").variance.assign(error)
+        return error
+
+    @property
+    def draft_error(self):
+        """float, mean squared error of drafts, as `measure_draft` found it."""
+        return float(keras.ops.convert_to_numpy(self.get_layer("prediction").variance))
 
     def drafts(self, codes):
         """What stands beside the noise for these codes, `(n, code_dim)`: float32 `(n, s, s, channels)`.
@@ -323,6 +352,7 @@ class DiffusionUNet(Backbone):
             "draft_components": self.draft_components,
             "draft_noise": self.draft_noise,
             "log_snr_limit": self.log_snr_limit,
+            "data_std": self.data_std,
         }
 
 

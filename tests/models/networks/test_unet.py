@@ -40,7 +40,7 @@ EXPECTED = {
     "pixels": [-0.672485, -0.045824, -0.805408, -0.022405, 0.333132, -0.176783],
     EVERYTHING: [-0.210063, 0.56251, -0.352141, -0.625763, 0.415445, -0.553209],
     "a map of the concept": [0.14895, 0.535808, -0.260668, 0.773494, -0.814342, -0.244674],
-    "a draft": [0.178568, 0.093636, -2.684729, -0.213508, 0.162655, 2.164091],
+    "a draft": [0.063705, -0.494859, -1.329194, -0.572534, -0.260119, 1.193866],
 }
 
 
@@ -218,6 +218,15 @@ def test_a_draft_shows_what_a_code_stands_for(image_code, patch_size):
     shown = [i for i in range(3) if i != absent]
     np.testing.assert_allclose(found[shown], pictures[shown], atol=0.1)
     np.testing.assert_allclose(network.drafts(codes)[shown], found[shown], atol=1e-5)
+    truths = random.uniform(-1, 1, (20, network.image_size, network.image_size, 3))
+    resized = keras.Model(network.input, network.get_layer("resized_draft").output)
+    many = {name: np.resize(value, (20, *value.shape[1:])) for name, value in inputs.items()}
+    many |= {"condition_mask": np.ones(20, "float32"), "text_code": codes.astype("float32")}
+    many |= {"image_code": many["text_code"], "image_condition_mask": np.ones(20)} if image_code else {}
+    error = network.measure_draft(codes, truths)
+    assert error == pytest.approx(np.square(predict(resized, many) - truths).mean(), rel=1e-4)
+    assert network.draft_error == pytest.approx(error)
+    inputs["log_snr"][:] = -np.inf
     started = predict(network, inputs)  # as the draft, resized
     assert started.shape == (3, network.image_size, network.image_size, 3) and not started[absent].any()
     factor = network.image_size // side
@@ -251,6 +260,8 @@ def test_only_a_network_with_a_draft_has_one():
         make().adapt_draft(np.ones((2, 16)), np.ones((2, 16, 16, 3)))
     with pytest.raises(ValueError, match="draft_features"):
         make().drafts(np.ones((2, 16)))
+    with pytest.raises(ValueError, match="draft_features"):
+        make().measure_draft(np.ones((2, 16)), np.ones((2, 16, 16, 3)))
 
 
 @pytest.mark.parametrize("size", SIZES)
