@@ -76,6 +76,7 @@ def train(name, seed, place, minutes, smoke):
     from keras_t2i.evaluation.metrics.recognition import recognized
     from keras_t2i.evaluation.recognition import ImageTowerFeatures
     from keras_t2i.evaluation.single_things import designs_of
+    from keras_t2i.objectives.denoising import OVER_A_DRAFT
     from keras_t2i.objectives.denoising import Denoising
     from keras_t2i.training import encoding
     from keras_t2i.training import optimizers
@@ -101,7 +102,8 @@ def train(name, seed, place, minutes, smoke):
         encoding.adapt_conditions(unet, dual_encoder, pipeline.token_table, data.pictures)
         if unet.draft_features:
             encoding.adapt_draft(unet, dual_encoder, pipeline)
-        objective = Denoising(unet, encoder, data_std=std, seed=seed, **candidate.get("objective", {}))
+        form = {**(OVER_A_DRAFT if unet.draft_features else {}), **candidate.get("objective", {})}
+        objective = Denoising(unet, encoder, data_std=std, seed=seed, **form)
         rate = {"learning_rate": 1e-3, **candidate.get("optimizer", {})}
         objective.compile(optimizers.adamw(**rate))
         return objective

@@ -15,6 +15,7 @@ import common
 from keras_t2i import models
 from keras_t2i.data import Pipeline
 from keras_t2i.models.networks.unet import SIZES
+from keras_t2i.objectives.denoising import OVER_A_DRAFT
 from keras_t2i.objectives.denoising import Denoising
 
 DEFAULTS = {
@@ -46,14 +47,15 @@ def main(argv=None, **changes):
 
     sizes = {"image_size": dual_encoder.image_size, "image_code": True}
     unet = common.build_unet(args, dual_encoder, pipeline, start, **sizes)
+    form = OVER_A_DRAFT if unet.draft_features else common.chosen(args, "times", "weight")
     objective = Denoising(
         unet,
         dual_encoder.text_encoder,
         image_encoder=dual_encoder.image_encoder,
         process=args.process,
-        times=args.times,
+        times=form["times"],
         parameterization=args.parameterization,
-        weight="edm" if unet.draft_features else args.weight,
+        weight=form["weight"],
         caption_dropout=args.caption_dropout,
         image_dropout=args.image_dropout,
         data_std=unet.data_std,

@@ -15,6 +15,7 @@ import common
 from keras_t2i import models
 from keras_t2i.data import Pipeline
 from keras_t2i.models.networks.unet import SIZES
+from keras_t2i.objectives.denoising import OVER_A_DRAFT
 from keras_t2i.objectives.denoising import Denoising
 from keras_t2i.training.encoding import encode_latents
 
@@ -51,13 +52,14 @@ def main(argv=None, **changes):
 
     _, _, side, channels = coded["latents"].shape
     unet = common.build_unet(args, dual_encoder, pipeline, image_size=side, channels=channels)
+    form = OVER_A_DRAFT if unet.draft_features else common.chosen(args, "times", "weight")
     objective = Denoising(
         unet,
         dual_encoder.text_encoder,
         process=args.process,  # add noise
-        times=args.times,
+        times=form["times"],
         parameterization=args.parameterization,  # predict
-        weight="edm" if unet.draft_features else args.weight,  # weigh, square
+        weight=form["weight"],  # weigh, square
         caption_dropout=args.caption_dropout,
         data_std=unet.data_std,
         seed=args.seed,

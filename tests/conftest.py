@@ -30,10 +30,9 @@ def same_seed():
 
 def pytest_collection_modifyitems(items):
     """Files, command lines and documents, which no backend has a part of its own in, are tested once: where
-    nothing is compiled."""
-    if keras.config.backend() == "torch":
-        return
-    elsewhere = pytest.mark.skip(reason="once, on torch, which compiles nothing")
+    nothing is compiled. What JAX compiles for longest out of parts that it is tested with is not."""
+    reasons = {"once": "once, on torch, which compiles nothing", "not_on_jax": "its parts are tested on JAX"}
+    skipped = {"torch": [], "tensorflow": ["once"], "jax": ["once", "not_on_jax"]}[keras.config.backend()]
     for item in items:
-        if item.get_closest_marker("once"):
-            item.add_marker(elsewhere)
+        for name in filter(item.get_closest_marker, skipped):
+            item.add_marker(pytest.mark.skip(reason=reasons[name]))

@@ -11,6 +11,10 @@ from keras_t2i.training.objective import freeze
 from keras_t2i.utils.images import downsample
 from keras_t2i.utils.images import to_float
 
+# Where a network has a draft: every noise level counts the same (EDM's weight), and there is little to learn
+# where there is nothing but noise.
+OVER_A_DRAFT = {"times": {"name": "normal_log_snr", "mean": 1.5, "std": 2.5}, "weight": "edm"}
+
 
 @keras.saving.register_keras_serializable(package="keras_t2i")
 class Denoising(DiffusionObjective):

@@ -22,6 +22,7 @@ from keras_t2i.models.stages.renderer import Canvas
 from keras_t2i.utils.images import to_float
 
 once = pytest.mark.once  # variants that differ in no line that a backend runs in its own way
+not_on_jax = pytest.mark.not_on_jax  # pages that differ by objectives, which have their own tests on JAX
 
 
 def check(output, picture):
@@ -75,6 +76,7 @@ def test_diffusion(run, presets):
     assert base.guidance_scale == 2.0 and base.threshold == 0.98
 
 
+@not_on_jax
 def test_an_image_decoder_goes_on_from_a_diffusion_preset(run, presets):
     text = run("train_diffusion", "--dual-encoder", presets[1]) / "preset"
     output = run("train_image_decoder", "--start", str(text), "--learning-rate", "1e-9")
@@ -101,6 +103,7 @@ def test_diffusion_goes_on_with_its_own_form_and_bits(run, presets):
         run("train_diffusion", prediction="v")
 
 
+@not_on_jax
 def test_prior(run, presets):
     output = run("train_prior", "--dual-encoder", presets[1])
     assert {p.name for p in output.iterdir()} == {"logs", "state", "preset"}
@@ -109,6 +112,7 @@ def test_prior(run, presets):
     assert PriorStage(prior).sample_codes(np.eye(512)[:2], seed=0).shape == (2, 512)
 
 
+@not_on_jax
 def test_the_benchmark_of_the_prior(run, presets, folder, capsys, monkeypatch):
     monkeypatch.setenv("KERAS_T2I_CACHE", str(folder.parent / "cache"))
     prior = run("train_prior", "--dual-encoder", presets[1]) / "preset"
@@ -144,6 +148,7 @@ def test_the_stages_of_unclip(run, presets, tmp_path):
     assert opened.variations(drawn[0], n=3, seed=0, num_steps=2).shape == (3, 32, 32, 3)
 
 
+@not_on_jax
 def test_latent_diffusion(run, presets):
     options = ["--autoencoder", presets[0], "--dual-encoder", presets[1]]
     generator = check_diffusion(run("train_latent_diffusion", *options), frames=range(4, 17))
@@ -152,6 +157,7 @@ def test_latent_diffusion(run, presets):
     assert 0.3 < generator.base.data_std < 3
 
 
+@not_on_jax
 def test_vae(run):
     options = ["--equivariance", "1", "--free-bits", "0.05", "--beta", "0.5"]
     output = run("train_vae", *options)
@@ -189,6 +195,7 @@ def test_a_conditional_vae(run, presets):
     assert VAEStage(network).sample_images(np.eye(3, 512), seed=0).shape == (3, 32, 32, 3)
 
 
+@not_on_jax
 def test_gan(recipe, run, presets, tmp_path):
     output = run("train_gan", "--dual-encoder", presets[1])
     check(output, "drawings.png")
@@ -289,6 +296,7 @@ def check_renderer(output):
     assert drawn.shape == (2, 40, 30, 3)
 
 
+@not_on_jax
 def test_renderer(run):
     check_renderer(run("train_renderer"))
 
@@ -303,6 +311,7 @@ def test_a_renderer_learns_from_what_a_generator_draws(run, presets):
     assert whole.generate("a red disc", seed=0, num_steps=2, size=(50, 40)).shape == (50, 40, 3)
 
 
+@not_on_jax
 def test_upsampler(run):
     output = run("train_upsampler")
     check(output, "drawn.png")
@@ -320,6 +329,7 @@ def test_an_upsampler_of_some_pictures_and_of_a_generator_of_ones_own(run, prese
         run("train_upsampler", "--only", "green")
 
 
+@not_on_jax
 def test_evaluator(run):
     output = run("train_evaluator", "--half", "1")
     check(output, "retrieval.png")
