@@ -25,7 +25,7 @@ import train_diffusion
 from keras_t2i.data import load
 from keras_t2i.evaluation.recognition import recognized_by_imagenet
 from keras_t2i.models import Generator
-from keras_t2i.utils.files import check_apart
+from keras_t2i.utils.folders import check_apart
 from keras_t2i.utils.images import save_png
 
 SHARES = {"concepts": 0.3, "captions": 0.15, "diffusion": 0.55}  # of the time
