@@ -6,13 +6,16 @@ from dataclasses import field
 
 import numpy as np
 
+from keras_t2i.data.pictures import StoredPictures
+from keras_t2i.data.pictures import joined
+
 
 @dataclass
 class CaptionedImages:
     """Pictures and, for each, several captions of what it shows.
 
     Attributes:
-        pictures: uint8 array `(n, size, size, 3)`, RGB, values 0 to 255; or `ShardedPictures`, which are read
+        pictures: uint8 array `(n, size, size, 3)`, RGB, values 0 to 255; or `StoredPictures`, which are read
             like one and lie in files.
         captions: one list of str per picture, at least one; the first is the plain caption.
         names: one unique name per picture: a code point and style, or a file path.
@@ -22,7 +25,7 @@ class CaptionedImages:
         source: where the pictures come from, licence and attribution, for cards.
     """
 
-    pictures: np.ndarray  # or what is read like one
+    pictures: np.ndarray | StoredPictures
     captions: list[list[str]]
     names: list[str]
     groups: np.ndarray
@@ -63,10 +66,8 @@ class CaptionedImages:
 
     def joined(self, other: "CaptionedImages") -> "CaptionedImages":
         """These pictures, then those of `other`."""
-        of_shards = getattr(self.pictures, "joined", None)
-        pictures = (self.pictures, other.pictures)
         return CaptionedImages(
-            pictures=of_shards(other.pictures) if of_shards else np.concatenate(pictures),
+            pictures=joined(self.pictures, other.pictures),
             captions=self.captions + other.captions,
             names=self.names + other.names,
             groups=np.concatenate([self.groups, other.groups]),
