@@ -16,7 +16,7 @@ from keras_t2i.models import Generator
 from keras_t2i.models import RendererStage
 from keras_t2i.models import generator as module
 from keras_t2i.models import inputs
-from keras_t2i.models.stages.tiling import TILE
+from keras_t2i_runtime.tiling import TILE
 
 PROMPT = "a red apple"
 

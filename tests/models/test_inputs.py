@@ -9,7 +9,7 @@ from keras_t2i.models.inputs import as_pictures
 from keras_t2i.models.inputs import as_size
 from keras_t2i.models.inputs import check_memory
 from keras_t2i.models.inputs import check_number
-from keras_t2i.models.stages.diffusion import check_guidance
+from keras_t2i.models.stages.denoising import check_guidance
 from keras_t2i.models.stages.one_pass import check_temperature
 
 

@@ -13,12 +13,12 @@ from tiny_renderer import waves
 from keras_t2i.models import RendererStage
 from keras_t2i.models import inputs
 from keras_t2i.models.stages.renderer import Canvas
-from keras_t2i.models.stages.tiling import BLOCK
-from keras_t2i.models.stages.tiling import MARGIN
-from keras_t2i.models.stages.tiling import TILE
-from keras_t2i.models.stages.tiling import blocks
 from keras_t2i.utils.images import to_float
 from keras_t2i.utils.images import to_uint8
+from keras_t2i_runtime.tiling import BLOCK
+from keras_t2i_runtime.tiling import MARGIN
+from keras_t2i_runtime.tiling import TILE
+from keras_t2i_runtime.tiling import blocks
 
 
 @pytest.fixture(scope="module")
