@@ -8,6 +8,7 @@ import numpy as np
 
 from keras_t2i.data.pictures import StoredPictures
 from keras_t2i.data.pictures import joined
+from keras_t2i.utils.batching import spread
 
 
 @dataclass
@@ -62,7 +63,7 @@ class CaptionedImages:
     def spread(self, count: int) -> "CaptionedImages":
         """So many of the pictures, evenly spread over all from the first to the last; all where there are no
         more. Where a figure of all pictures is wanted, and all need not fit into memory, one of these."""
-        return self.take(np.unique(np.linspace(0, len(self) - 1, min(count, len(self))).astype("int64")))
+        return self.take(spread(len(self), count))
 
     def joined(self, other: "CaptionedImages") -> "CaptionedImages":
         """These pictures, then those of `other`."""
