@@ -83,7 +83,8 @@ def box_matrix(starts, cell, count):
     """Means over cells: float32 `(len(starts), count)`; beyond the border the outermost pixel goes on.
 
     Args:
-        starts: float array, where each cell begins, in pixels; cell: float, their width.
+        starts: float array, where each cell begins, in pixels.
+        cell: float, their width.
         count: int, pixels.
     """
     low, edges = np.asarray(starts, "float64")[:, None], np.arange(count)
