@@ -8,11 +8,11 @@ import keras
 import numpy as np
 from tqdm import tqdm
 
-from keras_t2i.models.inputs import as_color
-from keras_t2i.models.inputs import as_size
-from keras_t2i.models.inputs import check_memory
-from keras_t2i.models.inputs import check_output
 from keras_t2i.models.networks.renderer import GENERATED
+from keras_t2i.models.outputs import as_color
+from keras_t2i.models.outputs import as_size
+from keras_t2i.models.outputs import check_memory
+from keras_t2i.models.outputs import check_output
 from keras_t2i.models.stages.stage import Stage
 from keras_t2i.models.stages.stage import inputs_like
 from keras_t2i.utils.batching import predict_on_batch
