@@ -59,7 +59,8 @@ def read_field(field, rows, columns):
 
     Args:
         field: float32 `(..., h, w, c)`; leading axes of it and of the others may be 1 for many.
-        rows: float32 `(..., p, h)`, of `spline_matrix`; columns: `(..., q, w)`.
+        rows: float32 `(..., p, h)`, of `spline_matrix`.
+        columns: the same, `(..., q, w)`.
 
     Returns:
         float32 `(..., c, p, q)`.

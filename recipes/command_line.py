@@ -101,7 +101,9 @@ def filled(text):
 
 def folder(text):
     """A type for `add_argument`: the path of a folder, there or not; "~" is the home also after a "="."""
-    path = Path(os.path.expanduser(filled(text)))  # noqa: PTH111 (which raises nothing for "~nobody")
+    from keras_t2i.utils.files import expanded  # which imports Keras
+
+    path = expanded(filled(text))
     if os.path.lexists(path) and not path.is_dir():
         raise argparse.ArgumentTypeError(f"{text} is a file: give a folder")
     return path

@@ -36,8 +36,8 @@ from keras_t2i.training import optimizers
 from keras_t2i.training import run
 from keras_t2i.training.snapshots import SaveSnapshots
 from keras_t2i.training.snapshots import choose_average
-from keras_t2i.utils.files import check_apart
 from keras_t2i.utils.files import check_writable
+from keras_t2i.utils.folders import check_apart
 from keras_t2i.utils.gif import save_frames
 from keras_t2i.utils.images import make_grid
 from keras_t2i.utils.images import save_png

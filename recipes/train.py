@@ -23,9 +23,9 @@ import train_concepts
 import train_diffusion
 
 from keras_t2i.data import load
-from keras_t2i.evaluation.recognition import recognized_by_imagenet
+from keras_t2i.evaluation.recognition import recognition_by_imagenet
 from keras_t2i.models import Generator
-from keras_t2i.utils.files import check_apart
+from keras_t2i.utils.folders import check_apart
 from keras_t2i.utils.images import save_png
 
 SHARES = {"concepts": 0.3, "captions": 0.15, "diffusion": 0.55}  # of the time
@@ -68,11 +68,12 @@ def main(argv=None):
 
     generator = Generator.from_preset(args.output / "diffusion" / "preset")
     print()
+    recognized = recognition_by_imagenet()
     unseen = load(args.folder, "validation", args.image_size)
     for name, of in (("trained on", data), ("never seen", unseen)):
         asked = of.spread(8 if args.smoke else ASKED)
         drawn = generator.generate(asked.plain_captions, seed=args.seed)
-        found = recognized_by_imagenet(drawn, asked.pictures)
+        found = recognized(drawn, asked.pictures)
         share = "there is no other to tell it from"
         if found.value is not None:
             share = f"{found.value:.2f} ({found.low:.2f} to {found.high:.2f}; by chance {found.chance:.2f})"

@@ -6,13 +6,17 @@ from dataclasses import field
 
 import numpy as np
 
+from keras_t2i.data.pictures import StoredPictures
+from keras_t2i.data.pictures import joined
+from keras_t2i.utils.batching import spread
+
 
 @dataclass
 class CaptionedImages:
     """Pictures and, for each, several captions of what it shows.
 
     Attributes:
-        pictures: uint8 array `(n, size, size, 3)`, RGB, values 0 to 255; or `ShardedPictures`, which are read
+        pictures: uint8 array `(n, size, size, 3)`, RGB, values 0 to 255; or `StoredPictures`, which are read
             like one and lie in files.
         captions: one list of str per picture, at least one; the first is the plain caption.
         names: one unique name per picture: a code point and style, or a file path.
@@ -22,7 +26,7 @@ class CaptionedImages:
         source: where the pictures come from, licence and attribution, for cards.
     """
 
-    pictures: np.ndarray  # or what is read like one
+    pictures: np.ndarray | StoredPictures
     captions: list[list[str]]
     names: list[str]
     groups: np.ndarray
@@ -59,14 +63,12 @@ class CaptionedImages:
     def spread(self, count: int) -> "CaptionedImages":
         """So many of the pictures, evenly spread over all from the first to the last; all where there are no
         more. Where a figure of all pictures is wanted, and all need not fit into memory, one of these."""
-        return self.take(np.unique(np.linspace(0, len(self) - 1, min(count, len(self))).astype("int64")))
+        return self.take(spread(len(self), count))
 
     def joined(self, other: "CaptionedImages") -> "CaptionedImages":
         """These pictures, then those of `other`."""
-        of_shards = getattr(self.pictures, "joined", None)
-        pictures = (self.pictures, other.pictures)
         return CaptionedImages(
-            pictures=of_shards(other.pictures) if of_shards else np.concatenate(pictures),
+            pictures=joined(self.pictures, other.pictures),
             captions=self.captions + other.captions,
             names=self.names + other.names,
             groups=np.concatenate([self.groups, other.groups]),

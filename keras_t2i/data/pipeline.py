@@ -10,6 +10,7 @@ import warnings
 import keras
 import numpy as np
 
+from keras_t2i.data.pictures import identity_of
 from keras_t2i.utils.random_streams import random_stream
 
 # Batches larger than the data hold repeats, each with a caption and augmentation of its own. More of each
@@ -209,7 +210,7 @@ class Pipeline(keras.utils.PyDataset):
         features = {**self.image_features, **self.caption_features}
         shapes = sorted((name, rows.shape) for name, rows in features.items())
         parts = {
-            "pictures": [getattr(self.data.pictures, "identity", self.data.pictures), self.groups],
+            "pictures": [identity_of(self.data.pictures), self.groups],
             "captions": [json.dumps(self.data.captions).encode()],
             "features": [json.dumps(shapes).encode()],
             "word pieces": [] if self.token_table is None else [self.token_table],

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from keras_t2i.data.pictures import StoredPictures
+
 
 def on_white(rgba):
     """Straight RGBA, uint8 `(h, w, 4)`, to float32 `(h, w, 4)`: red, green, blue on white in [-1, 1], opacity
@@ -28,6 +30,11 @@ class RasterPicture:
     def detail(self):
         """float, how many pixels of its side hold something new."""
         return float(len(self.pixels))
+
+    @property
+    def identity(self):
+        """Bytes that are the same where the picture is."""
+        return self.pixels.tobytes()
 
     def window(self, left, top, side, size):
         """Exact means over the cells of a grid on a window.
@@ -59,7 +66,7 @@ class RasterPictures(Sequence):
     """A `RasterPicture` of each of many pictures, made when it is asked for.
 
     Args:
-        pictures: uint8 `(n, s, s, 3)`, an array or `ShardedPictures`.
+        pictures: uint8 `(n, s, s, 3)`, an array or `StoredPictures`.
     """
 
     def __init__(self, pictures):
@@ -76,7 +83,8 @@ def box_matrix(starts, cell, count):
     """Means over cells: float32 `(len(starts), count)`; beyond the border the outermost pixel goes on.
 
     Args:
-        starts: float array, where each cell begins, in pixels; cell: float, their width.
+        starts: float array, where each cell begins, in pixels.
+        cell: float, their width.
         count: int, pixels.
     """
     low, edges = np.asarray(starts, "float64")[:, None], np.arange(count)
@@ -89,10 +97,7 @@ def box_matrix(starts, cell, count):
 def digest_of(truths):
     """What a resumed run must find the same of `VectorPicture`s and `RasterPicture`s: a str."""
     digest = hashlib.blake2b(digest_size=16)
-    if identity := getattr(getattr(truths, "pictures", None), "identity", None):
-        digest.update(identity)
-        return digest.hexdigest()
-    for truth in truths:
-        pixels = hasattr(truth, "pixels")
-        digest.update(np.ascontiguousarray(truth.pixels) if pixels else truth.after.encode())
+    of_files = isinstance(truths, RasterPictures) and isinstance(truths.pictures, StoredPictures)
+    for one in [truths.pictures] if of_files else truths:
+        digest.update(one.identity)
     return digest.hexdigest()

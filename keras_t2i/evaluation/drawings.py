@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
+from keras_t2i.utils.batching import spread
 from keras_t2i.utils.images import make_grid
 
 COLUMNS = 16  # prompts that a grid shows
@@ -40,7 +41,7 @@ def at_size(pictures, size):
 
 def grid_positions(prompt_set):
     """Positions of the prompts that a grid shows: spread evenly."""
-    return np.linspace(0, len(prompt_set) - 1, min(COLUMNS, len(prompt_set))).astype("int64")
+    return spread(len(prompt_set), COLUMNS)
 
 
 def grid(drawings, prompt_set):

@@ -35,9 +35,11 @@ class PromptSet:
     """Prompts, and what their drawings are measured against.
 
     Attributes:
-        name: str. trained: bool, whether the captions' pictures were trained on.
+        name: str.
+        trained: bool, whether the captions' pictures were trained on.
         images: `CaptionedImages`; their plain captions are the prompts.
-        trials: `Trials`. questions: `Questions`.
+        trials: `Trials`.
+        questions: `Questions`.
         draws: list of int arrays, positions of what is drawn to be recognised; empty for other sets.
         others: `CaptionedImages` that drawings of such a set stand among, none of them asked for; or None.
     """

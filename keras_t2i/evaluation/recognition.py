@@ -62,13 +62,14 @@ class Recognition:
         return recognition_estimate(of_rows, [self.others[i] for i in rows])
 
 
-def recognized_by_imagenet(drawings, truths):
+def recognition_by_imagenet():
     """How often a drawing is nearer to its true picture than to 99 other true ones, in ImageNet features.
 
-    Args: of `metrics.recognition.recognized`; all are of one design.
-
-    Returns: `Estimate`.
+    Returns:
+        A function, which keeps its network, of drawings and true pictures, as of
+        `metrics.recognition.recognized`, all of one design, to an `Estimate`.
     """
     from keras_t2i.evaluation.judges.imagenet import ImageNetFeatures  # a network, for whoever asks
 
-    return recognized(drawings, truths, np.zeros(len(truths)), ImageNetFeatures(128))
+    features = ImageNetFeatures(128)
+    return lambda drawings, truths: recognized(drawings, truths, np.zeros(len(truths)), features)

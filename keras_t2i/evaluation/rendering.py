@@ -12,6 +12,7 @@ from keras_t2i.evaluation.metrics.distances import kid
 from keras_t2i.evaluation.metrics.rendering import edge_width
 from keras_t2i.evaluation.metrics.rendering import rendering_figures
 from keras_t2i.models.stages.renderer import Canvas
+from keras_t2i.utils.batching import spread
 from keras_t2i.utils.images import psnr
 from keras_t2i.utils.images import to_float
 from keras_t2i.utils.images import to_uint8
@@ -40,8 +41,7 @@ def evenly(data, designs, count):
     kinds, chosen = sorted(set(designs)), []
     for kind in kinds:
         places = np.flatnonzero(designs == kind)
-        most = min(len(places), max(1, count // len(kinds)))
-        chosen += list(places[np.linspace(0, len(places) - 1, most).astype(int)])
+        chosen += list(places[spread(len(places), max(1, count // len(kinds)))])
     return data.take(chosen), designs[chosen]
 
 
@@ -197,7 +197,8 @@ def at_sizes(source, candidates, sets, train, sizes, smoke=False):
         source: as of `data.load`.
         candidates: list of `Candidate`. Pictures that nobody drew are made large by the first one's renderer.
         sets, train: of `prompt_sets.load_prompt_sets`.
-        sizes: ints, pixels; none: there are no such tables. smoke: bool.
+        sizes: ints, pixels; none: there are no such tables.
+        smoke: bool.
     """
     if not sizes:
         return []

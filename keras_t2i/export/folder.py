@@ -7,9 +7,9 @@ from keras_t2i.export.onnx import export_network
 from keras_t2i.export.schedules import schedule
 from keras_t2i.models.stages import DiffusionStage
 from keras_t2i.models.stages import OnePassStage
-from keras_t2i.utils.files import check_ours
 from keras_t2i.utils.files import expanded
 from keras_t2i.utils.files import write_text
+from keras_t2i.utils.folders import check_ours
 from keras_t2i_runtime.runtime import FORMAT
 from keras_t2i_runtime.runtime import UNFINISHED
 from keras_t2i_runtime.tiling import BLOCK
@@ -39,7 +39,7 @@ def export_generator(generator, folder, renderer=None, most_steps=MOST_STEPS):
     check(generator, renderer)
     text, base = generator.stage("text"), generator.base
     folder = expanded(folder)
-    check_ours(folder, "settings.json", ("format", "keras_t2i"))
+    check_ours(folder, "settings.json", lambda held: held.keys() >= {"format", "keras_t2i"})
     (folder / "tokenizer").mkdir(parents=True, exist_ok=True)
     unfinished = {"format": UNFINISHED, "keras_t2i": __version__}
     write_text(folder / "settings.json", json.dumps(unfinished))

@@ -11,7 +11,10 @@ from keras_t2i.layers.conditioning import conditions
 from keras_t2i.layers.conditioning import time_condition
 from keras_t2i.layers.convolution import Conv2D
 from keras_t2i.layers.convolution import TransposedConvolution
+from keras_t2i.layers.convolution import doubling_levels
 from keras_t2i.layers.convolution import downsampled_size
+from keras_t2i.layers.convolution import halving_levels
+from keras_t2i.layers.convolution import learned_pooling
 from keras_t2i.layers.convolution import normalised_convolution
 from keras_t2i.layers.convolution import residual_block
 from keras_t2i.layers.differentiable_augmentation import DifferentiableAugmentation
@@ -56,8 +59,11 @@ __all__ = [
     "concept_map",
     "condition_of",
     "conditions",
+    "doubling_levels",
     "downsampled_size",
     "float32",
+    "halving_levels",
+    "learned_pooling",
     "modulated_block",
     "modulated_dense_block",
     "modulated_pixel_block",

@@ -82,3 +82,39 @@ def residual_block(x, filters, dtype=None, name=None):
     x = normalised_convolution(x, filters, dtype=dtype, name=f"{name}_1")
     x = normalised_convolution(x, filters, dtype=dtype, name=f"{name}_2", kernel_initializer="zeros")
     return layers.Add(dtype=dtype, name=name)([shortcut, x])
+
+
+def halving_levels(x, filters, blocks, dtype=None):
+    """For each level a convolution that halves the grid, then residual blocks: the way from a picture down.
+
+    Args:
+        x: `(n, h, w, c)`.
+        filters, blocks: channels and number of blocks of each level, finest first.
+        dtype: of the layers.
+    """
+    for level, (width, depth) in enumerate(zip(filters, blocks, strict=True)):
+        x = Conv2D(width, 4, 2, "same", dtype=dtype, name=f"down{level}")(x)
+        for i in range(depth):
+            x = residual_block(x, width, dtype=dtype, name=f"down{level}_block{i}")
+    return x
+
+
+def doubling_levels(x, filters, blocks, dtype=None):
+    """`halving_levels` in reverse: residual blocks, then a transposed convolution, but at the finest.
+
+    Args: as of `halving_levels`, again finest first.
+    """
+    for level in reversed(range(len(filters))):
+        for i in range(blocks[level]):
+            x = residual_block(x, filters[level], dtype=dtype, name=f"up{level}_block{i}")
+        if level:
+            x = TransposedConvolution(filters[level - 1], dtype=dtype, name=f"up{level}")(x)
+    return x
+
+
+def learned_pooling(x, poolings, dtype=None):
+    """Weighted sums over all places, some of each channel: `(n, s, s, c)` to `(n, 1, 1, c * poolings)`."""
+    x = GroupNormalization(dtype=dtype, name="pool_norm")(x)
+    x = layers.Activation("silu", dtype=dtype, name="pool_silu")(x)
+    options = {"depth_multiplier": poolings, "data_format": "channels_last", "dtype": dtype}
+    return layers.DepthwiseConv2D(x.shape[1], **options, name="pool")(x)

@@ -5,8 +5,21 @@ from keras import layers
 from keras import ops
 
 
+class _Blocks(layers.Layer):
+    """A layer of blocks of pixels, `block_size` wide and high."""
+
+    def __init__(self, block_size, **kwargs):
+        super().__init__(**kwargs)
+        if block_size < 1:
+            raise ValueError(f"block_size must be 1 or more, got {block_size}")
+        self.block_size = block_size
+
+    def get_config(self):
+        return {**super().get_config(), "block_size": self.block_size}
+
+
 @keras.saving.register_keras_serializable(package="keras_t2i")
-class SpaceToDepth(layers.Layer):
+class SpaceToDepth(_Blocks):
     """Each block of pixels becomes one, its channels side by side (pixel unshuffle).
 
     Args:
@@ -15,12 +28,6 @@ class SpaceToDepth(layers.Layer):
     Call: `(n, h, w, c)`, h and w multiples of `block_size`, to `(n, h / b, w / b, b * b * c)`. A pixel's
     channels stay together, in the order top left, top right, bottom left, bottom right.
     """
-
-    def __init__(self, block_size, **kwargs):
-        super().__init__(**kwargs)
-        if block_size < 1:
-            raise ValueError(f"block_size must be 1 or more, got {block_size}")
-        self.block_size = block_size
 
     def call(self, x):
         if self.block_size == 1:
@@ -35,12 +42,9 @@ class SpaceToDepth(layers.Layer):
         h, w = (None if side is None else side // b for side in (h, w))
         return keras.KerasTensor((n, h, w, b * b * c), dtype=self.compute_dtype)
 
-    def get_config(self):
-        return {**super().get_config(), "block_size": self.block_size}
-
 
 @keras.saving.register_keras_serializable(package="keras_t2i")
-class DepthToSpace(layers.Layer):
+class DepthToSpace(_Blocks):
     """The inverse of `SpaceToDepth`: pixel shuffle (Shi et al. 2016, arXiv 1609.05158).
 
     Args:
@@ -48,12 +52,6 @@ class DepthToSpace(layers.Layer):
 
     Call: `(n, h, w, b * b * c)` to `(n, b * h, b * w, c)`.
     """
-
-    def __init__(self, block_size, **kwargs):
-        super().__init__(**kwargs)
-        if block_size < 1:
-            raise ValueError(f"block_size must be 1 or more, got {block_size}")
-        self.block_size = block_size
 
     def call(self, x):
         if self.block_size == 1:
@@ -67,6 +65,3 @@ class DepthToSpace(layers.Layer):
             raise ValueError(f"{c} channels do not fill blocks of {b}x{b} pixels")
         h, w = (None if side is None else side * b for side in (h, w))
         return keras.KerasTensor((n, h, w, c // (b * b)), dtype=self.compute_dtype)
-
-    def get_config(self):
-        return {**super().get_config(), "block_size": self.block_size}

@@ -7,10 +7,10 @@ from keras_t2i.models.inputs import as_pictures
 from keras_t2i.models.inputs import as_prompts
 from keras_t2i.models.inputs import as_seeds
 from keras_t2i.models.stages.sampling import Draw
-from keras_t2i.models.stages.tiling import Placement
 from keras_t2i.models.stages.vectorize import vector_drawings
 from keras_t2i.models.words import Words
 from keras_t2i.models.words import upsampled
+from keras_t2i_runtime.tiling import Placement
 
 
 def on_canvas(generator, pictures, canvas, words, given=None, progress=False, output="array"):

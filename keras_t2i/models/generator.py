@@ -19,9 +19,9 @@ from keras_t2i.models.given_picture import given_picture
 from keras_t2i.models.inputs import as_pictures
 from keras_t2i.models.inputs import as_prompts
 from keras_t2i.models.inputs import as_seeds
-from keras_t2i.models.inputs import check_memory
 from keras_t2i.models.inputs import check_number
 from keras_t2i.models.inputs import unwrap
+from keras_t2i.models.outputs import check_memory
 from keras_t2i.models.stages.cascade import base_of
 from keras_t2i.models.stages.cascade import resolve_settings
 from keras_t2i.models.stages.cascade import sample_stages

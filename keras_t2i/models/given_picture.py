@@ -7,10 +7,10 @@ from keras_t2i.models.inputs import check_images
 from keras_t2i.models.inputs import check_masks
 from keras_t2i.models.inputs import check_strength
 from keras_t2i.models.inputs import downsample_masks
-from keras_t2i.models.stages.diffusion import Start
-from keras_t2i.models.stages.tiling import Placement
+from keras_t2i.models.stages.start import Start
 from keras_t2i.utils.images import in_square
 from keras_t2i.utils.images import to_float
+from keras_t2i_runtime.tiling import Placement
 
 
 def given_picture(generator, image, mask, strength, count):

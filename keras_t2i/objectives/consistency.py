@@ -4,8 +4,8 @@ import keras
 from keras import ops
 
 from keras_t2i.layers import DifferentiableAugmentation
-from keras_t2i.training.objective import SteppedObjective
 from keras_t2i.training.objective import freeze
+from keras_t2i.training.stepped_objective import SteppedObjective
 from keras_t2i.utils.deprecation import former_argument
 from keras_t2i.utils.images import to_float
 

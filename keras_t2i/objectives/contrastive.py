@@ -7,7 +7,7 @@ from keras import ops
 from keras_t2i.training.backend import fori_loop
 from keras_t2i.training.backend import split
 from keras_t2i.training.backend import value_and_gradients
-from keras_t2i.training.objective import SteppedObjective
+from keras_t2i.training.stepped_objective import SteppedObjective
 from keras_t2i.utils.images import to_float
 
 MASKED_LOGIT = -1e9  # a softmax turns it into zero

@@ -15,11 +15,11 @@ from keras_t2i.objectives.gan_losses import midpoint
 from keras_t2i.objectives.gan_losses import out_of_range_penalty
 from keras_t2i.objectives.gan_losses import squared_gradient_estimate
 from keras_t2i.objectives.gan_losses import squared_gradient_norm
-from keras_t2i.training.objective import SteppedObjective
 from keras_t2i.training.objective import computes_in_float16
 from keras_t2i.training.objective import freeze
 from keras_t2i.training.optimizers import Optimizers
 from keras_t2i.training.optimizers import scale_loss
+from keras_t2i.training.stepped_objective import SteppedObjective
 from keras_t2i.utils.images import to_float
 
 OUT_OF_RANGE_WEIGHT = 5.0  # as much as pixels that differ

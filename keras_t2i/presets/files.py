@@ -9,6 +9,7 @@ from typing import NamedTuple
 from keras_hub.src.utils import preset_utils
 
 from keras_t2i.presets.errors import PresetError
+from keras_t2i.utils.folders import read_text
 
 CONFIGS = (
     preset_utils.CONFIG_FILE,
@@ -23,7 +24,6 @@ SHARDS = preset_utils.SHARDED_MODEL_WEIGHTS_CONFIG_FILE  # which of several file
 PRESET_FILES = (*CONFIGS, preset_utils.METADATA_FILE, *WEIGHTS, SHARDS, VOCABULARY, MERGES)
 SHARD = re.compile(r"model_\d+\.weights\.h5")
 
-LARGEST_TEXT = 64 * 2**20  # bytes; the vocabularies of the largest text models have a tenth of this
 DEEPEST = 64  # levels of nesting; a generator's config has 20
 LARGEST_NUMBER = 10**7  # of a whole number in a config; the largest size that is asked for is a vocabulary's
 
@@ -119,18 +119,3 @@ class PresetFiles(NamedTuple):
 
     def error(self, file, reason):
         return PresetError(self.name, file, reason)
-
-
-def read_text(path, largest=LARGEST_TEXT):
-    """The text of a regular file of at most so many bytes, in UTF-8.
-
-    Raises: OSError, UnicodeDecodeError. Nothing is read of what is no regular file: a pipe would never end.
-    """
-    path = Path(path)
-    if not stat.S_ISREG(path.stat().st_mode):
-        raise OSError(f"{path} is not a regular file")
-    with path.open("rb") as file:
-        content = file.read(largest + 1)
-    if len(content) > largest:
-        raise OSError(f"there are more than {largest / 2**20:.0f} MiB, which no file of this kind needs")
-    return content.decode("utf-8")

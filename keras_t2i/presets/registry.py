@@ -18,6 +18,7 @@ from keras_hub.src.utils import preset_utils
 from keras_t2i.presets.errors import MissingPartError
 from keras_t2i.presets.errors import PresetError
 from keras_t2i.presets.errors import naming
+from keras_t2i.presets.expected_weights import expecting
 from keras_t2i.presets.files import CONFIGS
 from keras_t2i.presets.files import DEEPEST
 from keras_t2i.presets.files import LARGEST_NUMBER
@@ -29,7 +30,6 @@ from keras_t2i.presets.files import PresetFiles
 from keras_t2i.presets.network import fetch
 from keras_t2i.presets.vocabulary import check_vocabulary
 from keras_t2i.presets.weights import check_weights
-from keras_t2i.presets.weights import expecting
 from keras_t2i.utils.files import current_set
 from keras_t2i.utils.files import expanded
 

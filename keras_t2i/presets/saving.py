@@ -1,7 +1,6 @@
 """Writing a preset: whole or not at all, and if wished at half the size."""
 
 import io
-import json
 import os
 import re
 from pathlib import Path
@@ -14,14 +13,13 @@ from keras_hub.src.utils import preset_utils
 
 from keras_t2i.presets.files import PRESET_FILES
 from keras_t2i.presets.files import SHARD
-from keras_t2i.presets.files import read_text
 from keras_t2i.utils.files import PARTIAL
-from keras_t2i.utils.files import current_set
 from keras_t2i.utils.files import expanded
 from keras_t2i.utils.files import replace_set
 from keras_t2i.utils.files import staged_folder
 from keras_t2i.utils.files import write_bytes
 from keras_t2i.utils.files import write_text
+from keras_t2i.utils.folders import check_ours
 
 ZEROED_BITS = {"float16": 0, "bfloat16": 3}  # float16 has 10 bits behind the point, bfloat16 has 7
 OF_NOBODY = re.compile(rf"\.git\w*|README\.md|LICEN[CS]E(\.\w+)?|{PARTIAL.pattern}")  # a new repository
@@ -148,25 +146,10 @@ def rounded(values, bits):
 
 def _check_is_ours(folder, model):
     """Raise a FileExistsError if a preset must not be put into this folder, as what is there is another's."""
-    if not folder.exists():
-        return
-    if not folder.is_dir():
-        raise FileExistsError(f"{folder} is a file: choose a folder for the preset.")
-    config_file = current_set(folder) / preset_utils.CONFIG_FILE
-    others = [e.name for e in folder.iterdir() if not OF_NOBODY.fullmatch(e.name)]
-    if not config_file.exists():
-        if others:
-            raise FileExistsError(
-                f"{folder} is not empty and not a preset (there is {min(others)}): choose another folder."
-            )
-        return
-    try:
-        name = json.loads(read_text(config_file))["registered_name"]
-    except (ValueError, KeyError, TypeError, RecursionError, OSError):
-        name = None
     mine = keras.saving.get_registered_name(type(getattr(model, "backbone", model)))
-    if not (isinstance(name, str) and name.startswith("keras_t2i>")) and name != mine:
-        raise FileExistsError(
-            f"{folder} is not empty and not a preset of keras_t2i ({preset_utils.CONFIG_FILE} is another's, "
-            "or damaged): choose another folder."
-        )
+
+    def is_ours(config):
+        name = config["registered_name"]
+        return isinstance(name, str) and (name.startswith("keras_t2i>") or name == mine)
+
+    check_ours(folder, preset_utils.CONFIG_FILE, is_ours, "not a preset of keras_t2i", OF_NOBODY)

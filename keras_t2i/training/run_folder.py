@@ -10,11 +10,11 @@ from keras_t2i.models.text.tokenizer import CaptionTokenizer
 from keras_t2i.presets.registry import preset_fingerprint
 from keras_t2i.utils.files import PARTIAL
 from keras_t2i.utils.files import Manifest
-from keras_t2i.utils.files import contains
 from keras_t2i.utils.files import expanded
 from keras_t2i.utils.files import move_file
 from keras_t2i.utils.files import staged_folder
 from keras_t2i.utils.files import sweep
+from keras_t2i.utils.folders import contains
 
 SETTINGS = "state/settings.json"
 STATE = "state/state.weights.h5"

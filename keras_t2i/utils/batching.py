@@ -81,6 +81,11 @@ def fitting_batch_size(total, batch_size):
     return min(at_least_one("batch_size", batch_size), 1 << (total - 1).bit_length())
 
 
+def spread(total, count):
+    """So many of `total` places, evenly from the first to the last, or all where there are no more: int64."""
+    return np.linspace(0, total - 1, min(count, total)).astype("int64")
+
+
 def at_least_one(name, value):
     """`value` as an int; TypeError or ValueError, by this name, where it is none or less than 1."""
     try:

@@ -358,7 +358,7 @@ def _remove_empty(file, folder):
             parent.rmdir()
 
 
-# What a run wrote, and where it may write
+# What a run wrote
 
 
 class Manifest:
@@ -440,42 +440,3 @@ def _listed(target):
         record(target)
     yield
     record(target)
-
-
-def contains(folder, other):
-    """Whether `other`, which may not exist, is or lies in `folder`, whatever links and mounts lead there."""
-    other = Path(os.path.realpath(expanded(other)))
-    folder = Path(os.path.realpath(expanded(folder)))
-    if not folder.exists():
-        return False
-    return any(parent.exists() and parent.samefile(folder) for parent in (other, *other.parents))
-
-
-def check_apart(output, data):
-    """Raise a ValueError if the folder of results is the folder of the data, holds it or lies in it."""
-    if contains(data, output) or contains(output, data):
-        raise ValueError(
-            f"The output folder {output} is the data folder {data}, holds it, or lies in it. Choose an "
-            "output folder beside the data, so that neither is taken for the other"
-        )
-
-
-def check_ours(folder, name, keys=()):
-    """Raise a FileExistsError if something lies in a folder and its file `name` does not show it to be ours.
-
-    Args:
-        folder: path; it may not exist.
-        name: of a file of JSON in it, a dict, that we write before all others.
-        keys: of that dict, ours alone.
-    """
-    folder = expanded(folder)
-    others = [e.name for e in folder.iterdir() if not PARTIAL.fullmatch(e.name)] if folder.exists() else []
-    try:
-        content = json.loads((folder / name).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        content = None
-    if others and not (isinstance(content, dict) and content.keys() >= set(keys)):
-        raise FileExistsError(
-            f"{folder} is not empty and was not written by this command (there is {min(others)}): choose "
-            "another folder."
-        )

@@ -18,7 +18,7 @@ class Gradient:
     """A picture without pixels: each color is a linear function of the place. It stands for vector art."""
 
     detail = float("inf")
-    after = "gradient"
+    identity = b"gradient"
 
     def __init__(self, seed):
         self.slopes = np.random.default_rng(seed).uniform(-0.4, 0.4, (3, 3))  # of 1, x and y in [0, 1]

@@ -15,8 +15,8 @@ from tiny_renderer import uint8_waves
 from keras_t2i.models import Generator
 from keras_t2i.models import RendererStage
 from keras_t2i.models import generator as module
-from keras_t2i.models import inputs
-from keras_t2i.models.stages.tiling import TILE
+from keras_t2i.models import outputs
+from keras_t2i_runtime.tiling import TILE
 
 PROMPT = "a red apple"
 
@@ -188,7 +188,7 @@ def test_other_mistakes_are_named_before_anything_is_drawn(generator, tmp_path, 
             generator.render_to(tmp_path / "a.png", several, 8, **options)
     with pytest.raises(ValueError, match="pictures must be uint8"):
         generator.render_to(tmp_path / "a.png", [PROMPT, PROMPT], 8)
-    monkeypatch.setattr(inputs, "free_memory", lambda: 2**20)
+    monkeypatch.setattr(outputs, "free_memory", lambda: 2**20)
     for draw in (
         lambda: generator.generate(PROMPT, size=1024),
         lambda: generator.generate(PROMPT, size=512, num_images=2),
@@ -208,7 +208,7 @@ def test_more_drawings_than_memory_holds_are_refused_at_once(generator):
 
 
 def test_a_file_needs_no_memory_for_the_picture(generator, tmp_path, monkeypatch):
-    monkeypatch.setattr(inputs, "free_memory", lambda: 2**10)
+    monkeypatch.setattr(outputs, "free_memory", lambda: 2**10)
     file = generator.render_to(tmp_path / "a.png", uint8_waves(4, 4), (64, 300))
     with Image.open(file) as opened:
         assert opened.size == (300, 64)

@@ -2,14 +2,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keras_t2i.models import inputs
-from keras_t2i.models.inputs import as_color
+from keras_t2i.models import outputs
 from keras_t2i.models.inputs import as_negative_prompts
 from keras_t2i.models.inputs import as_pictures
-from keras_t2i.models.inputs import as_size
-from keras_t2i.models.inputs import check_memory
 from keras_t2i.models.inputs import check_number
-from keras_t2i.models.stages.diffusion import check_guidance
+from keras_t2i.models.outputs import as_color
+from keras_t2i.models.outputs import as_size
+from keras_t2i.models.outputs import check_memory
+from keras_t2i.models.stages.denoising import check_guidance
 from keras_t2i.models.stages.one_pass import check_temperature
 
 
@@ -42,11 +42,11 @@ def test_sizes_of_another_number_of_sides(size):
 
 
 def test_pictures_that_fit_into_memory(monkeypatch):
-    monkeypatch.setattr(inputs, "free_memory", lambda: 3 * 2**30)
+    monkeypatch.setattr(outputs, "free_memory", lambda: 3 * 2**30)
     check_memory(2**15, 2**15, 3, 1)
     with pytest.raises(MemoryError, match=r"2 x 32768 x 32768 x 3 bytes are 6\.0 GiB, 3\.0 GiB .*render_to"):
         check_memory(2**15, 2**15, 3, 2)
-    monkeypatch.setattr(inputs, "free_memory", lambda: None)
+    monkeypatch.setattr(outputs, "free_memory", lambda: None)
     check_memory(65536, 65536, 4, 1000)
 
 

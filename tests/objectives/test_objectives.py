@@ -18,7 +18,7 @@ from keras_t2i.objectives.regression import ConceptRegression
 from keras_t2i.training.averages import ExponentialMovingAverage
 from keras_t2i.training.averages import PowerFunctionEMA
 from keras_t2i.training.objective import Objective
-from keras_t2i.training.objective import SteppedObjective
+from keras_t2i.training.stepped_objective import SteppedObjective
 from keras_t2i.utils.images import to_float
 
 STEPS = 12

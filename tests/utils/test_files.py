@@ -21,7 +21,6 @@ from killed_swap import own
 from keras_t2i.utils import files
 from keras_t2i.utils.files import Manifest
 from keras_t2i.utils.files import atomic_file
-from keras_t2i.utils.files import check_apart
 from keras_t2i.utils.files import check_room
 from keras_t2i.utils.files import current_set
 from keras_t2i.utils.files import replace_set
@@ -30,6 +29,7 @@ from keras_t2i.utils.files import sweep
 from keras_t2i.utils.files import weights_in_memory
 from keras_t2i.utils.files import write_bytes
 from keras_t2i.utils.files import write_text
+from keras_t2i.utils.folders import check_apart
 
 pytestmark = pytest.mark.once
 

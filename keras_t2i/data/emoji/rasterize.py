@@ -62,6 +62,11 @@ class VectorPicture:
         self.left, self.top = left - (self.side - width) / 2, top - (self.side - height) / 2
         self.before, self.after = svg[: found.start(1)], svg[found.end(1) :]
 
+    @property
+    def identity(self):
+        """As of `RasterPicture`: the document behind its viewBox."""
+        return self.after.encode()
+
     def window(self, left, top, side, size):
         """As of `RasterPicture.window`, with the rasterizer's antialiasing."""
         box = (self.left + left * self.side, self.top + top * self.side, side * self.side, side * self.side)

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from keras_t2i.data.pictures import StoredPictures
 from keras_t2i.data.sharded.records import decode_picture
 from keras_t2i.data.sharded.shard_files import SUFFIX
 from keras_t2i.data.sharded.shard_files import array_record
@@ -57,19 +58,16 @@ class Shards:
         return pictures
 
 
-class ShardedPictures:
-    """Some of the pictures in shards, in any order; read like a uint8 array `(n, s, s, 3)`.
+class ShardedPictures(StoredPictures):
+    """Some of the pictures in shards, in any order.
 
-    `pictures[rows]` decodes these rows, at each call anew: a number, a slice, or an array of numbers. What
-    would need all of them in memory is an error.
+    `pictures[rows]` decodes these rows: a number, a slice, or an array of numbers.
 
     Args:
         shards: `Shards`.
         rows: int array `(n,)`, numbers of records.
         size: int, pixels, at most those that are stored.
     """
-
-    dtype, ndim = np.dtype("uint8"), 4
 
     def __init__(self, shards, rows, size):
         self.shards, self.rows, self.size = shards, np.asarray(rows, "int64"), size
@@ -88,7 +86,6 @@ class ShardedPictures:
 
     @property
     def identity(self):
-        """Bytes that are the same where the pictures are: nothing is read for them."""
         digest = hashlib.sha256(self.shards.digest + str(self.size).encode())
         digest.update(self.rows.astype("<i8"))
         return digest.digest()
@@ -105,7 +102,6 @@ class ShardedPictures:
         return taken[:] if taken.nbytes <= IN_MEMORY else taken
 
     def joined(self, other):
-        """These, then those of `other`, which are of the same folder and size."""
         if not isinstance(other, ShardedPictures) or (other.shards.digest, other.size) != (
             self.shards.digest,
             self.size,

@@ -19,13 +19,13 @@ from keras_t2i.data.sharded.shard_files import Shard
 from keras_t2i.data.sharded.shard_files import array_record
 from keras_t2i.data.sharded.shard_files import read_json
 from keras_t2i.data.sharded.shard_files import write_shard
-from keras_t2i.utils.files import check_apart
-from keras_t2i.utils.files import check_ours
 from keras_t2i.utils.files import expanded
 from keras_t2i.utils.files import move_file
 from keras_t2i.utils.files import remove_file
 from keras_t2i.utils.files import staged_folder
 from keras_t2i.utils.files import write_text
+from keras_t2i.utils.folders import check_apart
+from keras_t2i.utils.folders import check_ours
 
 PICTURES = 4096  # of a shard
 
@@ -60,7 +60,7 @@ def prepare_shards(source, folder, size=64, validation_fraction=VALIDATION_FRACT
         raise ValueError(f"`size` must be at least 1, received {size}")
     folder = expanded(folder)
     check_apart(folder, source)
-    check_ours(folder, INPUTS)
+    check_ours(folder, INPUTS, lambda held: isinstance(held, dict))
     listing = list_pictures(source)
     shards = plan(listing, size, pictures)
     write_unfinished(shards, folder)

@@ -18,7 +18,8 @@ def monge_inception_distance(features, reference, projections=500, folds=20, lev
     fewer the pictures: compare at one n only, beside real pictures.
 
     Args:
-        features: float `(n, d)`. reference: float `(m, d)`; as many of each are taken, at random.
+        features: float `(n, d)`.
+        reference: float `(m, d)`; as many of each are taken, at random.
         projections: int; the paper takes 100 to 1,000.
         folds: int, of the jackknife that the interval is from: parts of both that are left out together.
         level: of the interval.

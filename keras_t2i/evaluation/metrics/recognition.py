@@ -61,7 +61,8 @@ def nearest_is_true(drawn, pictures, asked, others):
     Args:
         drawn: float `(seeds_per_prompt * n, d)`: drawings of the n prompts, seed after seed.
         pictures: float `(m, d)`, features of the pictures that they stand among.
-        asked: int `(n,)`, positions of the true pictures. others: of `lineups`.
+        asked: int `(n,)`, positions of the true pictures.
+        others: of `lineups`.
 
     Returns:
         bool `(seeds_per_prompt * n,)`. A tie is not recognised, nor is what has nobody beside it.

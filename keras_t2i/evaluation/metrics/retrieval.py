@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from keras_t2i.evaluation.metrics.estimate import bootstrap_interval
+from keras_t2i.utils.batching import spread
 from keras_t2i.utils.images import to_float
 from keras_t2i.utils.random_streams import random_stream
 
@@ -158,7 +159,7 @@ def found_first(dual_encoder, preprocessor, data, rows=8, columns=8):
     plain = data.plain_captions
     image_codes, text_codes = codes(dual_encoder, preprocessor, data.pictures, plain)
     shown = []
-    for i in np.linspace(0, len(data) - 1, min(rows, len(data))).astype("int64"):
+    for i in spread(len(data), rows):
         best = np.argsort(-(image_codes @ text_codes[i]), kind="stable")[: columns - 1]
         shown.append(np.concatenate([data.pictures[i : i + 1], data.pictures[best]]))
     return np.concatenate(shown)

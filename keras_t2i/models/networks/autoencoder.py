@@ -6,9 +6,10 @@ from keras import layers
 from keras_t2i.layers import Conv2D
 from keras_t2i.layers import Standardization
 from keras_t2i.layers import TransposedConvolution
+from keras_t2i.layers import doubling_levels
 from keras_t2i.layers import downsampled_size
+from keras_t2i.layers import halving_levels
 from keras_t2i.layers import normalised_convolution
-from keras_t2i.layers import residual_block
 from keras_t2i.models.backbone import Backbone
 
 
@@ -43,11 +44,7 @@ class ImageEncoder(Backbone):
         # === Layers and functional model ===
         _, channels = code_grid(image_size, filters, code_dim)
         images = keras.Input((image_size, image_size, 3), dtype="float32", name="images")
-        x = images
-        for level, (width, depth) in enumerate(zip(filters, blocks, strict=True)):
-            x = Conv2D(width, 4, 2, "same", dtype=dtype, name=f"down{level}")(x)
-            for i in range(depth):
-                x = residual_block(x, width, dtype=dtype, name=f"down{level}_block{i}")
+        x = halving_levels(images, filters, blocks, dtype)
         x = normalised_convolution(x, channels, dtype=dtype, name="code")
         x = layers.Flatten(data_format="channels_last", dtype=dtype, name="flatten")(x)
         codes = Standardization(dtype="float32", name="standardization")(x)
@@ -86,11 +83,7 @@ class ImageDecoder(Backbone):
         x = Standardization(invert=True, dtype="float32", name="standardization")(codes)
         x = layers.Reshape((side, side, channels), dtype=dtype, name="grid")(x)
         x = Conv2D(filters[-1], 3, padding="same", dtype=dtype, name="widen")(x)
-        for level in reversed(range(len(filters))):
-            for i in range(blocks[level]):
-                x = residual_block(x, filters[level], dtype=dtype, name=f"up{level}_block{i}")
-            if level:
-                x = TransposedConvolution(filters[level - 1], dtype=dtype, name=f"up{level}")(x)
+        x = doubling_levels(x, filters, blocks, dtype)
         images = picture_head(x, dtype)
         super().__init__(inputs=codes, outputs=images, dtype=dtype, **kwargs)
 

@@ -1,10 +1,9 @@
 import keras
 from keras import layers
 
-from keras_t2i.layers import TransposedConvolution
 from keras_t2i.layers import Whitening
+from keras_t2i.layers import doubling_levels
 from keras_t2i.layers import downsampled_size
-from keras_t2i.layers import residual_block
 from keras_t2i.models.backbone import Backbone
 from keras_t2i.models.networks.autoencoder import picture_head
 
@@ -40,11 +39,7 @@ class ConceptDecoder(Backbone):
         x = Whitening(min(whitened_dim, code_dim), dtype="float32", name="whitening")(concepts)
         x = layers.Dense(side * side * filters[-1], dtype=dtype, name="dense")(x)
         x = layers.Reshape((side, side, filters[-1]), dtype=dtype, name="grid")(x)
-        for level in reversed(range(len(filters))):
-            for i in range(blocks[level]):
-                x = residual_block(x, filters[level], dtype=dtype, name=f"up{level}_block{i}")
-            if level:
-                x = TransposedConvolution(filters[level - 1], dtype=dtype, name=f"up{level}")(x)
+        x = doubling_levels(x, filters, blocks, dtype)
         images = picture_head(x, dtype)
         super().__init__(inputs=concepts, outputs=images, dtype=dtype, **kwargs)
 

@@ -4,11 +4,11 @@ import keras
 from keras import layers
 
 from keras_t2i.layers import Conv2D
-from keras_t2i.layers import GroupNormalization
 from keras_t2i.layers import SpaceToDepth
 from keras_t2i.layers import Whitening
 from keras_t2i.layers import downsampled_size
 from keras_t2i.layers import float32
+from keras_t2i.layers import learned_pooling
 from keras_t2i.layers import residual_block
 from keras_t2i.models.backbone import Backbone
 
@@ -48,7 +48,7 @@ class Discriminator(Backbone):
         dtype=None,
         **kwargs,
     ):
-        side = downsampled_size(image_size, filters)
+        downsampled_size(image_size, filters)  # raises where sizes do not fit
         # === Layers and functional model ===
         images = keras.Input((image_size, image_size, 3), dtype="float32", name="images")
         concepts = keras.Input((code_dim,), dtype="float32", name="concepts")
@@ -58,11 +58,7 @@ class Discriminator(Backbone):
             x = Conv2D(width, 1, dtype=dtype, name=f"down{level}")(x)
             for i in range(depth):
                 x = residual_block(x, width, dtype=dtype, name=f"down{level}_block{i}")
-        x = GroupNormalization(dtype=dtype, name="pool_norm")(x)
-        x = layers.Activation("silu", dtype=dtype, name="pool_silu")(x)
-        x = layers.DepthwiseConv2D(
-            side, depth_multiplier=poolings, data_format="channels_last", dtype=dtype, name="pool"
-        )(x)
+        x = learned_pooling(x, poolings, dtype)
         # A score is a sum over all features, and its loss wants gradients of gradients: float32 from here on.
         wide, wide_dense = {"dtype": "float32"}, {"dtype": float32(dtype)}
         x = layers.Flatten(data_format="channels_last", **wide, name="features")(x)

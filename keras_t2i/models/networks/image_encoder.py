@@ -1,11 +1,10 @@
 import keras
 from keras import layers
 
-from keras_t2i.layers import Conv2D
-from keras_t2i.layers import GroupNormalization
 from keras_t2i.layers import downsampled_size
 from keras_t2i.layers import float32
-from keras_t2i.layers import residual_block
+from keras_t2i.layers import halving_levels
+from keras_t2i.layers import learned_pooling
 from keras_t2i.models.backbone import Backbone
 
 
@@ -37,19 +36,10 @@ class ImageTower(Backbone):
         dtype=None,
         **kwargs,
     ):
+        downsampled_size(image_size, filters)  # raises where sizes do not fit
         # === Layers and functional model ===
         images = keras.Input((image_size, image_size, 3), dtype="float32", name="images")
-        x = images
-        for level, (width, depth) in enumerate(zip(filters, blocks, strict=True)):
-            x = Conv2D(width, 4, 2, "same", dtype=dtype, name=f"down{level}")(x)
-            for i in range(depth):
-                x = residual_block(x, width, dtype=dtype, name=f"down{level}_block{i}")
-        x = GroupNormalization(dtype=dtype, name="pool_norm")(x)
-        x = layers.Activation("silu", dtype=dtype, name="pool_silu")(x)
-        side = downsampled_size(image_size, filters)
-        x = layers.DepthwiseConv2D(
-            side, depth_multiplier=poolings, data_format="channels_last", dtype=dtype, name="pool"
-        )(x)
+        x = learned_pooling(halving_levels(images, filters, blocks, dtype), poolings, dtype)
         x = layers.Flatten(data_format="channels_last", dtype=dtype, name="flatten")(x)
         # A code is normalised and compared with others: it stays float32.
         codes = layers.Dense(code_dim, dtype=float32(dtype), name="head")(x)

@@ -8,8 +8,8 @@ from keras_t2i.layers import Conv2D
 from keras_t2i.layers import DepthToSpace
 from keras_t2i.layers import SpaceToDepth
 from keras_t2i.layers import float32
-from keras_t2i.layers.fields import draw_fields
 from keras_t2i.models.backbone import Backbone
+from keras_t2i_runtime.fields import draw_fields
 
 GENERATED = 0.2  # the noise level that stands for what a generator drew
 COLORS_PER_PIXEL = 2
@@ -58,7 +58,9 @@ class SlotColors(layers.Layer):
 
 @keras.saving.register_keras_serializable(package="keras_t2i")
 class Renderer(Backbone):
-    """A small picture of any height and width to fields (see `layers.fields`), a U-Net without normalization.
+    """A small picture of any height and width to fields, by a U-Net without normalization.
+
+    Fields: see `keras_t2i_runtime.fields`.
 
     The picture is drawn out of its fields at any size by `draw`: nothing of the network runs per pixel.
 
@@ -136,7 +138,7 @@ class Renderer(Backbone):
         self.nodes_per_pixel = nodes_per_pixel
 
     def draw(self, fields, rows, columns, scale):
-        """Pixels of fields, as of `layers.fields.draw_fields`."""
+        """Pixels of fields, as of `keras_t2i_runtime.fields.draw_fields`."""
         return draw_fields(fields, rows, columns, scale, self.nodes)
 
     @property

@@ -8,20 +8,20 @@ import keras
 import numpy as np
 from tqdm import tqdm
 
-from keras_t2i.models.inputs import as_color
-from keras_t2i.models.inputs import as_size
-from keras_t2i.models.inputs import check_memory
-from keras_t2i.models.inputs import check_output
 from keras_t2i.models.networks.renderer import GENERATED
+from keras_t2i.models.outputs import as_color
+from keras_t2i.models.outputs import as_size
+from keras_t2i.models.outputs import check_memory
+from keras_t2i.models.outputs import check_output
 from keras_t2i.models.stages.stage import Stage
 from keras_t2i.models.stages.stage import inputs_like
-from keras_t2i.models.stages.tiling import TILE
-from keras_t2i.models.stages.tiling import framed_bands
 from keras_t2i.utils.batching import predict_on_batch
 from keras_t2i.utils.contours import check_contours
 from keras_t2i.utils.images import to_float
 from keras_t2i.utils.images import to_uint8
 from keras_t2i_runtime.drawing import Drawer
+from keras_t2i_runtime.tiling import TILE
+from keras_t2i_runtime.tiling import framed_bands
 
 PACKAGED = "renderer_emoji"
 DEFAULT_SIZE = 512

@@ -3,22 +3,22 @@
 import keras
 import numpy as np
 
-from keras_t2i.diffusion import Denoiser
 from keras_t2i.diffusion import from_config
 from keras_t2i.diffusion import sampling_times
-from keras_t2i.models.stages.diffusion import check_guidance
-from keras_t2i.models.stages.diffusion import check_sampler
-from keras_t2i.models.stages.diffusion import check_text
+from keras_t2i.models.inputs import check_number
+from keras_t2i.models.stages.denoising import DenoisingStage
+from keras_t2i.models.stages.denoising import check_text
+from keras_t2i.models.stages.denoising import chosen
+from keras_t2i.models.stages.denoising import steps
 from keras_t2i.models.stages.sampling import noise_of
-from keras_t2i.models.stages.stage import Stage
-from keras_t2i.models.stages.stage import inputs_like
-from keras_t2i.models.stages.tiling import blocks
 from keras_t2i.utils.batching import at_least_one
 from keras_t2i.utils.images import enlarge
+from keras_t2i_runtime.drawing import scaled
+from keras_t2i_runtime.tiling import blocks
 
 
 @keras.saving.register_keras_serializable(package="keras_t2i")
-class UpsamplerStage(Stage):
+class UpsamplerStage(DenoisingStage):
     """Draws a picture several times as large, given the small one and its caption (a cascade: Ho et al. 2021,
     arXiv 2106.15282; DALL-E 2: Ramesh et al. 2022, arXiv 2204.06125, section 2.3).
 
@@ -29,9 +29,8 @@ class UpsamplerStage(Stage):
 
     Args:
         network: `Upsampler`.
-        process, parameterization, data_std: as of `diffusion.Denoiser`, as the network was trained.
-        threshold: float in (0, 1], as of `DiffusionStage`.
-        num_steps, sampler, guidance_scale: as of `DiffusionStage`. They are this stage's own: those that
+        process, parameterization, data_std, threshold: as of `DenoisingStage`.
+        num_steps, sampler, guidance_scale: as of `DenoisingStage`. They are this stage's own: those that
             `Generator.generate` is given are the base's.
         power: float, 1 or more: the larger, the nearer to the picture are the steps' times. Without noise the
             small picture says most of the large one; the rest is decided where noise is low.
@@ -46,7 +45,6 @@ class UpsamplerStage(Stage):
     nested = ("network",)
     consumes = ("text", "image")
     produces = "large_image"
-    guided = True
 
     def __init__(
         self,
@@ -64,28 +62,21 @@ class UpsamplerStage(Stage):
         dtype=None,
         **kwargs,
     ):
-        check_sampler(sampler)
-        process = from_config(process)
-        if not process.gaussian:
-            raise ValueError(f"pictures are drawn from noise, in which {process.name!r} does not end")
-        if not 0 < threshold <= 1:
-            raise ValueError(f"threshold must be in (0, 1], got {threshold}")
-        Denoiser(network, process, parameterization)  # an unknown name is told now
-        # === Functional model ===
-        inputs = inputs_like(network)
-        super().__init__(inputs=inputs, outputs=network(inputs), dtype=dtype, **kwargs)
-
-        # === Config ===
+        super().__init__(
+            network,
+            process,
+            parameterization,
+            data_std,
+            threshold,
+            num_steps,
+            sampler,
+            guidance_scale,
+            dtype=dtype,
+            **kwargs,
+        )
         self.network = network
-        self.process = process.get_config()
-        self.parameterization = parameterization
-        self.data_std = float(data_std)
-        self.threshold = float(threshold)
-        self.num_steps = at_least_one("num_steps", num_steps)
-        self.sampler = sampler
-        self.guidance_scale = float(guidance_scale)
         self.power = float(power)
-        self.noise_level = check_noise_level(noise_level)
+        self.noise_level = check_number("noise_level", noise_level, 0.0, 1.0)
         self.tile = at_least_one("tile", tile)
 
     @property
@@ -107,19 +98,11 @@ class UpsamplerStage(Stage):
             )
 
     def resolve(self, num_steps=None, sampler=None, guidance_scale=None, noise_level=None, tile=None):
-        def chosen(given, own):
-            return own if given is None else given
-
         return {
-            "num_steps": at_least_one("num_steps", chosen(num_steps, self.num_steps)),
-            "sampler": check_sampler(chosen(sampler, self.sampler)),
-            "guidance_scale": check_guidance(chosen(guidance_scale, self.guidance_scale)),
-            "noise_level": check_noise_level(chosen(noise_level, self.noise_level)),
+            **super().resolve(num_steps, sampler, guidance_scale),
+            "noise_level": check_number("noise_level", chosen(noise_level, self.noise_level), 0.0, 1.0),
             "tile": at_least_one("tile", chosen(tile, self.tile)),
         }
-
-    def num_steps_of(self, settings):
-        return settings["num_steps"]
 
     def sample_batch(
         self,
@@ -152,12 +135,9 @@ class UpsamplerStage(Stage):
         times = sampling_times(process, num_steps, "uniform", power=self.power)
         x = process.start(noise(0), times[0])
         denoiser = self.tiled(conditions["text"], given, unconditional, *guidance_scale, tile=tile)
-        drawn = {"noise": lambda number: noise(number + 1)} if sampler.stochastic else {}
-        for state in sampler.steps(denoiser, x, times, process, **drawn):
+        for state in steps(sampler, denoiser, x, times, process, noise, update):
             x = state.x
-            if update is not None:
-                update()
-        return x / np.float32(self.threshold)
+        return self.thresholded(x)
 
     def given(self, small, draws, noise_level):
         """The network's inputs of small pictures, float32 `(n, h, w, 3)`: `low_resolution`, noisy and
@@ -172,7 +152,7 @@ class UpsamplerStage(Stage):
         """A function of (x, t), both of the whole picture, to the guided estimate of x_0."""
         away = {**text, "condition_mask": np.zeros_like(text["condition_mask"])}
         away = away if unconditional is None else unconditional["text"]
-        denoiser = Denoiser(self.network, self.process, self.parameterization, self.data_std)
+        denoiser = self.denoiser(self.network)
         stride, low = self.network.stride, given["low_resolution"]
         block = -(-tile // stride) * stride
         rows, columns = (blocks(side, block, self.network.reach) for side in low.shape[1:3])
@@ -182,7 +162,11 @@ class UpsamplerStage(Stage):
                 seen, own = (slice(None), seen_rows, seen_columns), (slice(None), own_rows, own_columns)
                 here = {**given, "low_resolution": low[seen]}
                 guided = denoiser.guided(text | here, away | here, scale, interval, clip=1.0)
-                inner = (slice(None), within(own_rows, seen_rows), within(own_columns, seen_columns))
+                inner = (
+                    slice(None),
+                    scaled(own_rows, 1, seen_rows.start),
+                    scaled(own_columns, 1, seen_columns.start),
+                )
                 parts.append((guided, seen, own, inner))
 
         def denoise(x, t):
@@ -196,26 +180,7 @@ class UpsamplerStage(Stage):
     def get_config(self):
         return {
             **super().get_config(),
-            "process": dict(self.process),
-            "parameterization": self.parameterization,
-            "data_std": self.data_std,
-            "threshold": self.threshold,
-            "num_steps": self.num_steps,
-            "sampler": self.sampler,
-            "guidance_scale": self.guidance_scale,
             "power": self.power,
             "noise_level": self.noise_level,
             "tile": self.tile,
         }
-
-
-def within(own, seen):
-    """A slice of the whole as one of a window."""
-    return slice(own.start - seen.start, own.stop - seen.start)
-
-
-def check_noise_level(level):
-    """A noise level of small pictures as a float. Raises: ValueError out of range."""
-    if not 0 <= level <= 1:
-        raise ValueError(f"noise_level must be between 0 and 1, got {level}")
-    return float(level)

@@ -11,7 +11,6 @@ from typing import NamedTuple
 import numpy as np
 from tqdm import tqdm
 
-from keras_t2i.models.stages.tiling import Placement
 from keras_t2i.utils.contours import area_of
 from keras_t2i.utils.contours import check_contours
 from keras_t2i.utils.contours import grown
@@ -27,6 +26,7 @@ from keras_t2i.utils.svg import hexadecimal
 from keras_t2i.utils.svg import linear_gradient
 from keras_t2i.utils.svg import path
 from keras_t2i.utils.svg import path_data
+from keras_t2i_runtime.tiling import Placement
 
 SIDE = 512  # samples along the longer side of a picture
 UNITS = 2  # of the document in a sample: coordinates are whole numbers

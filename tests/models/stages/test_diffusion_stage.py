@@ -15,7 +15,7 @@ from keras_t2i.models import LatentDecoder
 from keras_t2i.models import TextStage
 from keras_t2i.models import TextToImageBackbone
 from keras_t2i.models.editing import encode_start
-from keras_t2i.models.stages.diffusion import sampler_names
+from keras_t2i.models.stages.denoising import sampler_names
 from keras_t2i.models.stages.sampling import Draw
 from keras_t2i.models.stages.sampling import noise_of
 from keras_t2i.models.stages.text import negative_conditions

@@ -11,14 +11,14 @@ from tiny_renderer import uint8_waves
 from tiny_renderer import waves
 
 from keras_t2i.models import RendererStage
-from keras_t2i.models import inputs
+from keras_t2i.models import outputs
 from keras_t2i.models.stages.renderer import Canvas
-from keras_t2i.models.stages.tiling import BLOCK
-from keras_t2i.models.stages.tiling import MARGIN
-from keras_t2i.models.stages.tiling import TILE
-from keras_t2i.models.stages.tiling import blocks
 from keras_t2i.utils.images import to_float
 from keras_t2i.utils.images import to_uint8
+from keras_t2i_runtime.tiling import BLOCK
+from keras_t2i_runtime.tiling import MARGIN
+from keras_t2i_runtime.tiling import TILE
+from keras_t2i_runtime.tiling import blocks
 
 
 @pytest.fixture(scope="module")
@@ -184,7 +184,7 @@ def test_a_canvas_is_checked(monkeypatch):
             Canvas.of(size, "white")
     with pytest.raises(ValueError, match="background must be None"):
         Canvas.of(64, "no color")
-    monkeypatch.setattr(inputs, "free_memory", lambda: 2**20)
+    monkeypatch.setattr(outputs, "free_memory", lambda: 2**20)
     Canvas.of(1024, "white")  # of no drawing that is held
     Canvas.of(512, None, 1)
     with pytest.raises(MemoryError, match="render_to"):

@@ -6,12 +6,12 @@ from scipy.interpolate import BSpline
 from scipy.special import expit
 from scipy.special import softmax as softmax_of_scipy
 
-from keras_t2i.layers.fields import STEEPNESS_ONE
-from keras_t2i.layers.fields import draw_fields
-from keras_t2i.layers.fields import mix_slots
-from keras_t2i.layers.fields import read_field
-from keras_t2i.layers.fields import softmax
-from keras_t2i.layers.fields import spline_matrix
+from keras_t2i_runtime.fields import STEEPNESS_ONE
+from keras_t2i_runtime.fields import draw_fields
+from keras_t2i_runtime.fields import mix_slots
+from keras_t2i_runtime.fields import read_field
+from keras_t2i_runtime.fields import softmax
+from keras_t2i_runtime.fields import spline_matrix
 
 ROWS = [(2, 1), (3, 2), (4, 8), (16, 2), (40, 8)]  # nodes, nodes per pixel
 

@@ -2,12 +2,12 @@ import numpy as np
 import pytest
 from scipy.ndimage import map_coordinates
 
-from keras_t2i.layers.fields import draw_fields
-from keras_t2i.models.stages.tiling import TILE
-from keras_t2i.models.stages.tiling import Placement
-from keras_t2i.models.stages.tiling import draw_bands
-from keras_t2i.models.stages.tiling import framed_bands
-from keras_t2i.models.stages.tiling import to_pixels
+from keras_t2i_runtime.fields import draw_fields
+from keras_t2i_runtime.tiling import TILE
+from keras_t2i_runtime.tiling import Placement
+from keras_t2i_runtime.tiling import draw_bands
+from keras_t2i_runtime.tiling import framed_bands
+from keras_t2i_runtime.tiling import to_pixels
 
 NODES = {"logits": 8, "colors": 2}
 
