@@ -4,6 +4,7 @@ import argparse
 import math
 import os
 import re
+import shlex
 import sys
 from pathlib import Path
 
@@ -21,6 +22,25 @@ FORMER = {  # options up to 0.5 that no line of DEFAULTS has the name of, and wh
     },
     "prior": {"guidance": "change DEFAULTS' guidance_scale in recipes/train_prior.py"},
 }
+
+
+def command_of(parser, args):
+    """The command that options stand for, to be shown to others: what is not the default, without places of
+    this machine (`--output`, and all but the end of an absolute path)."""
+    words = ["python", parser.page]
+    for action in parser._actions:
+        value, options = getattr(args, action.dest, None), action.option_strings
+        hidden = action.help == argparse.SUPPRESS or action.dest in ("help", "output", "restart")
+        if not options or hidden or value is None or value == parser.get_default(action.dest):
+            continue
+        values = () if value is True else value if isinstance(value, list | tuple) else (value,)
+        words += [options[-1], *(_apart_from_here(str(one)) for one in values)]
+    return shlex.join(words)
+
+
+def _apart_from_here(text):
+    path = Path(text).expanduser() if text.startswith("~") else Path(text)
+    return "/".join(path.parts[-2:]) if path.is_absolute() else text
 
 
 class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
@@ -147,6 +167,7 @@ def training_parser(doc, name, defaults, changes=None):
         raise TypeError(f"there is no {', '.join(unknown)}; there are {', '.join(defaults)}")
     options = {"data": "openmoji", "seed": 0, **defaults, **(changes or {})}
     parser = Parser(description=doc)
+    parser.page = f"recipes/train_{name}.py"
 
     def add(name, *args, to=parser, default=None, **kwargs):
         to.add_argument(name, *args, default=options.pop(name[2:].replace("-", "_"), default), **kwargs)

@@ -13,6 +13,7 @@ import keras
 import numpy as np
 from command_line import DUAL_ENCODER as DUAL_ENCODER
 from command_line import Parser as Parser
+from command_line import command_of
 from command_line import existing_file as existing_file
 from command_line import filled as filled
 from command_line import folder as folder
@@ -31,6 +32,7 @@ from keras_t2i.data.registry import DATA_SETS
 from keras_t2i.data.registry import load_sample
 from keras_t2i.models import Generator
 from keras_t2i.objectives.diffusion import LEVELS
+from keras_t2i.presets.cards import training_card
 from keras_t2i.presets.saving import save_preset
 from keras_t2i.training import optimizers
 from keras_t2i.training import run
@@ -74,7 +76,9 @@ def start(parser, argv=None):
             file=sys.stderr,
         )
     free = {"output", "restart", "epochs", "minutes"}
+    command = command_of(parser, args)
     args.settings = {k: str(v) if isinstance(v, Path) else v for k, v in vars(args).items() if k not in free}
+    args.command = command  # no setting: the same options may be given in other words
     return args
 
 
@@ -103,8 +107,10 @@ def load_splits(args, size=32):
     `--smoke`."""
     if args.smoke and args.data in DATA_SETS:
         pictures = load_sample(args.data, size, SMOKE_PICTURES)
+        args.source = pictures.source
         return pictures.take(range(8, len(pictures))), pictures.take(range(8))
     train, validation = load(args.data, "train", size), load(args.data, "validation", size)
+    args.source = train.source
     validation = validation.spread(MOST_VALIDATED)
     return (train.take(range(min(SMOKE_PICTURES, len(train)))) if args.smoke else train), validation
 
@@ -167,6 +173,7 @@ def finish(args, logs, model, table, pictures=None, **options):
     for name, (shows, picture) in (pictures or {}).items():
         save = save_frames if name.endswith(".gif") else save_png
         places.append((shows, save(picture, args.output / name)))
+    options.setdefault("card", card(args, logs, model))
     save_preset(model, args.output / "preset", weights_dtype="float16", **options)
     places += [("preset", args.output / "preset"), ("logs (tensorboard --logdir)", args.output / "logs")]
     cost = [("minutes", logs["seconds"] / 60)]
@@ -178,6 +185,25 @@ def finish(args, logs, model, table, pictures=None, **options):
         print(f"  {what:{width}}  {f'{value:.4g}' if isinstance(value, float) else value}")
     if isinstance(model, Generator):
         print(f'\nTry: python recipes/generate.py "a red apple" --preset {args.output / "preset"}')
+
+
+def card(args, logs, model):
+    """The card of a run's preset: data and command anew, below what is there already; `None`, which leaves it
+    as it is, where it cannot be read."""
+    file, known = args.output / "preset" / "README.md", DATA_SETS.get(str(args.data))
+    facts = {"pipeline_tag": "text-to-image"} if isinstance(model, Generator) else {}
+    if known:
+        facts |= {"license": known.license, "language": "en", "datasets": [str(args.data)]}
+    about = (
+        f"{logs['seconds'] / 60:.3g} minutes on {keras.config.backend()}, keras_t2i {keras_t2i.__version__}."
+    )
+    name, source = args.output.resolve().name, getattr(args, "source", "")
+    try:
+        there = file.read_text("utf-8") if file.is_file() else ""
+        return training_card(there, name, args.command, facts, about, source)
+    except (ValueError, OSError) as error:  # of a person's own words
+        print(f"{file} stays as it is: {sentence(error)}", file=sys.stderr)
+        return None
 
 
 def finish_diffusion(args, logs, objective, validation, generator, draw, caption):

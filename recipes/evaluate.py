@@ -27,12 +27,12 @@ from keras_t2i.evaluation.prompt_sets import load_prompt_sets
 from keras_t2i.evaluation.rendering import at_sizes
 from keras_t2i.evaluation.report import assemble
 from keras_t2i.evaluation.report.cards import fill_cards
-from keras_t2i.evaluation.report.marked_sections import check_markers
 from keras_t2i.evaluation.report.report import write_report
 from keras_t2i.evaluation.report.tables import leaderboard
 from keras_t2i.evaluation.report.tables import plain_table
 from keras_t2i.evaluation.report.tables import replace_between_markers
 from keras_t2i.models import Generator
+from keras_t2i.utils.marked_sections import check_markers
 
 
 def main(argv=None):

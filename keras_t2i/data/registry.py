@@ -30,6 +30,7 @@ class DataSet:
         about: str, a few words for help texts: what it is, and what must be done before it loads.
         sample: str, name of the set that stands in for this one where a few pictures are enough.
         splits: what `load` takes as `split`.
+        license: str, of what learned from it, as hubs write it: pictures of OpenMoji hand theirs on.
         drawings: function to a list of `Drawing`, the pictures as they are at every size; `None`: they are
             pixels, to be loaded at a larger size.
     """
@@ -39,6 +40,7 @@ class DataSet:
     drawings: Callable | None = None
     sample: str = DEFAULT
     splits: tuple[str, ...] = ("train", "validation", "test")
+    license: str = "cc-by-sa-4.0"
 
 
 DATA_SETS = {

@@ -1,5 +1,6 @@
 """Words to a picture: the Task that a person uses."""
 
+import tempfile
 from pathlib import Path
 
 import keras
@@ -34,6 +35,7 @@ from keras_t2i.models.stages.sampling import sample_in_batches
 from keras_t2i.models.text.preprocessor import TextToImagePreprocessor
 from keras_t2i.models.text_to_image_backbone import TextToImageBackbone
 from keras_t2i.models.words import Words
+from keras_t2i.presets.hub import push_preset
 from keras_t2i.presets.registry import check_options
 from keras_t2i.presets.registry import opening
 from keras_t2i.presets.saving import save_preset
@@ -177,6 +179,25 @@ class Generator(keras_hub.models.TextToImage):
     def save_to_preset(self, preset_dir, max_shard_size=10, *, weights_dtype="float32", card=None):
         """Save all networks and the tokenizer in a folder: see `keras_t2i.presets.saving.save_preset`."""
         save_preset(self, preset_dir, weights_dtype, card=card, max_shard_size=max_shard_size)
+
+    def push_to_hub(self, repo, *, weights_dtype="float32", card=None, **options):
+        """Send this generator to the Hugging Face Hub: `from_preset("hf://user/name")` opens it.
+
+        Args:
+            repo: `str`, "user/name".
+            weights_dtype, card: as of `save_to_preset`. A card that is at the hub already stays for `None`.
+            **options: `license`, `language`, `datasets`, `private`, `message`, `token`: see
+                `keras_t2i.presets.hub.push_preset`.
+
+        Returns:
+            `str`, the address.
+
+        Raises: as of `push_preset`.
+        """
+        with tempfile.TemporaryDirectory() as folder:
+            preset = Path(folder) / "preset"
+            self.save_to_preset(preset, weights_dtype=weights_dtype, card=card)
+            return push_preset(preset, repo, **options)[0]
 
     def generate(
         self,

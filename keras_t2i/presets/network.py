@@ -15,7 +15,7 @@ from keras_t2i.presets.errors import in_one_sentence
 from keras_t2i.presets.files import PRESET_FILES
 from keras_t2i.presets.files import PresetFiles
 
-PATIENCE = 4.0  # seconds for a connection; a name that nobody resolves would take half a minute
+PATIENCE = 2.5  # seconds for a connection; a name that nobody resolves would take half a minute
 HUBS = {  # of a handle's scheme: the variable that names another address, and the address
     "hf": ("HF_ENDPOINT", "https://huggingface.co"),
     "kaggle": ("KAGGLE_API_ENDPOINT", "https://www.kaggle.com"),
@@ -76,7 +76,7 @@ def unreachable(scheme):
         except (OSError, ValueError) as error:
             return str(error) or type(error).__name__
 
-    said = _patiently(connect, f"no answer within {PATIENCE:.0f} seconds")
+    said = _patiently(connect, f"no answer within {PATIENCE:g} seconds")
     return said and f"{hub.hostname}: {said}"
 
 

@@ -95,7 +95,7 @@ def find_preset(preset, cls, check_class=True):
             configs[file] = files.json(file)
             check_config(configs[file], files, file)
             if "registered_name" in configs[file]:
-                _registered(configs[file], files, file)
+                registered_class(configs[file], files, file)
     for file in PRESET_FILES:
         files.has(file)
     check_vocabulary(configs, files)
@@ -103,7 +103,7 @@ def find_preset(preset, cls, check_class=True):
     if not check_class:
         return files
     config = configs[preset_utils.CONFIG_FILE]
-    found = _registered(config, files, preset_utils.CONFIG_FILE) if "registered_name" in config else None
+    found = registered_class(config, files, preset_utils.CONFIG_FILE) if "registered_name" in config else None
     # KerasHub opens a preset of a task's subclass as that subclass.
     tasks = [cls, *preset_utils.list_subclasses(cls)]
     wanted = [getattr(task, "backbone_cls", None) or task for task in tasks]
@@ -272,7 +272,7 @@ def check_config(config, files, file, depth=0, key=""):
         check_config(part, files, file, depth + 1, name)
 
 
-def _registered(config, files, file):
+def registered_class(config, files, file):
     """The class that a config is of.
 
     Raises: PresetError where it is not known.

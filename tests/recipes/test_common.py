@@ -14,6 +14,37 @@ def parser(**changes):
     return common.training_parser("", "x", DEFAULTS, changes)
 
 
+def test_a_command_is_shown_without_places_of_this_machine(tmp_path):
+    def shown(text, **changes):
+        return common.start(parser(**changes), text.split()).command
+
+    assert shown("") == "python recipes/train_x.py"
+    assert shown(f"--epochs 7 --restart --output {tmp_path}") == "python recipes/train_x.py --epochs 7"
+    home = f"--data {tmp_path}/home/jane/pictures --minutes 3 --batch-size 4"
+    assert shown(home) == "python recipes/train_x.py --data jane/pictures --minutes 3.0"
+
+
+def test_a_run_writes_its_card_below_what_is_there(tmp_path, capsys):
+    class Model:
+        pass
+
+    args = common.start(parser(), ["--output", str(tmp_path / "run"), "--epochs", "7"])
+    args.source = "Drawn by me."
+    card = common.card(args, {"seconds": 90}, Model())
+    assert card.startswith("---\nlicense: cc-by-sa-4.0\nlanguage: en\ndatasets: [openmoji]\n")
+    assert "# run\n" in card and "Drawn by me." in card and "1.5 minutes" in card and args.command in card
+    assert "pipeline_tag" not in card
+    file = tmp_path / "run" / "preset" / "README.md"
+    file.parent.mkdir(parents=True)
+    file.write_text(card.replace("# run\n", "# run\n\nMine.\n"))
+    args.command = "python another.py"
+    again = common.card(args, {"seconds": 90}, Model())
+    assert "\nMine.\n" in again and "another.py" in again and "--epochs" not in again
+    file.write_text("---\n[\n---\nMine.")
+    assert common.card(args, {"seconds": 90}, Model()) is None  # the preset is saved, with the card as it is
+    assert "stays as it is: the card's front matter" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "option, message",
     [

@@ -3,6 +3,7 @@
 CARD = """---
 library_name: keras-hub
 license: cc-by-sa-4.0
+language: en
 tags: [keras_t2i]
 ---
 # {name}

@@ -2,8 +2,6 @@
 
 from keras_t2i.evaluation.metrics.registry import ATTRIBUTES
 from keras_t2i.evaluation.metrics.registry import leaderboard_columns
-from keras_t2i.evaluation.report.marked_sections import append_section
-from keras_t2i.evaluation.report.marked_sections import replace_between_markers
 from keras_t2i.evaluation.report.values import ABSENT
 from keras_t2i.evaluation.report.values import best_generators
 from keras_t2i.evaluation.report.values import date_text
@@ -16,6 +14,8 @@ from keras_t2i.evaluation.report.values import size_text
 from keras_t2i.evaluation.report.values import sorted_entries
 from keras_t2i.evaluation.report.values import value_text
 from keras_t2i.evaluation.report.values import with_kind
+from keras_t2i.utils.marked_sections import append_section
+from keras_t2i.utils.marked_sections import replace_between_markers
 
 __all__ = ["append_section", "card_section", "leaderboard", "plain_table", "replace_between_markers"]
 

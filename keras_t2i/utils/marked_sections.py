@@ -19,12 +19,7 @@ def check_markers(path, marker):
         old = path.read_bytes().decode("utf-8")
     except UnicodeDecodeError as error:
         raise ValueError(f"{path} is no text in UTF-8 ({error})") from None
-    begin, end = _markers(marker)
-    if old.count(begin) != 1 or old.count(end) != 1 or old.index(begin) > old.index(end):
-        raise ValueError(
-            f"{path} must have each of these lines once, in this order; add them where the text belongs:\n"
-            f"{begin}\n{end}"
-        )
+    _check(old, marker, path)
     return old
 
 
@@ -37,8 +32,7 @@ def replace_between_markers(path, marker, text):
         ValueError: as of `check_markers`; or `text` holds a marker.
     """
     old, path = check_markers(path, marker), expanded(path).resolve()
-    begin, end = _markers(marker)
-    write_text(path, old[: old.index(begin)] + _section(marker, text, old) + old[old.index(end) + len(end) :])
+    write_text(path, with_section(old, marker, text, path))
 
 
 def append_section(path, marker, text):
@@ -48,13 +42,34 @@ def append_section(path, marker, text):
         ValueError: one marker is there without the other, or as in `replace_between_markers`.
     """
     path = expanded(path).resolve()
-    old = path.read_bytes().decode("utf-8")
-    if any(m in old for m in _markers(marker)):
-        replace_between_markers(path, marker, text)
-    else:
-        line = "\r\n" if "\r\n" in old else "\n"
-        body = old.rstrip()
-        write_text(path, f"{body}{2 * line if body else ''}{_section(marker, text, old)}{line}")
+    write_text(path, with_section(path.read_bytes().decode("utf-8"), marker, text, path))
+
+
+def with_section(old, marker, text, name="the text"):
+    """A Markdown text whose section between two markers is `text`; one with neither gets it at its end.
+
+    Args:
+        old, marker, text: `str`.
+        name: what `old` is called in an error.
+
+    Raises: ValueError as of `append_section`.
+    """
+    section, (begin, end) = _section(marker, text, old), _markers(marker)
+    if begin in old or end in old:
+        _check(old, marker, name)
+        return old[: old.index(begin)] + section + old[old.index(end) + len(end) :]
+    line = "\r\n" if "\r\n" in old else "\n"
+    body = old.rstrip()
+    return f"{body}{2 * line if body else ''}{section}{line}"
+
+
+def _check(old, marker, name):
+    begin, end = _markers(marker)
+    if old.count(begin) != 1 or old.count(end) != 1 or old.index(begin) > old.index(end):
+        raise ValueError(
+            f"{name} must have each of these lines once, in this order; add them where the text belongs:\n"
+            f"{begin}\n{end}"
+        )
 
 
 def _section(marker, text, old):
