@@ -25,9 +25,10 @@ class TensorBoardLog(keras.callbacks.TensorBoard):
 
     package = "tensorboard"
 
-    def __init__(self, folder):
+    def __init__(self, folder, resume):
         super().__init__(folder, write_graph=False, update_freq="epoch")
-        self.known = {part: last_step(Path(folder, part)) for part in ("train", "pictures")}
+        parts = ("train", "pictures")
+        self.known = {part: last_step(Path(folder, part)) if resume else -1 for part in parts}
         self.epoch = 0
 
     def on_epoch_begin(self, epoch, logs=None):
@@ -73,11 +74,11 @@ class TableLog(keras.callbacks.Callback):
 
     package = "csv"
 
-    def __init__(self, folder):
+    def __init__(self, folder, resume):
         super().__init__()
         self.file = Path(folder) / "epochs.csv"
         self.rows = {}
-        if self.file.exists():
+        if resume and self.file.exists():
             with self.file.open(encoding="utf-8", newline="") as file:
                 self.rows = {int(row["epoch"]): row for row in csv.DictReader(file)}
 
@@ -120,18 +121,20 @@ class Logs(keras.callbacks.Callback):
     Args:
         folder: of what is written.
         names: of `LOGS`.
+        resume: bool, whether what is there is this run's, and its epochs are left out; of another run, in a
+            folder that it left, none are.
 
     Raises: as of `check_logs`.
     """
 
-    def __init__(self, folder, names=("tensorboard",)):
+    def __init__(self, folder, names=("tensorboard",), resume=False):
         super().__init__()
         check_logs(names)
         self.folder = expanded(folder)
         self._known = self._files()
         self._logs = {}
         for name in names:
-            self._try(name, lambda name=name: self._logs.update({name: LOGS[name](self.folder)}))
+            self._try(name, lambda name=name: self._logs.update({name: LOGS[name](self.folder, resume)}))
 
     def _files(self):
         return {file for file in self.folder.rglob("*") if file.is_file()}

@@ -16,6 +16,7 @@ from keras_t2i.training.checkpoint import StopOnNonFinite
 from keras_t2i.training.logs import Logs
 from keras_t2i.training.logs import check_logs
 from keras_t2i.training.optimizers import set_steps
+from keras_t2i.training.run_folder import is_run
 from keras_t2i.training.run_folder import keep_tokenizer
 from keras_t2i.training.run_folder import open_run
 from keras_t2i.training.run_folder import resume_key
@@ -79,6 +80,7 @@ def train(
     check_logs(log)
     key = resume_key(settings or {}, pipeline, validation, presets)
     open_run(folder, restart, presets)  # after all that can be wrong, as it may remove an earlier run
+    logs = Logs(folder / "logs", log, resume=is_run(folder))
     checkpoint, timed = Checkpoint(folder / "state", key), None
     if not objective.optimizer.built:  # a saved state can only be loaded into what is built
         objective.optimizer.build(objective.trainable_variables)
@@ -103,7 +105,6 @@ def train(
     first, per_step = timed or time_a_step(objective, pipeline)
     print_cost(objective, pipeline, validation, epochs, done, first, per_step)
     every = max(1, epochs // REPORTS)
-    logs = Logs(folder / "logs", log)
     grid = PictureGrid(folder / "pictures", draw, max(every, picture_every), logs=logs)
     start = time.perf_counter()
     try:

@@ -21,11 +21,11 @@ class WandbLog(keras.callbacks.Callback):
 
     package = "wandb"
 
-    def __init__(self, folder):
+    def __init__(self, folder, resume):
         super().__init__()
         self.folder, self.file = Path(folder), Path(folder) / "wandb.json"
-        self.known = {"figures": 0, "pictures": 0}
-        if self.file.exists():
+        self.known = {"figures": 0, "pictures": 0, "step": 0}
+        if resume and self.file.exists():
             self.known |= json.loads(self.file.read_text(encoding="utf-8"))
 
     def on_train_begin(self, logs=None):
@@ -46,9 +46,10 @@ class WandbLog(keras.callbacks.Callback):
 
     def _log(self, what, epoch, values):
         if epoch + 1 > self.known[what]:
-            self.known[what] = epoch + 1
+            step = self.known["step"]
+            self.known |= {what: epoch + 1, "step": step + 1}
             write_text(self.file, json.dumps(self.known))
-            self.run.log({"epoch": epoch + 1, **values})
+            self.run.log({"epoch": epoch + 1, **values}, step=step, commit=True)
 
     def on_epoch_end(self, epoch, logs=None):
         self._log("figures", epoch, floats(logs))
@@ -68,17 +69,19 @@ class MLflowLog(keras.callbacks.Callback):
 
     package = "mlflow"
 
-    def __init__(self, folder):
+    def __init__(self, folder, resume):
         super().__init__()
-        self.folder, self.file = Path(folder), Path(folder) / "mlflow.json"
+        self.folder, self.file, self.resume = Path(folder), Path(folder) / "mlflow.json", resume
 
     def on_train_begin(self, logs=None):
-        os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")  # a folder is enough here, and may be copied
         from mlflow import MlflowClient
 
-        where = os.environ.get("MLFLOW_TRACKING_URI") or (self.folder / "mlflow").absolute().as_uri()
+        where = os.environ.get("MLFLOW_TRACKING_URI")
+        if not where:
+            where = (self.folder / "mlflow").absolute().as_uri()
+            os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")  # it would rather have a database
         self.client = MlflowClient(where)
-        if self.file.exists():
+        if self.resume and self.file.exists():
             self.run = json.loads(self.file.read_text(encoding="utf-8"))["run"]
         else:
             found = self.client.get_experiment_by_name("keras_t2i")
