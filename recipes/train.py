@@ -45,6 +45,7 @@ def main(argv=None):
     add("--log", nargs="+", default=["tensorboard"], choices=common.LOGS, help="where figures go")
     args = parser.parse_args(argv)
     check_apart(args.output, args.folder)
+    common.check_logs(args.log)
     data = load(args.folder, "train", args.image_size)
     lessons = {"concepts": train_concepts.main}
     if any(len(captions) > 1 for captions in data.captions):  # else there is nothing to learn there

@@ -81,7 +81,7 @@ def test_all_cells_run(tmp_path):
         cells = [nbformat.v4.new_code_cell(before), *(c for c in made.cells if c.cell_type == "code")]
         whole.cells += cells
         owners += [name] * len(cells)
-    client.NotebookClient(whole, timeout=300, resources={"metadata": {"path": str(ROOT)}}).execute()
+    client.NotebookClient(whole, timeout=1800, resources={"metadata": {"path": str(ROOT)}}).execute()
     shown = dict.fromkeys(notebooks.PAGES, 0)
     for owner, cell in zip(owners, whole.cells, strict=True):
         shown[owner] += sum("image/png" in output.get("data", {}) for output in cell.outputs)

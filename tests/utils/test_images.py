@@ -77,7 +77,7 @@ def test_pictures_show_themselves_in_a_notebook():
         np.testing.assert_array_equal(np.asarray(show(some)), np.asarray(show(of)))
     shown = Image.open(io.BytesIO(images[:2]._repr_png_()))
     np.testing.assert_array_equal(np.asarray(shown), np.asarray(show(pictures[:2])))
-    assert images[0] is list(images)[0] and isinstance(images, list) and images[3:]._repr_png_() is None
+    assert images[0] is next(iter(images)) and isinstance(images, list) and images[3:]._repr_png_() is None
     with pytest.raises(ValueError, match="pictures must be uint8"):
         show(np.zeros((2, 2)))
 
