@@ -76,7 +76,7 @@ def test_all_cells_run(tmp_path):
     before = BEFORE.format(cache=str(tmp_path / "cache"), work=str(tmp_path / "work"))
     whole, owners = nbformat.v4.new_notebook(metadata=notebooks.SETTINGS), []
     for name, page in notebooks.PAGES.items():
-        made = nbformat.from_dict(notebooks.notebook(page))
+        made = nbformat.reads(notebooks.content(page), as_version=4)
         nbformat.validate(made)
         cells = [nbformat.v4.new_code_cell(before), *(c for c in made.cells if c.cell_type == "code")]
         whole.cells += cells

@@ -29,20 +29,19 @@ class TensorBoardLog(keras.callbacks.TensorBoard):
         super().__init__(folder, write_graph=False, update_freq="epoch")
         parts = ("train", "pictures")
         self.known = {part: last_step(Path(folder, part)) if resume else -1 for part in parts}
-        self.epoch = 0
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self.epoch = epoch
-        super().on_epoch_begin(epoch, logs)
+        self.tested = None
 
     def on_test_end(self, logs=None):
-        if self.epoch > self.known["train"]:
-            super().on_test_end(logs)
+        self.tested = logs  # for after the epoch: its figures tell a run that is resumed that all are there
 
     def on_epoch_end(self, epoch, logs=None):
         if epoch > self.known["train"]:
             super().on_epoch_end(epoch, logs)
             self._flush()
+            if self.tested is not None:
+                super().on_test_end(self.tested)
+                self._flush()
+        self.tested = None
 
     def on_picture(self, epoch, picture):
         if epoch <= self.known["pictures"]:
