@@ -6,7 +6,16 @@ from mkdocs.structure.files import File
 
 ROOT = Path(__file__).parents[1]
 CARDS = "keras_t2i/presets/packaged/*/README.md"
-FILES = ["*.md", "LICENSE", "NOTICE", "docs/*.md", "docs/*.png", "docs/*.css", CARDS]
+FILES = [
+    "*.md",
+    "LICENSE",
+    "NOTICE",
+    "docs/*.md",
+    "docs/*.png",
+    "docs/*.css",
+    "docs/notebooks/*.ipynb",
+    CARDS,
+]
 PUBLIC = {  # the reference: of packages that hand their names on the package itself, of others their modules
     "models": ["models/__init__.py"],
     "diffusion": ["diffusion/__init__.py", "diffusion/guidance.py", "diffusion/sampler.py"],

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 DUAL_ENCODER = "preset of lesson 2: name or folder"
+LOGS = ("tensorboard", "csv", "wandb", "mlflow")  # of keras_t2i.training.logs, which imports Keras
 OUTPUT = "pictures/<prompt>.png"  # of a picture that is given no name
 FORMER = {  # options up to 0.5 that no line of DEFAULTS has the name of, and what replaces them
     "diffusion": {
@@ -188,6 +189,7 @@ def training_parser(doc, name, defaults, changes=None):
     mean = "steps whose gradients are averaged into one update"
     add("--accumulate", default=1, type=number(int, least=1), help=mean)
     add("--seed", type=number(int, least=0, most=2**32 - 1), help="of weights, order and noise")
+    add("--log", nargs="+", default=["tensorboard"], choices=LOGS, help="where figures and pictures go")
     restart = "throw away an earlier run in --output instead of resuming it"
     parser.add_argument("--restart", action="store_true", help=restart)
     smoke = "a tiny model, a few pictures, seconds: does everything run?"

@@ -12,6 +12,7 @@ from pathlib import Path
 import keras
 import numpy as np
 from command_line import DUAL_ENCODER as DUAL_ENCODER
+from command_line import LOGS as LOGS
 from command_line import Parser as Parser
 from command_line import command_of
 from command_line import existing_file as existing_file
@@ -36,6 +37,7 @@ from keras_t2i.presets.cards import training_card
 from keras_t2i.presets.saving import save_preset
 from keras_t2i.training import optimizers
 from keras_t2i.training import run
+from keras_t2i.training.logs import check_logs
 from keras_t2i.training.snapshots import SaveSnapshots
 from keras_t2i.training.snapshots import choose_average
 from keras_t2i.utils.files import check_writable
@@ -46,6 +48,12 @@ from keras_t2i.utils.images import save_png
 from keras_t2i.utils.memory import peak_memory
 
 SMOKE_PICTURES = 48
+LOG_VIEWERS = {  # what shows a log, for the table at the end
+    "tensorboard": "logs (tensorboard --logdir)",
+    "csv": "logs (epochs.csv)",
+    "wandb": "logs (wandb sync)",
+    "mlflow": "logs (mlflow ui --backend-store-uri)",
+}
 MOST_VALIDATED = 4096  # pictures, which are in memory
 MOST_MEASURED = 2**15  # pictures, of which what needs all is measured
 PRESETS = ("start", "decoder", "dual_encoder", "autoencoder", "outside", "generator")  # options that name one
@@ -64,6 +72,7 @@ def start(parser, argv=None):
     """
     args = parser.parse_args(argv)
     check_output(args)
+    check_logs(args.log)
     if args.smoke:
         args.epochs, args.batch_size = 2, 8
     if args.epochs is not None:
@@ -75,7 +84,7 @@ def start(parser, argv=None):
             "several times as fast.",
             file=sys.stderr,
         )
-    free = {"output", "restart", "epochs", "minutes"}
+    free = {"output", "restart", "epochs", "minutes", "log"}
     command = command_of(parser, args)
     args.settings = {k: str(v) if isinstance(v, Path) else v for k, v in vars(args).items() if k not in free}
     args.command = command  # no setting: the same options may be given in other words
@@ -150,6 +159,7 @@ def train(args, objective, pipeline, validation, draw=None, callbacks=()):
         callbacks=callbacks,
         presets=[*filter(None, presets), *getattr(args, "critics", [])],
         minutes=args.minutes,
+        log=args.log,
     )
 
 
@@ -175,7 +185,10 @@ def finish(args, logs, model, table, pictures=None, **options):
         places.append((shows, save(picture, args.output / name)))
     options.setdefault("card", card(args, logs, model))
     save_preset(model, args.output / "preset", weights_dtype="float16", **options)
-    places += [("preset", args.output / "preset"), ("logs (tensorboard --logdir)", args.output / "logs")]
+    places += [
+        ("preset", args.output / "preset"),
+        *((LOG_VIEWERS[name], args.output / "logs") for name in args.log),
+    ]
     cost = [("minutes", logs["seconds"] / 60)]
     if (peak := peak_memory()) is not None:
         cost.append(("peak memory, MiB", peak))

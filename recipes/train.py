@@ -42,8 +42,10 @@ def main(argv=None):
     add("--seed", default=0, type=common.number(int, least=0, most=2**32 - 1), help="of all that is random")
     add("--restart", action="store_true", help="throw away earlier runs in --output, do not resume them")
     add("--smoke", action="store_true", help="tiny models, seconds: does everything run?")
+    add("--log", nargs="+", default=["tensorboard"], choices=common.LOGS, help="where figures go")
     args = parser.parse_args(argv)
     check_apart(args.output, args.folder)
+    common.check_logs(args.log)
     data = load(args.folder, "train", args.image_size)
     lessons = {"concepts": train_concepts.main}
     if any(len(captions) > 1 for captions in data.captions):  # else there is nothing to learn there
@@ -56,7 +58,7 @@ def main(argv=None):
             f"\n{place} of {len(lessons)}: {name}, about {minutes:.0f} minutes", file=sys.stderr, flush=True
         )
         command = ["--data", args.folder, "--output", str(args.output / name), "--seed", str(args.seed)]
-        command += ["--minutes", str(minutes)]
+        command += ["--minutes", str(minutes), "--log", *args.log]
         command += [f"--{option}" for option in ("restart", "smoke") if getattr(args, option)]
         if dual_encoder:
             command += ["--dual-encoder", dual_encoder]

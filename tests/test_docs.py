@@ -10,7 +10,6 @@ import sys
 from pathlib import Path
 from urllib.parse import unquote
 
-import keras
 import pytest
 
 ROOT = Path(__file__).parents[1]
@@ -95,21 +94,13 @@ def test_tests_that_a_page_names_exist(page):
     assert [file for file in named if not (ROOT / file).is_file()] == []
 
 
-# On JAX and torch the README's block alone: what the others call is tested on each backend beside its code,
-# and compiling for every size of batch that they draw takes minutes.
-EVERYWHERE = {README}
-tensorflow_only = pytest.mark.skipif(keras.config.backend() != "tensorflow", reason="README alone is enough")
+# What the pages call is tested on each backend beside its code. Those that notebooks are made of are run by
+# test_notebooks.py.
+IN_NOTEBOOKS = {"concepts.md", "drawing.md", "evaluation.md", "noise_to_picture.md", "your_pictures.md"}
 
 
 @pytest.mark.once
-@pytest.mark.parametrize(
-    "page",
-    [
-        pytest.param(page, id=page.name, marks=[] if page in EVERYWHERE else tensorflow_only)
-        for page in PAGES
-        if "```python" in page.read_text("utf-8")
-    ],
-)
+@pages([p for p in PAGES if "```python" in p.read_text("utf-8") and p.name not in IN_NOTEBOOKS])
 def test_python_runs(page, tmp_path, monkeypatch):
     """All blocks of a page, in order, in one namespace, offline and in an empty folder."""
 

@@ -3,7 +3,7 @@
 import time
 
 import numpy as np
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from keras_t2i.evaluation.drawings import Drawings
 from keras_t2i.evaluation.drawings import at_size

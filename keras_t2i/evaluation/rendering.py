@@ -1,7 +1,7 @@
 """The evaluation of drawings at a size: are they near the true picture, sharp, and still the same picture?"""
 
 import numpy as np
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from keras_t2i.data.registry import DATA_SETS
 from keras_t2i.data.registry import load_truths

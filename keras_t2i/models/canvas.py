@@ -10,6 +10,7 @@ from keras_t2i.models.stages.sampling import Draw
 from keras_t2i.models.stages.vectorize import vector_drawings
 from keras_t2i.models.words import Words
 from keras_t2i.models.words import upsampled
+from keras_t2i.utils.images import Images
 from keras_t2i_runtime.tiling import Placement
 
 
@@ -46,9 +47,9 @@ def rendered(renderer, pictures, canvas, noise_level, progress, window=None, out
 
 def as_output(pictures, output, alone):
     """What is returned of pictures, uint8 `(n, h, w, 3 or 4)`, or of a list of documents: these, or a list of
-    `PIL.Image.Image`; where one was asked for `alone`, that one."""
+    `PIL.Image.Image` that a notebook shows; where one was asked for `alone`, that one."""
     if output == "pil":
-        pictures = [Image.fromarray(picture) for picture in pictures]
+        pictures = Images(Image.fromarray(picture) for picture in pictures)
     return pictures[0] if alone else pictures
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import keras
 import keras_hub
 import numpy as np
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from keras_t2i.models import editing
 from keras_t2i.models.assemble import assemble
@@ -236,9 +236,9 @@ class Generator(keras_hub.models.TextToImage):
                 middle of the background (see `render`): first by the upsampler, if there is one and it is
                 larger than the base makes it, then by the renderer. `None`: as the base makes it, small.
             background: where `size` is given: a CSS name, "#rrggbb", three ints, or `None`: transparent.
-            output: "array"; "pil": `PIL.Image.Image`, which a notebook shows; or "svg": documents of paths,
-                `str` (needs contourpy, the extra `svg`). `size`, 512 for `None`, is what these say of their
-                width and height; paths have none. No mask.
+            output: "array"; "pil": `PIL.Image.Image`, which a notebook shows, several as a grid; or "svg":
+                documents of paths, `str` (needs contourpy, the extra `svg`). `size`, 512 for `None`, is what
+                these say of their width and height; paths have none. No mask.
             num_steps: int, steps from noise to picture. This and the next two are the preset's for `None`.
             sampler: a name out of `diffusion.SAMPLERS`; some evaluate the network twice or more a step.
             guidance_scale: float: how far to go from what is drawn with no caption, or with the negative

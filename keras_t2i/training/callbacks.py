@@ -1,4 +1,4 @@
-"""What `fit` does besides learning: showing how far it is, what it draws, and its figures."""
+"""What `fit` does besides learning: showing how far it is, what it draws, and what no batch can tell."""
 
 import sys
 import warnings
@@ -7,7 +7,6 @@ from pathlib import Path
 import keras
 from tqdm.auto import tqdm
 
-from keras_t2i.utils.files import record
 from keras_t2i.utils.images import save_png
 
 
@@ -25,7 +24,7 @@ class ProgressLine(keras.callbacks.Callback):
         self.arguments = {"total": epochs * steps_per_epoch, "initial": done * steps_per_epoch}
 
     def on_train_begin(self, logs=None):
-        live = sys.stderr.isatty()
+        live = sys.stderr.isatty() or "ipykernel" in sys.modules  # a terminal, or a notebook
         self.line = tqdm(**self.arguments, unit="step", mininterval=0.5 if live else 30, dynamic_ncols=True)
 
     def on_train_batch_end(self, batch, logs=None):
@@ -70,11 +69,12 @@ class PictureGrid(Periodic):
         folder: gets `epoch_0001.png` and on.
         draw: function of the objective to a uint8 picture `(h, w, 3)`.
         every, epochs, times: of `Periodic`.
+        logs: `Logs`, which get the picture too, or `None`.
     """
 
-    def __init__(self, folder, draw, every=1, epochs=None, times=None):
+    def __init__(self, folder, draw, every=1, epochs=None, times=None, logs=None):
         super().__init__(every, epochs, times)
-        self.folder, self.draw = Path(folder), draw
+        self.folder, self.draw, self.logs = Path(folder), draw, logs
 
     def on_epoch_end(self, epoch, logs=None):
         if self.is_due(epoch):
@@ -83,6 +83,8 @@ class PictureGrid(Periodic):
                 save_png(picture, self.folder / f"epoch_{epoch + 1:04d}.png")
             except OSError as error:
                 warnings.warn(f"could not save a picture ({error}); training goes on", stacklevel=2)
+            if self.logs is not None:
+                self.logs.on_picture(epoch, picture)
 
 
 class Measure(Periodic):
@@ -100,55 +102,3 @@ class Measure(Periodic):
     def on_epoch_end(self, epoch, logs=None):
         if logs is not None and self.is_due(epoch):
             logs.update(self.measure(self.model))
-
-
-class Logs(keras.callbacks.Callback):
-    """TensorBoard's files; a disk that is full or read-only ends them with a warning, and not the run.
-
-    Args:
-        folder: gets `train/` and `validation/`.
-    """
-
-    def __init__(self, folder):
-        super().__init__()
-        self.folder = Path(folder)
-        self.writer = keras.callbacks.TensorBoard(folder, write_graph=False, update_freq="epoch")
-        self._known = set(self.folder.glob("*/events.out.*"))
-
-    def _write(self, hook, *args):
-        if self.writer is None:
-            return
-        try:
-            getattr(self.writer, hook)(*args)
-            for file in set(self.folder.glob("*/events.out.*")) - self._known:
-                self._known.add(file)
-                record(file)
-        except Exception as error:  # TensorFlow has kinds of its own for a full disk
-            self.writer = None
-            warnings.warn(f"could not write {self.folder} ({error}); training goes on", stacklevel=2)
-
-    def set_params(self, params):
-        super().set_params(params)
-        self._write("set_params", params)
-
-    def set_model(self, model):
-        super().set_model(model)
-        self._write("set_model", model)
-
-    def on_train_begin(self, logs=None):
-        self._write("on_train_begin", logs)
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self._write("on_epoch_begin", epoch, logs)
-
-    def on_test_begin(self, logs=None):
-        self._write("on_test_begin", logs)
-
-    def on_test_end(self, logs=None):
-        self._write("on_test_end", logs)
-
-    def on_epoch_end(self, epoch, logs=None):
-        self._write("on_epoch_end", epoch, logs)
-
-    def on_train_end(self, logs=None):
-        self._write("on_train_end", logs)

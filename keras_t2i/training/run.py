@@ -9,12 +9,14 @@ from pathlib import Path
 import keras
 
 from keras_t2i.data.pipeline import SetPipelineEpoch
-from keras_t2i.training.callbacks import Logs
 from keras_t2i.training.callbacks import PictureGrid
 from keras_t2i.training.callbacks import ProgressLine
 from keras_t2i.training.checkpoint import Checkpoint
 from keras_t2i.training.checkpoint import StopOnNonFinite
+from keras_t2i.training.logs import Logs
+from keras_t2i.training.logs import check_logs
 from keras_t2i.training.optimizers import set_steps
+from keras_t2i.training.run_folder import is_run
 from keras_t2i.training.run_folder import keep_tokenizer
 from keras_t2i.training.run_folder import open_run
 from keras_t2i.training.run_folder import resume_key
@@ -36,10 +38,11 @@ def train(
     callbacks=(),
     presets=(),
     minutes=None,
+    log=("tensorboard",),
 ):
     """Train a compiled objective, or go on where an interrupted run of the same settings stopped.
 
-    Prints the cost first. Writes below `folder`: `state/` (resume), `logs/` (TensorBoard), `pictures/`.
+    Prints the cost first. Writes below `folder`: `state/` (resume), `logs/`, `pictures/`.
     All that this process writes there from now on, be it a preset, is listed in `state/written.jsonl`.
 
     Args:
@@ -58,6 +61,7 @@ def train(
             data or the versions of this package and Keras change, the run is not resumed.
         minutes: float, how long the steps may take by the time of one, which is measured when the run begins:
             a run that is resumed has the epochs that it began with.
+        log: names out of `training.logs.LOGS`, of what is written into `logs/`.
 
     Returns:
         dict: `seconds` and `seconds_per_step` of this call, and the last epoch's metrics.
@@ -66,14 +70,17 @@ def train(
         ValueError: `folder` holds a run of other settings, data, presets or versions, a damaged one, or, with
             `restart`, files that are of no run; the message says what to do. Or the run ends before its first
             update.
+        ImportError: a log needs a package that is not installed.
         FloatingPointError: the loss was not a finite number; the last good weights are in place.
         KeyboardInterrupt: with words for the person who stopped the run: how to go on.
     """
     folder = Path(folder)
     if epochs is None and minutes is None:
         raise ValueError("train needs the length of the run: epochs or minutes")
+    check_logs(log)
     key = resume_key(settings or {}, pipeline, validation, presets)
     open_run(folder, restart, presets)  # after all that can be wrong, as it may remove an earlier run
+    logs = Logs(folder / "logs", log, resume=is_run(folder))
     checkpoint, timed = Checkpoint(folder / "state", key), None
     if not objective.optimizer.built:  # a saved state can only be loaded into what is built
         objective.optimizer.build(objective.trainable_variables)
@@ -98,7 +105,7 @@ def train(
     first, per_step = timed or time_a_step(objective, pipeline)
     print_cost(objective, pipeline, validation, epochs, done, first, per_step)
     every = max(1, epochs // REPORTS)
-    grid = PictureGrid(folder / "pictures", draw, max(every, picture_every))
+    grid = PictureGrid(folder / "pictures", draw, max(every, picture_every), logs=logs)
     start = time.perf_counter()
     try:
         history = objective.fit(
@@ -112,7 +119,7 @@ def train(
             callbacks=[
                 SetPipelineEpoch(pipeline),
                 *callbacks,
-                Logs(folder / "logs"),
+                logs,
                 ProgressLine(epochs, len(pipeline), done),
                 *([] if draw is None else [grid]),
                 checkpoint,

@@ -6,7 +6,7 @@ import threading
 
 import keras
 import numpy as np
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 # On JAX `predict_on_batch` gives the weights away and puts them back: another thread would find none.
 # Networks share weights with those that they are made of, so one lock is for all.

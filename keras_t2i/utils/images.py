@@ -135,6 +135,45 @@ def make_grid(pictures, columns=None, scale=1, gap=2):
     return grid
 
 
+def show(pictures, columns=None, scale=None):
+    """Pictures as one image, which a notebook shows where a cell ends in it.
+
+    Args:
+        pictures: uint8 `(n, h, w, 3 or 4)`, or one, `(h, w, 3 or 4)`; or a list of images of Pillow, all of a
+            size.
+        columns: as of `make_grid`.
+        scale: int, how many times larger a pixel becomes; `None`: so many that a side has about 128 pixels.
+
+    Returns:
+        `PIL.Image.Image`.
+
+    Raises: ValueError, as of `make_grid`.
+    """
+    if isinstance(pictures, list | tuple):
+        pictures = np.stack([np.asarray(picture) for picture in pictures])
+    pictures = np.asarray(pictures)
+    if pictures.ndim == 3:
+        pictures = pictures[None]
+    if scale is None:
+        scale = max(1, round(128 / max(pictures.shape[1:3], default=1)))
+    return Image.fromarray(make_grid(pictures, columns, scale))
+
+
+class Images(list):
+    """A list of images of Pillow, all of a size, that a notebook shows as a grid; slices of it are too.
+
+    Pictures as arrays stay plain arrays: a part or a sum of an array is not always a picture, and a kind of
+    array that shows itself would be handed on to both. `show` makes an image of them.
+    """
+
+    def __getitem__(self, place):
+        found = super().__getitem__(place)
+        return Images(found) if isinstance(place, slice) else found
+
+    def _repr_png_(self):
+        return show(self)._repr_png_() if self else None
+
+
 def save_png(picture, file):
     """Write one picture, uint8 `(h, w, 3)` or straight RGBA, `(h, w, 4)`; the file is there whole or not at
     all. Makes missing folders.

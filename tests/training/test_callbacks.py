@@ -1,13 +1,10 @@
 import shutil
 from types import SimpleNamespace
 
-import keras
 import numpy as np
 import pytest
-from full_disk import full_disk
 from PIL import Image
 
-from keras_t2i.training.callbacks import Logs
 from keras_t2i.training.callbacks import Measure
 from keras_t2i.training.callbacks import Periodic
 from keras_t2i.training.callbacks import PictureGrid
@@ -121,30 +118,6 @@ def test_differences_are_named():
         "keras: 3.15 there, 3.16 here",
     ]
     assert differences(there, there) == []
-
-
-@pytest.fixture
-def fit():
-    """A function that trains two numbers for three epochs, with callbacks."""
-    model = keras.Sequential([keras.layers.Input((3,)), keras.layers.Dense(1)])
-    model.compile("sgd", "mse")
-    data = np.ones((2, 3)), np.ones((2, 1))
-    options = {"validation_data": data, "verbose": 0, "epochs": 3}
-    return lambda *callbacks: model.fit(*data, callbacks=callbacks, **options)
-
-
-def test_logs_that_cannot_be_written_are_warned_about_once(fit, tmp_path):
-    (tmp_path / "logs").write_text("a file, not a folder")
-    with pytest.warns(UserWarning, match=r"could not write .*logs.*training goes on") as warned:
-        history = fit(Logs(tmp_path / "logs"))
-    assert len(history.history["val_loss"]) == 3
-    assert len([w for w in warned if "could not write" in str(w.message)]) == 1
-
-
-def test_a_full_disk_under_the_logs_does_not_stop_the_run(fit, tmp_path):
-    with full_disk(free=150), pytest.warns(UserWarning, match="training goes on"):
-        history = fit(Logs(tmp_path / "logs"))
-    assert len(history.history["loss"]) == 3
 
 
 @pytest.mark.parametrize(

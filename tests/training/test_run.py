@@ -86,6 +86,7 @@ def test_a_run_leaves_logs_pictures_and_state(finished):
     assert {p.name for p in folder.iterdir()} == {"logs", "pictures", "state"}
     assert {p.name for p in (folder / "state").iterdir()} == STATE
     assert list(folder.glob("logs/train/events*")) and list(folder.glob("logs/validation/events*"))
+    assert list(folder.glob("logs/pictures/events*"))
     pictures = sorted((folder / "pictures").iterdir())
     assert [p.name for p in pictures] == ["epoch_0002.png", "epoch_0003.png"]
     np.testing.assert_array_equal(np.asarray(Image.open(pictures[-1])), drawn)
@@ -94,13 +95,17 @@ def test_a_run_leaves_logs_pictures_and_state(finished):
 
 
 def test_a_resumed_run_ends_where_an_uninterrupted_one_does(run, finished, tmp_path, capsys):
-    train(*run.again(), 1, tmp_path)
+    train(*run.again(), 1, tmp_path, log=["csv"])
     assert "Resuming" not in capsys.readouterr().err
     half_written = tmp_path / "state" / ".keras_t2i-0123456789ab.partial"
     half_written.write_bytes(b"a kill while writing")
+    with (tmp_path / "logs" / "epochs.csv").open("a") as file:
+        file.write("2,-1.0\n")  # a kill after the second epoch was logged, before its state was kept
     fresh, pipeline = objective_and_pipeline("reconstruction")
-    train(fresh, pipeline, EPOCHS, tmp_path)
+    train(fresh, pipeline, EPOCHS, tmp_path, log=["csv"])
     assert f"after epoch 1 of {EPOCHS}" in capsys.readouterr().err
+    rows = (tmp_path / "logs" / "epochs.csv").read_text().splitlines()[1:]
+    assert [row.split(",")[0] for row in rows] == ["1", "2", "3"] and "-1.0" in rows[1]
     assert largest_difference(state(fresh), finished[2]) == 0
     assert not half_written.exists()
     assert train(fresh, pipeline, EPOCHS, tmp_path) == {

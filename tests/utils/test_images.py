@@ -1,11 +1,15 @@
+import io
+
 import keras
 import numpy as np
 import pytest
 from PIL import Image
 
+from keras_t2i.utils.images import Images
 from keras_t2i.utils.images import make_grid
 from keras_t2i.utils.images import psnr
 from keras_t2i.utils.images import save_png
+from keras_t2i.utils.images import show
 from keras_t2i.utils.images import to_float
 from keras_t2i.utils.images import to_uint8
 
@@ -61,6 +65,21 @@ def test_grid():
 @pytest.mark.parametrize("count, rows, columns", [(1, 1, 1), (2, 1, 2), (5, 2, 3), (8, 2, 4), (12, 3, 4)])
 def test_a_grid_has_no_empty_place_where_it_can(count, rows, columns):
     assert make_grid(np.zeros((count, 2, 3, 3), "uint8"), gap=0).shape == (2 * rows, 3 * columns, 3)
+
+
+def test_pictures_show_themselves_in_a_notebook():
+    pictures = np.random.default_rng(0).integers(0, 256, (3, 8, 6, 3), dtype="uint8")
+    np.testing.assert_array_equal(np.asarray(show(pictures, columns=3, scale=2)), make_grid(pictures, 3, 2))
+    assert show(pictures[0]).size == (6 * 16, 8 * 16)  # a side of 128
+    assert show(np.zeros((1, 300, 500, 4), "uint8")).size == (500, 300)
+    images = Images(Image.fromarray(picture) for picture in pictures)
+    for some, of in ((images, pictures), (images[1:], pictures[1:]), (list(images), pictures)):
+        np.testing.assert_array_equal(np.asarray(show(some)), np.asarray(show(of)))
+    shown = Image.open(io.BytesIO(images[:2]._repr_png_()))
+    np.testing.assert_array_equal(np.asarray(shown), np.asarray(show(pictures[:2])))
+    assert images[0] is next(iter(images)) and isinstance(images, list) and images[3:]._repr_png_() is None
+    with pytest.raises(ValueError, match="pictures must be uint8"):
+        show(np.zeros((2, 2)))
 
 
 def test_save_png(tmp_path):

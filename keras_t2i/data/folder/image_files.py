@@ -12,7 +12,7 @@ from PIL import Image
 from PIL import ImageOps
 from PIL import UnidentifiedImageError
 from PIL import features
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from keras_t2i.data.folder.png_text import without_text
 from keras_t2i.data.folder.rgb import rgb_on_white

@@ -3,7 +3,7 @@
 import json
 
 import numpy as np
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from keras_t2i.data.folder.cache import fingerprint
 from keras_t2i.data.folder.captioned_folder import VALIDATION_FRACTION

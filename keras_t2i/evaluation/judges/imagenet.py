@@ -11,7 +11,7 @@ import keras
 import numpy as np
 from keras import layers
 from PIL import Image
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from keras_t2i.evaluation.judges.legacy_pickle import read_legacy_pickle
 from keras_t2i.utils.batching import predict_on_batch

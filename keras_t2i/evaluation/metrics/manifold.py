@@ -4,7 +4,7 @@ In NumPy float64, block by block: no matrix of all pictures against all is kept.
 """
 
 import numpy as np
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from keras_t2i.evaluation.metrics.distances import as_pair
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import keras
 import numpy as np
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from keras_t2i.models.networks.renderer import GENERATED
 from keras_t2i.models.outputs import as_color

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import keras
 import numpy as np
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from keras_t2i.utils.batching import batches_of_one_size
 from keras_t2i.utils.batching import fitting_batch_size

@@ -9,7 +9,7 @@ best, and the colors are those that, blurred, come nearest to it; large regions 
 from typing import NamedTuple
 
 import numpy as np
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from keras_t2i.utils.contours import area_of
 from keras_t2i.utils.contours import check_contours
