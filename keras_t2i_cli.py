@@ -19,6 +19,7 @@ COMMANDS = {
     "evaluate": "evaluate.py",
     "prepare": "prepare_data.py",
     "export": "export.py",
+    "demo": "demo.py",
 }
 BACKENDS = ("tensorflow", "jax", "torch")
 LIBRARIES = ("keras-t2i", "keras", "keras-hub", *BACKENDS, "tensorflow-datasets", "numpy", "pillow")

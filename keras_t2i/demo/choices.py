@@ -47,7 +47,7 @@ class Presets:
     """
 
     def __init__(self, names=None, renderer=None):
-        self.names = list(Generator.presets) if names is None else list(names)
+        self.names = sorted(Generator.presets) if names is None else list(names)
         self.renderer = renderer
         self._opened, self._lock = {}, threading.Lock()
 
@@ -85,6 +85,7 @@ def refusals(generator, name):
     of_concepts = base.editable and bool(base.unet.image_code)
     why = f"{name} draws from words alone" if base.editable else f"{name} draws in one step"
     another = "choose one that draws from image embeddings in many steps, as unclip_emoji_32 does"
+    decoder = "or a decoder of embeddings, such as generator_openmoji_32"
     known = "no picture can be kept on the way: choose one that takes steps, as diffusion_emoji_32 does"
     return {
         "variations": "" if of_concepts else f"{why}, so it makes no variations of a picture: {another}.",
@@ -92,8 +93,7 @@ def refusals(generator, name):
         "interpolation": (
             ""
             if of_concepts or hasattr(base, "decoder")
-            else f"{why}, so nothing lies between two pictures: {another}, or a decoder of embeddings, such as "
-            "generator_openmoji_32."
+            else f"{why}, so nothing lies between two pictures: {another}, {decoder}."
         ),
     }
 

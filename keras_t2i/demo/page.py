@@ -20,7 +20,7 @@ def build(presets=None, renderer=None):
     """The page.
 
     Args:
-        presets: list of str, presets to choose from, as of `Generator.from_preset`; `None`: the packaged ones.
+        presets: list of str, what to choose from, as of `Generator.from_preset`; `None`: the packaged ones.
         renderer: preset of a renderer, str, that draws at size; `None`: each preset's own, else the packaged.
 
     Returns:
@@ -46,23 +46,24 @@ def launch(presets=None, renderer=None, **options):
         **options: of `gradio.Blocks.launch`, such as `server_port`, and `server_name`: by default the
             environment's `GRADIO_SERVER_NAME`, which Spaces set, else "127.0.0.1", this machine alone.
 
-    Returns: what `gradio.Blocks.launch` returns.
-
     Raises: as of `build`; OSError where the port is taken.
     """
+    blocks = build(presets, renderer)
     alone = {"share": False, "enable_monitoring": False, "run_history": False, "mcp_server": False}
-    shown = {"footer_links": ["gradio"], "max_file_size": "20mb"}
-    return build(presets, renderer).launch(**{**alone, **shown, **options})
+    shown = {"footer_links": ["gradio"], "max_file_size": "20mb", "quiet": True}
+    url = blocks.launch(**{**alone, **shown, **options, "prevent_thread_lock": True})[1]
+    print(f"The page is at {url} (Ctrl-C ends it)", flush=True)
+    blocks.block_thread()
 
 
 @contextlib.contextmanager
 def told():
     """Errors of `choices.REFUSALS` as the page's own, which it shows; their text is no HTML."""
-    from gradio import Error
-
     try:
         yield
     except choices.REFUSALS as error:
+        from gradio import Error
+
         sentence = html.escape(" ".join(str(error).split())[:600])
         raise Error(sentence, title="Not drawn", print_exception=False) from error
 

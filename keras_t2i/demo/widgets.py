@@ -14,7 +14,8 @@ BACKGROUNDS = ("white", "transparent", "black", "gold", "skyblue")
 MOST_SEED = 9999  # of the slider
 HOUR = 3600  # seconds after which Gradio's temporary files go
 BRUSH = "#e6007a"
-PICTURE = {"format": "png", "image_mode": "RGBA", "interactive": False}
+BUTTONS = ["download", "fullscreen"]  # of a picture; to share is to send it to a server
+PICTURE = {"format": "png", "image_mode": "RGBA", "interactive": False, "buttons": BUTTONS}
 
 
 def lay_out(handlers):
@@ -25,7 +26,7 @@ def lay_out(handlers):
     with gr.Blocks(title="keras_t2i", analytics_enabled=False, delete_cache=(HOUR, HOUR)) as blocks:
         handlers.folder = blocks.GRADIO_CACHE
         page = SimpleNamespace(request=gr.State(), shown=gr.State("draw"), able={})
-        gr.Markdown("# Pictures from words")
+        gr.Markdown("# Pictures from words\nNothing leaves the machine that draws them.")
         with gr.Row():
             with gr.Column(scale=2, min_width=320), gr.Tabs():
                 lay_out_draw(gr, page)
@@ -84,7 +85,9 @@ def lay_out_draw(gr, page):
 def lay_out_variations(gr, page, refused):
     with gr.Tab("Variations", id="variations") as page.variations_tab, able(gr, page, "variations", refused):
         gr.Markdown("The same thing, drawn otherwise: its image embedding, and other noise.")
-        page.source = gr.Image(label="Of this picture", image_mode="RGBA", sources=["upload", "clipboard"])
+        page.source = gr.Image(
+            label="Of this picture", image_mode="RGBA", sources=["upload", "clipboard"], buttons=BUTTONS
+        )
         page.take_source = gr.Button("Take the drawn picture")
         page.count = gr.Slider(1, MOST_PICTURES, 4, step=1, label="How many")
         page.vary = gr.Button("Draw variations", variant="primary", elem_id="vary")
@@ -101,6 +104,7 @@ def lay_out_inpainting(gr, page, refused):
             transforms=(),
             layers=False,
             format="png",
+            buttons=BUTTONS,
             elem_id="editor",
         )
         page.take_editor = gr.Button("Take the drawn picture", elem_id="take-editor")
@@ -126,11 +130,12 @@ def words(gr, label, value, elem_id):
 
 
 def gallery(gr, label):
-    return gr.Gallery(label=label, format="png", columns=4, object_fit="contain", interactive=False)
+    shown = {"columns": 4, "object_fit": "contain", "interactive": False, "buttons": BUTTONS}
+    return gr.Gallery(label=label, format="png", **shown)
 
 
 def able(gr, page, name, refused):
-    """A column that is there where a preset can do `name`; above it, where not, the sentence that says why."""
+    """A column, there where a preset can do `name`; in its place, where not, the sentence that says why."""
     note = gr.Markdown(refused, visible=bool(refused), elem_id=f"no-{name}")
     column = gr.Column(visible=not refused)
     page.able[name] = note, column

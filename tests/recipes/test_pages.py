@@ -40,7 +40,7 @@ def test_a_recipe_is_a_page(name):
 
 
 def test_every_recipe_is_named_by_the_test_of_its_kind():
-    assert len(PAGES) == 18 and len(TRAINING) == 13
+    assert len(PAGES) == 19 and len(TRAINING) == 13
 
 
 @pytest.mark.parametrize("name", TRAINING)
@@ -49,7 +49,7 @@ def test_a_recipe_has_few_options_of_its_own(name, recipe, monkeypatch):
     assert found >= COMMON and len(found - COMMON) <= 6
 
 
-@pytest.mark.parametrize("name", [*TRAINING, "train", "prepare_data", "evaluate", "generate"])
+@pytest.mark.parametrize("name", [*TRAINING, "train", "prepare_data", "evaluate", "generate", "demo"])
 def test_help_names_every_default(name, recipe, capsys):
     with pytest.raises(SystemExit):
         recipe(name)(["--help"])
