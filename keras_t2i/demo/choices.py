@@ -119,9 +119,12 @@ def options_of(generator, choice, count):
         raise ValueError(f"{count} pictures of {size} pixels are too large: choose a size of at most {most}")
     options = {"seed": whole("seed", choice.seed, 0, LARGEST_SEED), "size": size}
     options["background"] = as_color(choice.background)
-    options |= {name: getattr(choice, name) for name in settings_of(generator)}
-    if "num_steps" in options:
-        options["num_steps"] = whole("steps", options["num_steps"], 1, MOST_STEPS)
+    for name, own in settings_of(generator).items():
+        value = getattr(choice, name)
+        if name == "num_steps":
+            value = whole("steps", value, 1, MOST_STEPS)
+        if value != own:  # else every stage has its own, a prior's too
+            options[name] = value
     return options
 
 

@@ -18,7 +18,7 @@ from keras_t2i.models import Generator
 from keras_t2i.utils.embeddings import slerp
 from keras_t2i.utils.images import make_grid
 
-STEPS = {"num_steps": 3, "guidance_scale": 1.5}
+STEPS = {"num_steps": 4, "guidance_scale": 1.5}
 
 
 @pytest.fixture(scope="module")
@@ -46,9 +46,18 @@ def test_a_picture_evolves_and_ends_as_generate_draws_it(presets, name):
     expected = generator.generate("a red apple", seed=7, size=20, **STEPS)
     np.testing.assert_array_equal(picture, expected)
     small = generator.generate_frames("a red apple", seed=7, **STEPS)
-    assert len(frames) == len(small) - 1 == 2
+    assert len(frames) == len(small) - 1 == 3
     for frame, one in zip(frames, small, strict=False):
         np.testing.assert_array_equal(frame, make_grid(one[None], scale=256 // 8))
+
+
+@pytest.mark.parametrize("name", ["one_pass", "words", "embeddings"])
+def test_as_the_page_opens_a_preset_it_draws_as_generate_does_untold(presets, name):
+    generator = presets.open(name)
+    own = choices.settings_of(generator)
+    assert own == ({"temperature": 1.0} if name == "one_pass" else {"num_steps": 3, "guidance_scale": 2.0})
+    *_, picture = drawing.draw(presets, "a red apple", choice(name, **own))
+    np.testing.assert_array_equal(picture, generator.generate("a red apple", seed=7, size=20))
 
 
 def test_one_step_has_no_frames_and_its_own_setting(presets):
@@ -81,7 +90,7 @@ def test_what_is_not_painted_over_stays(presets):
     *frames, picture = drawing.draw(presets, "a car", choice("words"), found, mask)
     expected = presets.open("words").generate("a car", seed=7, size=20, image=image, mask=mask, **STEPS)
     np.testing.assert_array_equal(picture, expected)
-    assert len(frames) == 2 and (picture != image)[mask].any()
+    assert len(frames) == 3 and (picture != image)[mask].any()
     np.testing.assert_array_equal(picture[~mask], image[~mask])
 
 

@@ -112,17 +112,10 @@ def test_the_page_counts_nobody_and_calls_one_drawing_at_a_time(tiny_preset):
 
 
 @pytest.mark.once
-def test_the_app_of_the_documentation_is_served(monkeypatch, asked, capsys):
-    gradio = pytest.importorskip("gradio")
+def test_the_app_of_the_documentation_is_served(serve, asked):
     text = (ROOT / "docs" / "demo.md").read_text("utf-8")
     (app,) = re.findall(r"^```\n(from keras_t2i\.demo.*?)^```$", text, re.MULTILINE | re.DOTALL)
-    monkeypatch.setattr(gradio.Blocks, "block_thread", lambda self: None)
-    monkeypatch.setenv("GRADIO_SERVER_NAME", "127.0.0.1")
-    try:
-        exec(compile(app, "app.py", "exec"), {"__name__": "__main__"})
-        url = re.search(r"http://127\.0\.0\.1:\d+", capsys.readouterr().out)[0]
-        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url) as answer:
-            assert b"<title>keras_t2i</title>" in answer.read()
-    finally:
-        gradio.close_all()
+    url = serve(lambda: exec(compile(app, "app.py", "exec"), {"__name__": "__main__"}))
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url) as answer:
+        assert b"keras_t2i" in answer.read()
     assert asked == []
