@@ -15,7 +15,7 @@ from keras_t2i.demo.choices import whole
 from keras_t2i.utils.embeddings import slerp
 from keras_t2i.utils.images import make_grid
 
-FRAME = 256  # pixels of a side, at least, of a picture that evolves
+FRAME = 512  # pixels of a side, at least, of a picture that evolves
 
 
 def draw(presets, prompt, choice, image=None, mask=None):

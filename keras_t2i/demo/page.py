@@ -91,7 +91,7 @@ class Handlers:
 
     def inpaint(self, editor, prompt, *chosen):
         """As `draw`, of what is painted over."""
-        yield from self._drawn(prompt, choice_of(chosen), *drawing.painted(editor))
+        yield from self._drawn(prompt, choice_of(chosen), *choices.painted(editor))
 
     def _drawn(self, prompt, choice, *given):
         start = time.monotonic()

@@ -50,6 +50,6 @@ def test_words_a_picture_another_seed_and_a_file(browser, serve, tiny_preset, as
         expected = Generator.from_preset(tiny_preset).generate("a green apple", seed=seed, size=512)
         assert found.shape == (512, 512, 3) and np.abs(found - expected.astype(int)).max() <= 1
     assert sources[0] != sources[1]
-    page.click("text=Variations")
-    assert "draws from words alone" in page.inner_text("#no-variations")
+    page.get_by_role("tab", name="Variations").click()
+    page.wait_for_selector("#no-variations:has-text('draws from words alone')")
     assert {one for one in requested if not one.startswith((url, "data:", "blob:"))} == set() and asked == []

@@ -48,7 +48,7 @@ def test_a_picture_evolves_and_ends_as_generate_draws_it(presets, name):
     small = generator.generate_frames("a red apple", seed=7, **STEPS)
     assert len(frames) == len(small) - 1 == 3
     for frame, one in zip(frames, small, strict=False):
-        np.testing.assert_array_equal(frame, make_grid(one[None], scale=256 // 8))
+        np.testing.assert_array_equal(frame, make_grid(one[None], scale=drawing.FRAME // 8))
 
 
 @pytest.mark.parametrize("name", ["one_pass", "words", "embeddings"])
@@ -85,7 +85,7 @@ def test_what_is_not_painted_over_stays(presets):
     image = uint8_waves(20, 20)
     layer = np.zeros((20, 20, 4), "uint8")
     layer[5:9, 5:12] = 230, 0, 120, 40
-    found, mask = drawing.painted({"background": image, "layers": [layer, layer * 0], "composite": None})
+    found, mask = choices.painted({"background": image, "layers": [layer, layer * 0], "composite": None})
     assert mask.sum() == 4 * 7 and mask[5:9, 5:12].all()
     *frames, picture = drawing.draw(presets, "a car", choice("words"), found, mask)
     expected = presets.open("words").generate("a car", seed=7, size=20, image=image, mask=mask, **STEPS)
@@ -193,7 +193,7 @@ def test_words_pictures_and_masks_that_are_none(presets):
         drawing.draw_variations(presets, image, 17, c)
     with pytest.raises(ValueError, match=r"4 pictures of 4096 pixels are too large: .* at most 2048"):
         drawing.draw_variations(presets, image, 4, c._replace(size=4096))
-    assert drawing.painted(None) == drawing.painted({"background": None, "layers": []}) == (None, None)
+    assert choices.painted(None) == drawing.painted({"background": None, "layers": []}) == (None, None)
 
 
 @pytest.mark.once
@@ -232,7 +232,7 @@ def test_a_drawing_that_nobody_waits_for_ends():
                 assert go_on.wait(60)
 
     frames = drawing.evolving(generate)
-    assert next(frames).shape == (256, 256, 3)
+    assert next(frames).shape == (512, 512, 3)
     (thread,) = [thread for thread in threading.enumerate() if thread.name == "drawing"]
     assert began.wait(60)
     frames.close()
