@@ -20,6 +20,7 @@ COMMANDS = {
     "prepare": "prepare_data.py",
     "export": "export.py",
     "push": "push.py",
+    "demo": "demo.py",
 }
 BACKENDS = ("tensorflow", "jax", "torch")
 LIBRARIES = ("keras-t2i", "keras", "keras-hub", *BACKENDS, "tensorflow-datasets", "numpy", "pillow")

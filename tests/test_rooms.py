@@ -18,6 +18,7 @@ MAY_IMPORT = {
     "objectives": {"data", "training", *BELOW_TRAINING},
     "evaluation": {"data", "training", *BELOW_TRAINING},
     "export": BELOW_TRAINING,
+    "demo": BELOW_TRAINING,
     "cli": {"data", "evaluation", "export", "objectives", "training", *BELOW_TRAINING},
 }
 BACKENDS = {"tensorflow", "jax", "torch"}

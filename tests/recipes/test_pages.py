@@ -49,7 +49,7 @@ def test_a_recipe_has_few_options_of_its_own(name, recipe, monkeypatch):
     assert found >= COMMON and len(found - COMMON) <= 6
 
 
-@pytest.mark.parametrize("name", [*TRAINING, "train", "prepare_data", "evaluate", "generate", "push"])
+@pytest.mark.parametrize("name", [*TRAINING, "train", "prepare_data", "evaluate", "generate", "push", "demo"])
 def test_help_names_every_default(name, recipe, capsys):
     with pytest.raises(SystemExit):
         recipe(name)(["--help"])
