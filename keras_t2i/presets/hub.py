@@ -7,7 +7,9 @@ import tempfile
 from pathlib import Path
 
 import huggingface_hub
-import huggingface_hub.errors
+from huggingface_hub.errors import HfHubHTTPError
+from huggingface_hub.errors import HFValidationError
+from huggingface_hub.utils import validate_repo_id
 from keras_hub.src.utils import preset_utils
 
 from keras_t2i.presets.cards import ASKED
@@ -94,8 +96,8 @@ def _repository(repo):
     """
     repo = repo.removeprefix("hf://") if isinstance(repo, str) else repo
     try:
-        huggingface_hub.utils.validate_repo_id(repo)
-    except huggingface_hub.errors.HFValidationError as error:
+        validate_repo_id(repo)
+    except HFValidationError as error:
         raise ValueError(f"{repo!r} is no repository of the hub: {' '.join(str(error).split())}") from None
     if "/" not in repo:
         raise ValueError(f'{repo!r} must be "user/name", with the user or organization that it is of')
@@ -179,7 +181,7 @@ def _refusals(repo):
         yield
     except (PresetError, PermissionError):
         raise
-    except huggingface_hub.errors.HfHubHTTPError as error:
+    except HfHubHTTPError as error:
         status = getattr(error.response, "status_code", None)
         if status in (401, 403):
             raise PermissionError(
