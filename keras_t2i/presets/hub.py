@@ -24,6 +24,7 @@ from keras_t2i.presets.network import unreachable
 from keras_t2i.presets.registry import locate
 from keras_t2i.presets.registry import registered_class
 from keras_t2i.presets.saving import preset_files
+from keras_t2i.utils.annotations import Place
 from keras_t2i.utils.files import write_text
 
 CARD = preset_utils.README_FILE
@@ -33,8 +34,16 @@ STALE = [*PRESET_FILES, "model_*.weights.h5"]  # of an earlier preset there, unl
 
 
 def push_preset(
-    preset, repo, *, license=None, language=None, datasets=None, private=None, message=None, token=None
-):
+    preset: Place,
+    repo: str,
+    *,
+    license: str | None = None,
+    language: str | None = None,
+    datasets: list[str] | None = None,
+    private: bool | None = None,
+    message: str | None = None,
+    token: str | None = None,
+) -> tuple[str, list[str]]:
     """Send a preset to the Hugging Face Hub, from where `from_preset("hf://user/name")` opens it.
 
     It is opened here first, as `from_preset` does it, and nothing is sent of what cannot be. Sent are the
