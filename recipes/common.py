@@ -202,7 +202,7 @@ def finish(args, logs, model, table, pictures=None, **options):
 
 def card(args, logs, model):
     """The card of a run's preset: data and command anew, below what is there already; `None`, which leaves it
-    as it is, where it cannot be read."""
+    as it is, where it is a person's own or damaged."""
     file, known = args.output / "preset" / "README.md", DATA_SETS.get(str(args.data))
     facts = {"pipeline_tag": "text-to-image"} if isinstance(model, Generator) else {}
     if known:
@@ -213,6 +213,8 @@ def card(args, logs, model):
     name, source = args.output.resolve().name, getattr(args, "source", "")
     try:
         there = file.read_text("utf-8") if file.is_file() else ""
+        if there and "<!-- training: begin -->" not in there:
+            return None
         return training_card(there, name, args.command, facts, about, source)
     except (ValueError, OSError) as error:  # of a person's own words
         print(f"{file} stays as it is: {sentence(error)}", file=sys.stderr)

@@ -85,6 +85,8 @@ class Handler(BaseHTTPRequestHandler):
                 {"type": "file", "path": n, "size": len(c), "oid": "0"} for n, c in repository.files.items()
             ]
             return self.answer(200, about)
+        if path in ("", "revision/main"):
+            return self.answer(200, {"id": repo, "sha": repository.oid, "siblings": [], "xetEnabled": False})
         if path == "preupload/main":
             names = [file["path"] for file in json.loads(content)["files"]]
             modes = ["lfs" if self.server.large and name.endswith(".h5") else "regular" for name in names]

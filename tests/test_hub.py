@@ -12,6 +12,7 @@ import huggingface_hub
 import numpy as np
 import pytest
 import yaml
+from huggingface_hub import constants
 from local_hub import READER
 from local_hub import TOKEN
 from local_hub import local_hub
@@ -25,6 +26,7 @@ from keras_t2i.models import Generator
 from keras_t2i.models import PresetError
 from keras_t2i.models import TextToImagePreprocessor
 from keras_t2i.presets import cards
+from keras_t2i.presets import network
 from keras_t2i.presets.hub import push_preset
 from keras_t2i.presets.registry import PACKAGED
 from keras_t2i.presets.registry import preset_fingerprint
@@ -61,7 +63,6 @@ def copy(saved, tmp_path):
 
 @pytest.fixture
 def hub(monkeypatch, tmp_path):
-    constants = huggingface_hub.constants
     with local_hub() as server:
         monkeypatch.setenv("HF_ENDPOINT", server.address)  # read at import by huggingface_hub, which was
         monkeypatch.setattr(constants, "ENDPOINT", server.address)
@@ -115,10 +116,9 @@ def test_a_download_is_opened_offline(hub, saved, generator, monkeypatch):
     np.testing.assert_array_equal(
         opened.generate("a red car", seed=1), generator.generate("a red car", seed=1)
     )
-    start = time.monotonic()
     with pytest.raises(PresetError, match=r"the network could not be reached: 127\.0\.0\.1: ") as refused:
         Generator.from_preset("hf://me/other")
-    assert time.monotonic() - start < 3 and "\n" not in str(refused.value)
+    assert "\n" not in str(refused.value)
     with pytest.raises(ConnectionError, match=r"the network could not be reached: .* Nothing was sent"):
         push_preset(saved, "me/tiny")
     assert len(hub.asked) == asked
@@ -128,10 +128,14 @@ def test_no_answer_is_said_within_three_seconds(monkeypatch, saved):
     monkeypatch.setattr(socket, "create_connection", lambda *args, **kwargs: time.sleep(60))
     for name in ("HF_HUB_OFFLINE", "HF_ENDPOINT"):
         monkeypatch.delenv(name, raising=False)
-    start = time.monotonic()
-    with pytest.raises(PresetError, match="the network could not be reached"):
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    assert network.PATIENCE < 3  # which is waited for, whatever the machine does beside
+    monkeypatch.setattr(network, "PATIENCE", 0.2)
+    with pytest.raises(PresetError, match="the network could not be reached") as refused:
         Generator.from_preset("hf://nobody/nothing")
-    assert time.monotonic() - start < 3
+    assert "no answer within 0.2 seconds" in str(refused.value) and "\n" not in str(refused.value)
+    with pytest.raises(ConnectionError, match=r"no answer within 0\.2 seconds\. Nothing was sent"):
+        push_preset(saved, "me/tiny")
 
 
 def test_the_card_is_kept_and_gets_what_it_lacks(hub, saved):
@@ -180,7 +184,7 @@ def test_a_card_at_the_hub_stays_where_the_preset_has_none(hub, generator, copy)
 def test_without_large_files(hub, saved):
     """As huggingface_hub sends where hf_xet is installed, of a hub that takes all files as small ones."""
     hub.large = False
-    huggingface_hub.constants.HF_HUB_DISABLE_XET = False  # the fixture puts it back
+    constants.HF_HUB_DISABLE_XET = False  # the fixture puts it back
     push_preset(saved, "me/tiny")
     assert len(hub.repositories["me/tiny"].commits) == 2 and not hub.repositories["me/tiny"].large
     assert type(Generator.from_preset("hf://me/tiny")) is Generator
@@ -294,6 +298,9 @@ def test_figures_of_a_smoke_run_are_none():
 
 def test_front_matter_is_completed_and_never_changed():
     facts = {"license": "mit", "tags": ["ä"], "language": None}
+    whole = {"license": "mit", "language": "no", "tags": ["a", "b"]}
+    assert cards.front_matter(cards.with_front_matter("# A\n", whole)) == whole  # "no" is Norwegian
+    assert cards.with_front_matter("# A\n", {"a": "b"}) == "---\na: b\n---\n# A\n"
     assert cards.with_front_matter("# A\n", facts) == "---\nlicense: mit\ntags: [ä]\n---\n# A\n"
     kept = "---\r\n# mine\r\nlicense: 'cc0-1.0'\r\n---\r\n# A\r\n"
     assert cards.with_front_matter(kept, {"license": "mit"}) == kept

@@ -3,9 +3,12 @@
 from collections import Counter
 
 import numpy as np
+from numpy.typing import NDArray
+
+from keras_t2i.data.captioned_images import CaptionedImages
 
 
-def concept_shares(data, power=0.5):
+def concept_shares(data: CaptionedImages, power: float = 0.5) -> NDArray[np.floating]:
     """Shares for `Pipeline`, by which the many variants of one thing do not crowd out what exists once.
 
     Of emoji more than half are people, each in several genders and six skin tones; a guitar is drawn once in

@@ -6,11 +6,16 @@ import itertools
 import json
 import math
 import warnings
+from collections.abc import Callable
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
 
 from keras_t2i.data.pictures import identity_of
+from keras_t2i.utils.annotations import Array
 from keras_t2i.utils.random_streams import random_stream
 
 # Batches larger than the data hold repeats, each with a caption and augmentation of its own. More of each
@@ -76,17 +81,17 @@ class Pipeline(keras.utils.PyDataset):
 
     def __init__(
         self,
-        data,
-        preprocessor=None,
-        batch_size=64,
-        seed=0,
-        steps_per_epoch=None,
-        augmentations=(),
-        image_features=None,
-        caption_features=None,
-        shares=None,
-        training=True,
-    ):
+        data: Any,
+        preprocessor: Any = None,
+        batch_size: int = 64,
+        seed: int = 0,
+        steps_per_epoch: int | None = None,
+        augmentations: Sequence[Callable[[Array, np.random.Generator], Array]] = (),
+        image_features: Mapping[str, Array] | None = None,
+        caption_features: Mapping[str, Array] | None = None,
+        shares: Array | None = None,
+        training: bool = True,
+    ) -> None:
         super().__init__()
         self.data, self.preprocessor = data, preprocessor
         self.batch_size = fitting_batch(int(batch_size), len(data))
@@ -160,7 +165,7 @@ class Pipeline(keras.utils.PyDataset):
             order[np.searchsorted(ends / ends[-1], (np.arange(n) + stream.random()) / n)]
         )
 
-    def indices(self, step):
+    def indices(self, step: int) -> Array:
         """Which pictures the batch of `step` shows: int64 `(b,)`."""
         n, first = len(self.data), step * self.batch_size
         if not self.training:
@@ -170,7 +175,7 @@ class Pipeline(keras.utils.PyDataset):
         parts = [self._order(int(p))[places[passes == p]] for p in np.unique(passes)]
         return np.concatenate(parts)
 
-    def batch(self, step):
+    def batch(self, step: int) -> dict[str, Array]:
         """The batch of `step`, counted from 0 over all epochs.
 
         Returns:
@@ -198,7 +203,7 @@ class Pipeline(keras.utils.PyDataset):
             batch |= {name: rows[rows_drawn] for name, rows in tables.items()}
         return batch
 
-    def fingerprint(self):
+    def fingerprint(self) -> dict[str, str]:
         """Digests of the pictures, captions and word pieces: what a resumed run must find the same.
 
         Of `image_features` and `caption_features` the names and shapes count: networks computed them, and not
@@ -226,7 +231,7 @@ class Pipeline(keras.utils.PyDataset):
             digests[name] = digest.hexdigest()
         return digests
 
-    def start_at(self, epoch):
+    def start_at(self, epoch: int) -> None:
         """Makes `self[i]` the batch of step `epoch * len(self) + i`."""
         self.first_step = int(epoch) * len(self)
         self._rounds = 0
@@ -241,7 +246,7 @@ class Pipeline(keras.utils.PyDataset):
                 stacklevel=2,
             )
 
-    def __len__(self):
+    def __len__(self) -> int:
         return self.steps_per_epoch
 
     def __getitem__(self, index):
@@ -259,7 +264,7 @@ class SetPipelineEpoch(keras.callbacks.Callback):
         pipeline: the `Pipeline` that `fit` is given as its `x`.
     """
 
-    def __init__(self, pipeline):
+    def __init__(self, pipeline: Pipeline) -> None:
         super().__init__()
         self.pipeline = pipeline
 

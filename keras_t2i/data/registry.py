@@ -5,7 +5,9 @@ A new data set is one file with a loader, and one line in `DATA_SETS`.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
+from keras_t2i.data.captioned_images import CaptionedImages
 from keras_t2i.data.emoji.designs import emoji_drawings
 from keras_t2i.data.emoji.designs import load_emoji
 from keras_t2i.data.emoji.openmoji import load_openmoji
@@ -15,6 +17,7 @@ from keras_t2i.data.sharded.loading import load_shards
 from keras_t2i.data.sharded.loading import read_manifest
 from keras_t2i.data.sharded.shard_files import is_sharded
 from keras_t2i.data.windows import RasterPictures
+from keras_t2i.utils.annotations import Place
 from keras_t2i.utils.files import expanded
 
 DEFAULT = "openmoji"
@@ -35,9 +38,9 @@ class DataSet:
             pixels, to be loaded at a larger size.
     """
 
-    load: Callable
+    load: Callable[..., CaptionedImages]
     about: str
-    drawings: Callable | None = None
+    drawings: Callable[[], list[Any]] | None = None
     sample: str = DEFAULT
     splits: tuple[str, ...] = ("train", "validation", "test")
     license: str = "cc-by-sa-4.0"
@@ -57,7 +60,7 @@ def describe_sources():
     return f"{named}, or a folder of captioned pictures, or of shards of them"
 
 
-def load(source, split, size=32):
+def load(source: Place, split: str, size: int = 32) -> CaptionedImages:
     """Captioned pictures of a data set that is known by name, or of a person's own folder.
 
     Args:
@@ -119,6 +122,6 @@ def largest_size(source):
     return read_manifest(source)["size"] if is_sharded(source) else float("inf")
 
 
-def splits_of(source):
+def splits_of(source: Place) -> tuple[str, ...]:
     """The splits that `load` knows of a source: a folder has no "test"."""
     return DATA_SETS[str(source)].splits if str(source) in DATA_SETS else FOLDER_SPLITS

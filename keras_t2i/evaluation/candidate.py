@@ -2,6 +2,7 @@
 
 from keras_t2i.models import Generator
 from keras_t2i.presets.registry import find_preset
+from keras_t2i.utils.annotations import Place
 
 
 class Candidate:
@@ -19,7 +20,7 @@ class Candidate:
 
     kind = "generator"
 
-    def __init__(self, preset):
+    def __init__(self, preset: Place) -> None:
         self.name, self.folder = str(preset), find_preset(preset, Generator).folder
         self.generator = Generator.from_preset(preset)
         self.generate = self.generator.generate

@@ -1,18 +1,23 @@
 """The evaluation of a generator: it draws every prompt, and every metric is taken of what it drew."""
 
 import time
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from tqdm.auto import tqdm
 
+from keras_t2i.data.captioned_images import CaptionedImages
 from keras_t2i.evaluation.drawings import Drawings
 from keras_t2i.evaluation.drawings import at_size
 from keras_t2i.evaluation.drawings import grid
 from keras_t2i.evaluation.judges.color_histogram import ColorHistogramEncoder
+from keras_t2i.evaluation.judges.evaluator import Judges
 from keras_t2i.evaluation.judges.imagenet import ImageNetFeatures
 from keras_t2i.evaluation.metrics import protocols
 from keras_t2i.evaluation.metrics.memorization import Memorization
 from keras_t2i.evaluation.metrics.registry import METRICS
+from keras_t2i.evaluation.prompt_sets import PromptSet
 from keras_t2i.evaluation.recognition import ImageTowerFeatures
 from keras_t2i.evaluation.recognition import Recognition
 from keras_t2i.evaluation.single_things import pictures_of_concept
@@ -43,15 +48,15 @@ class Evaluation:
 
     def __init__(
         self,
-        sets,
-        train,
-        judges,
-        seeds_per_prompt=4,
-        references=2000,
-        image_size=128,
-        large_size=224,
-        progress=True,
-    ):
+        sets: Sequence[PromptSet],
+        train: CaptionedImages,
+        judges: Judges,
+        seeds_per_prompt: int = 4,
+        references: int = 2000,
+        image_size: int = 128,
+        large_size: int = 224,
+        progress: bool = True,
+    ) -> None:
         self.sets, self.train, self.judges, self.seeds_per_prompt = sets, train, judges, seeds_per_prompt
         self.progress = progress
         self.size = train.pictures.shape[1]
@@ -84,11 +89,18 @@ class Evaluation:
                 features = {"small": self.features, "large": ImageNetFeatures(large_size)}
                 self.recognition[s.name] = Recognition(s, features | {"tower": ImageTowerFeatures()})
 
-    def seeds_of(self, prompt_set):
+    def seeds_of(self, prompt_set: PromptSet) -> int:
         """How many drawings of each prompt there are: one where there are enough prompts of one kind."""
         return 1 if prompt_set.draws else self.seeds_per_prompt
 
-    def draw(self, candidate, prompt_set, seeds_per_prompt, with_features=True, **options):
+    def draw(
+        self,
+        candidate: Any,
+        prompt_set: PromptSet,
+        seeds_per_prompt: int,
+        with_features: bool = True,
+        **options: Any,
+    ) -> Drawings:
         """`Drawings`: `candidate.generate` is asked for every prompt of the set, so many times."""
         pictures = []
         title = f"{candidate.name}: {prompt_set.name}"
@@ -100,7 +112,7 @@ class Evaluation:
         features = self.features(pictures, progress=self.progress) if with_features else None
         return Drawings(pictures, self.judges.encode_image(pictures, judge), features, seeds_per_prompt)
 
-    def evaluate(self, candidate):
+    def evaluate(self, candidate: Any) -> tuple[dict[str, Any], dict[str, Any], dict[str, Drawings]]:
         """Everything about one candidate.
 
         Args:

@@ -14,6 +14,7 @@ from keras_t2i.evaluation.metrics.alignment import Trials
 from keras_t2i.evaluation.metrics.attributes import Questions
 from keras_t2i.evaluation.single_things import draws_of
 from keras_t2i.evaluation.single_things import single_things
+from keras_t2i.utils.annotations import Place
 from keras_t2i.utils.random_streams import random_stream
 
 SAMPLE_SIZE = 64  # pictures of a smoke evaluation, held-out ones among them
@@ -72,16 +73,22 @@ class PromptSet:
         self.others = train.take(np.flatnonzero(things & ~np.isin(train.groups, train.groups[asked])))
         return self
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.images)
 
     @property
-    def prompts(self):
+    def prompts(self) -> list[str]:
         """List of str."""
         return self.trials.captions
 
 
-def load_prompt_sets(source=DEFAULT, size=32, count=500, smoke=False, things=THINGS_ASKED):
+def load_prompt_sets(
+    source: Place = DEFAULT,
+    size: int = 32,
+    count: int = 500,
+    smoke: bool = False,
+    things: int = THINGS_ASKED,
+) -> tuple[list[PromptSet], CaptionedImages]:
     """The sets of prompts of a data set, and what it trained with.
 
     Args:

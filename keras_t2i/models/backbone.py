@@ -5,6 +5,8 @@ import math
 import os
 import warnings
 from pathlib import Path
+from typing import Any
+from typing import Self
 
 import keras
 import keras_hub
@@ -13,6 +15,8 @@ from keras_t2i.presets.errors import PresetError
 from keras_t2i.presets.registry import check_options
 from keras_t2i.presets.registry import opening
 from keras_t2i.presets.saving import save_preset
+from keras_t2i.utils.annotations import Place
+from keras_t2i.utils.annotations import WeightsDtype
 from keras_t2i.utils.files import check_room
 from keras_t2i.utils.files import weights_in_memory
 from keras_t2i.utils.files import write_bytes
@@ -62,7 +66,7 @@ class Backbone(keras_hub.models.Backbone):
         return super().from_config(config)
 
     @classmethod
-    def from_preset(cls, preset, load_weights=True, **options):
+    def from_preset(cls, preset: Place, load_weights: bool = True, **options: Any) -> Self:
         """Open a preset.
 
         Args:
@@ -83,7 +87,14 @@ class Backbone(keras_hub.models.Backbone):
                 options["dtype"] = saved  # KerasHub 0.32 opens the network alone as if it were not quantized
             return super().from_preset(folder, load_weights, **options)
 
-    def save_to_preset(self, preset_dir, max_shard_size=10, *, weights_dtype="float32", card=None):
+    def save_to_preset(
+        self,
+        preset_dir: Place,
+        max_shard_size: float = 10,
+        *,
+        weights_dtype: WeightsDtype = "float32",
+        card: str | None = None,
+    ) -> None:
         """Save config and weights in a folder: see `keras_t2i.presets.saving.save_preset`."""
         save_preset(self, preset_dir, weights_dtype, card=card, max_shard_size=max_shard_size)
 

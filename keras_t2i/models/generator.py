@@ -1,11 +1,19 @@
 """Words to a picture: the Task that a person uses."""
 
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+from typing import Literal
+from typing import Self
+from typing import TypeAlias
+from typing import Unpack
+from typing import overload
 
 import keras
 import keras_hub
 import numpy as np
+from PIL.Image import Image
 from tqdm.auto import tqdm
 
 from keras_t2i.models import editing
@@ -22,6 +30,10 @@ from keras_t2i.models.inputs import as_prompts
 from keras_t2i.models.inputs import as_seeds
 from keras_t2i.models.inputs import check_number
 from keras_t2i.models.inputs import unwrap
+from keras_t2i.models.options import FileOptions
+from keras_t2i.models.options import FrameOptions
+from keras_t2i.models.options import GenerateOptions
+from keras_t2i.models.options import HubOptions
 from keras_t2i.models.outputs import check_memory
 from keras_t2i.models.stages.cascade import base_of
 from keras_t2i.models.stages.cascade import resolve_settings
@@ -29,9 +41,12 @@ from keras_t2i.models.stages.cascade import sample_stages
 from keras_t2i.models.stages.cascade import stage_of
 from keras_t2i.models.stages.renderer import DEFAULT_SIZE
 from keras_t2i.models.stages.renderer import Canvas
+from keras_t2i.models.stages.renderer import RendererStage
 from keras_t2i.models.stages.renderer import packaged_renderer
 from keras_t2i.models.stages.sampling import Draw
+from keras_t2i.models.stages.sampling import StepState
 from keras_t2i.models.stages.sampling import sample_in_batches
+from keras_t2i.models.stages.stage import Stage
 from keras_t2i.models.text.preprocessor import TextToImagePreprocessor
 from keras_t2i.models.text_to_image_backbone import TextToImageBackbone
 from keras_t2i.models.words import Words
@@ -39,6 +54,18 @@ from keras_t2i.presets.hub import push_preset
 from keras_t2i.presets.registry import check_options
 from keras_t2i.presets.registry import opening
 from keras_t2i.presets.saving import save_preset
+from keras_t2i.utils.annotations import Array
+from keras_t2i.utils.annotations import Background
+from keras_t2i.utils.annotations import Captions
+from keras_t2i.utils.annotations import Guidance
+from keras_t2i.utils.annotations import Masks
+from keras_t2i.utils.annotations import Picture
+from keras_t2i.utils.annotations import Pictures
+from keras_t2i.utils.annotations import Place
+from keras_t2i.utils.annotations import Prompts
+from keras_t2i.utils.annotations import Seed
+from keras_t2i.utils.annotations import Size
+from keras_t2i.utils.annotations import WeightsDtype
 from keras_t2i.utils.batching import at_least_one
 from keras_t2i.utils.batching import fitting_batch_size
 from keras_t2i.utils.files import check_writable
@@ -47,6 +74,8 @@ from keras_t2i.utils.files import write_bytes
 from keras_t2i.utils.images import to_float
 from keras_t2i.utils.streaming import check_target
 from keras_t2i.utils.streaming import write_bands
+
+Part: TypeAlias = Place | keras.Model  # a preset, a generator to take it from, a stage, or a network
 
 
 @keras.saving.register_keras_serializable(package="keras_t2i")
@@ -68,7 +97,9 @@ class Generator(keras_hub.models.TextToImage):
     backbone_cls = TextToImageBackbone
     preprocessor_cls = TextToImagePreprocessor
 
-    def __init__(self, backbone, preprocessor, **kwargs):
+    def __init__(
+        self, backbone: TextToImageBackbone, preprocessor: TextToImagePreprocessor, **kwargs: Any
+    ) -> None:
         self.backbone = backbone
         self.preprocessor = preprocessor
         super().__init__(inputs=backbone.input, outputs=backbone.output, **kwargs)
@@ -85,67 +116,67 @@ class Generator(keras_hub.models.TextToImage):
                 f"The tokenizer has {len(vocabulary)} pieces, the text encoder has rows for {rows}."
             )
 
-    def compile(self, *args, **kwargs):
+    def compile(self, *args: Any, **kwargs: Any) -> None:
         """Nothing to compile: the networks are trained one by one (`keras_t2i.objectives`)."""
         if args or kwargs:
             raise NotImplementedError("A Generator is not trained as a whole; see keras_t2i.objectives.")
 
-    def quantize(self, mode=None, config=None, **options):
+    def quantize(self, mode: str | None = None, config: Any = None, **options: Any) -> None:
         """Quantize the dense layers of all networks: see `Backbone.quantize`."""
         self.backbone.quantize(mode, config, **options)
 
     @property
-    def stages(self):
+    def stages(self) -> list[Stage]:
         """list of `Stage`, in the order in which they draw."""
         return self.backbone.stages
 
-    def stage(self, produces):
+    def stage(self, produces: str) -> Any:
         """The stage that produces "text", "image_embedding", "latent", "image", "large_image" or "rendering",
         or `None`."""
         return stage_of(self.stages, produces)
 
     @property
-    def base(self):
+    def base(self) -> Stage:
         """The stage that noise goes into: the first that makes a latent or an image."""
         return base_of(self.stages)
 
     @property
-    def base_stages(self):
+    def base_stages(self) -> list[Stage]:
         """list of `Stage`: all but those that draw larger than the base."""
         return [stage for stage in self.stages if stage.produces not in ("large_image", "rendering")]
 
     @property
-    def latent_shape(self):
+    def latent_shape(self) -> tuple[int | None, ...]:
         """Shape of the noise, `(None, ...)`."""
         return (None, *self.base.noise_shape)
 
     @property
-    def image_size(self):
+    def image_size(self) -> int:
         """int, width and height of the pictures that the stage "image" makes."""
         return self.stage("image").image_size
 
     @property
-    def renderer(self):
+    def renderer(self) -> RendererStage:
         """`RendererStage`, which draws at any size: this generator's own, else the packaged one, of emoji."""
         return self.stage("rendering") or packaged_renderer()
 
     @property
-    def upsampled_size(self):
+    def upsampled_size(self) -> int | None:
         """int, width and height of what the stage "large_image" makes, or `None` where there is no such."""
         stage = self.stage("large_image")
         return None if stage is None else self.image_size * stage.factor
 
     @property
-    def support_negative_prompts(self):
+    def support_negative_prompts(self) -> bool:
         return any(stage.guided for stage in self.stages)
 
     @property
-    def sweeps(self):
+    def sweeps(self) -> dict[str, Any]:
         """dict, settings of `generate` over which an evaluation draws curves: name to values."""
         return {name: values for stage in self.stages for name, values in stage.sweeps.items()}
 
     @classmethod
-    def from_preset(cls, preset, load_weights=True, **options):
+    def from_preset(cls, preset: Place, load_weights: bool = True, **options: Any) -> Self:
         """Open a preset.
 
         Args:
@@ -171,16 +202,37 @@ class Generator(keras_hub.models.TextToImage):
 
     @classmethod
     def from_stages(
-        cls, *, decoder, text_encoder=None, prior=None, upsampler=None, renderer=None, preprocessor=None
-    ):
+        cls,
+        *,
+        decoder: Part,
+        text_encoder: Part | None = None,
+        prior: Part | None = None,
+        upsampler: Part | None = None,
+        renderer: Part | None = None,
+        preprocessor: TextToImagePreprocessor | None = None,
+    ) -> Self:
         """A generator of stages that were trained apart, or with one swapped: see `assemble.assemble`."""
         return cls(*assemble(decoder, text_encoder, prior, upsampler, renderer, preprocessor))
 
-    def save_to_preset(self, preset_dir, max_shard_size=10, *, weights_dtype="float32", card=None):
+    def save_to_preset(
+        self,
+        preset_dir: Place,
+        max_shard_size: float = 10,
+        *,
+        weights_dtype: WeightsDtype = "float32",
+        card: str | None = None,
+    ) -> None:
         """Save all networks and the tokenizer in a folder: see `keras_t2i.presets.saving.save_preset`."""
         save_preset(self, preset_dir, weights_dtype, card=card, max_shard_size=max_shard_size)
 
-    def push_to_hub(self, repo, *, weights_dtype="float32", card=None, **options):
+    def push_to_hub(
+        self,
+        repo: str,
+        *,
+        weights_dtype: WeightsDtype = "float32",
+        card: str | None = None,
+        **options: Unpack[HubOptions],
+    ) -> str:
         """Send this generator to the Hugging Face Hub: `from_preset("hf://user/name")` opens it.
 
         Args:
@@ -199,28 +251,40 @@ class Generator(keras_hub.models.TextToImage):
             self.save_to_preset(preset, weights_dtype=weights_dtype, card=card)
             return push_preset(preset, repo, **options)[0]
 
+    @overload
+    def generate(
+        self, inputs: Prompts, *, output: Literal["array"] = "array", **options: Unpack[GenerateOptions]
+    ) -> Picture: ...
+    @overload
+    def generate(
+        self, inputs: Prompts, *, output: Literal["pil"], **options: Unpack[GenerateOptions]
+    ) -> Image | list[Image]: ...
+    @overload
+    def generate(
+        self, inputs: Prompts, *, output: Literal["svg"], **options: Unpack[GenerateOptions]
+    ) -> str | list[str]: ...
     def generate(
         self,
-        inputs,
+        inputs: Prompts,
         *,
-        seed=None,
-        num_images=1,
-        size=None,
-        background="white",
-        output="array",
-        num_steps=None,
-        sampler=None,
-        guidance_scale=None,
-        rescale=None,
-        temperature=None,
-        image=None,
-        strength=None,
-        mask=None,
-        best_of=1,
-        batch_size=16,
-        progress=False,
-        callback=None,
-    ):
+        seed: Seed = None,
+        num_images: int = 1,
+        size: Size = None,
+        background: Background = "white",
+        output: Literal["array", "pil", "svg"] = "array",
+        num_steps: int | None = None,
+        sampler: str | None = None,
+        guidance_scale: Guidance = None,
+        rescale: float | None = None,
+        temperature: float | None = None,
+        image: Pictures | None = None,
+        strength: float | None = None,
+        mask: Masks | None = None,
+        best_of: int = 1,
+        batch_size: int = 16,
+        progress: bool = False,
+        callback: Callable[[StepState], object] | None = None,
+    ) -> Picture | Image | list[Image] | str | list[str]:
         """Make pictures.
 
         A picture depends on its words, its seed and these settings alone: not on the others of the call, and,
@@ -311,9 +375,47 @@ class Generator(keras_hub.models.TextToImage):
         pictures = on_canvas(self, pictures, canvas, words, given, progress, output)
         return as_output(pictures, output, len(pictures) == 1 and isinstance(inputs["prompts"], str))
 
+    @overload
     def render(
-        self, pictures, size=None, background="white", noise_level=0.0, progress=False, output="array"
-    ):
+        self,
+        pictures: Pictures,
+        size: Size = None,
+        background: Background = "white",
+        noise_level: float = 0.0,
+        progress: bool = False,
+        output: Literal["array"] = "array",
+    ) -> Picture: ...
+    @overload
+    def render(
+        self,
+        pictures: Pictures,
+        size: Size = None,
+        background: Background = "white",
+        noise_level: float = 0.0,
+        progress: bool = False,
+        *,
+        output: Literal["pil"],
+    ) -> Image | list[Image]: ...
+    @overload
+    def render(
+        self,
+        pictures: Pictures,
+        size: Size = None,
+        background: Background = "white",
+        noise_level: float = 0.0,
+        progress: bool = False,
+        *,
+        output: Literal["svg"],
+    ) -> str | list[str]: ...
+    def render(
+        self,
+        pictures: Pictures,
+        size: Size = None,
+        background: Background = "white",
+        noise_level: float = 0.0,
+        progress: bool = False,
+        output: Literal["array", "pil", "svg"] = "array",
+    ) -> Picture | Image | list[Image] | str | list[str]:
         """Draw given pictures at any size, with sharp edges (see `RendererStage`).
 
         Args:
@@ -335,11 +437,21 @@ class Generator(keras_hub.models.TextToImage):
         drawn = rendered(self.renderer, found, canvas, noise_level, progress, output=output)
         return as_output(drawn, output, np.ndim(pictures) == 3)
 
-    def upsample(self, pictures, prompts=None, seed=None, **options):
+    def upsample(
+        self, pictures: Pictures, prompts: Captions | None = None, seed: Seed = None, **options: Any
+    ) -> Picture:
         """Given pictures several times as large, by chance: see `models.canvas.upsample`."""
         return upsample(self, pictures, prompts, seed, **options)
 
-    def render_to(self, file, inputs, size, background="white", progress=False, **options):
+    def render_to(
+        self,
+        file: Place,
+        inputs: Prompts | Picture,
+        size: Size,
+        background: Background = "white",
+        progress: bool = False,
+        **options: Unpack[FileOptions],
+    ) -> Path:
         """Draw one picture into a file, band by band: it is never held as a whole.
 
         Args:
@@ -387,7 +499,7 @@ class Generator(keras_hub.models.TextToImage):
         with tqdm(total=canvas.height, unit="row", disable=not progress) as bar:
             return write_bands(file, bands, *canvas.shape, progress=bar.update)
 
-    def generate_frames(self, inputs, **options):
+    def generate_frames(self, inputs: Prompts, **options: Unpack[FrameOptions]) -> Picture:
         """A picture as it evolves: what it would be by the estimate of every step (see `save_frames`).
 
         Args:
@@ -415,7 +527,7 @@ class Generator(keras_hub.models.TextToImage):
         given = [options.get(name) for name in ("image", "mask", "strength")]
         return on_canvas(self, frames, canvas, words, given_picture(self, *given, len(frames)))
 
-    def rank(self, pictures, prompt, batch_size=16):
+    def rank(self, pictures: Pictures, prompt: str, batch_size: int = 16) -> tuple[Array, Array]:
         """Sort pictures by how well they fit a prompt, as the dual encoder sees it.
 
         Args:
@@ -432,12 +544,12 @@ class Generator(keras_hub.models.TextToImage):
         order = np.argsort(-scores, kind="stable")
         return order, scores[order]
 
-    def encode_text(self, prompts, batch_size=16):
+    def encode_text(self, prompts: Prompts, batch_size: int = 16) -> Array:
         """Concepts (text embeddings) of prompts (a `str` or a list): float32 `(n, code_dim)` of length 1."""
         token_ids = self.preprocessor.generate_preprocess(as_prompts(unwrap(prompts)["prompts"]))
         return self.stage("text").encode_text(token_ids, batch_size)
 
-    def encode_image(self, pictures, batch_size=16):
+    def encode_image(self, pictures: Pictures, batch_size: int = 16) -> Array:
         """Concepts (image embeddings) of pictures, uint8 `(n, s, s, 3)`: as of `encode_text`.
 
         Raises: ValueError for another shape or dtype.
@@ -449,22 +561,24 @@ class Generator(keras_hub.models.TextToImage):
             )
         return self.stage("text").encode_image(to_float(pictures), batch_size)
 
-    def decode(self, concepts, **options):
+    def decode(self, concepts: Array, **options: Any) -> Picture:
         """Pictures of concepts, with no words: see `models.editing.decode`."""
         return editing.decode(self, concepts, **options)
 
-    def variations(self, image, n=4, seed=None, **options):
+    def variations(self, image: Picture, n: int = 4, seed: Seed = None, **options: Any) -> Picture:
         """Other pictures of what is in a picture: see `models.editing.variations`."""
         return editing.variations(self, image, n, seed, **options)
 
-    def invert(self, image, **options):
+    def invert(self, image: Picture, **options: Any) -> Array:
         """The noise out of which a picture is drawn again: see `models.editing.invert`."""
         return editing.invert(self, image, **options)
 
-    def interpolate(self, a, b, n=8, **options):
+    def interpolate(self, a: Picture, b: Picture, n: int = 8, **options: Any) -> Picture:
         """Pictures on the way from one to another: see `models.editing.interpolate`."""
         return editing.interpolate(self, a, b, n, **options)
 
-    def text_diff(self, image, before, after, theta=0.3, **options):
+    def text_diff(
+        self, image: Picture, before: str, after: str, theta: float = 0.3, **options: Any
+    ) -> Picture:
         """A picture changed as words change: see `models.editing.text_diff`."""
         return editing.text_diff(self, image, before, after, theta, **options)

@@ -55,7 +55,7 @@ def with_front_matter(text, facts):
     missing = {key: value for key, value in facts.items() if key not in there and value not in (None, "", [])}
     if not missing:
         return text
-    added = yaml.safe_dump(missing, sort_keys=False, allow_unicode=True, width=100, default_flow_style=None)
+    added = "".join(_as_yaml(key, value) for key, value in missing.items())
     if not found:
         return f"---\n{added}---\n{text}"
     line = "\r\n" if "\r\n" in found[0] else "\n"
@@ -155,6 +155,12 @@ def _opening(text, repo, cls, is_task):
     if re.search(r"^#+ *(citation|cite)|^@\w+\{", own, re.IGNORECASE | re.MULTILINE):
         return section
     return f"{section}\n\n## Citation\n\n```bibtex\n{CITATION.format(version=__version__)}\n```"
+
+
+def _as_yaml(key, value):
+    style = None if isinstance(value, list) else False  # None: lists of words on one line
+    options = {"sort_keys": False, "allow_unicode": True, "width": 100, "default_flow_style": style}
+    return yaml.safe_dump({key: value}, **options)
 
 
 def _cells(row):

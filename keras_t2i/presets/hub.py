@@ -7,7 +7,9 @@ import tempfile
 from pathlib import Path
 
 import huggingface_hub
-import huggingface_hub.errors
+from huggingface_hub.errors import HfHubHTTPError
+from huggingface_hub.errors import HFValidationError
+from huggingface_hub.utils import validate_repo_id
 from keras_hub.src.utils import preset_utils
 
 from keras_t2i.presets.cards import ASKED
@@ -22,6 +24,7 @@ from keras_t2i.presets.network import unreachable
 from keras_t2i.presets.registry import locate
 from keras_t2i.presets.registry import registered_class
 from keras_t2i.presets.saving import preset_files
+from keras_t2i.utils.annotations import Place
 from keras_t2i.utils.files import write_text
 
 CARD = preset_utils.README_FILE
@@ -31,8 +34,16 @@ STALE = [*PRESET_FILES, "model_*.weights.h5"]  # of an earlier preset there, unl
 
 
 def push_preset(
-    preset, repo, *, license=None, language=None, datasets=None, private=None, message=None, token=None
-):
+    preset: Place,
+    repo: str,
+    *,
+    license: str | None = None,
+    language: str | None = None,
+    datasets: list[str] | None = None,
+    private: bool | None = None,
+    message: str | None = None,
+    token: str | None = None,
+) -> tuple[str, list[str]]:
     """Send a preset to the Hugging Face Hub, from where `from_preset("hf://user/name")` opens it.
 
     It is opened here first, as `from_preset` does it, and nothing is sent of what cannot be. Sent are the
@@ -94,8 +105,8 @@ def _repository(repo):
     """
     repo = repo.removeprefix("hf://") if isinstance(repo, str) else repo
     try:
-        huggingface_hub.utils.validate_repo_id(repo)
-    except huggingface_hub.errors.HFValidationError as error:
+        validate_repo_id(repo)
+    except HFValidationError as error:
         raise ValueError(f"{repo!r} is no repository of the hub: {' '.join(str(error).split())}") from None
     if "/" not in repo:
         raise ValueError(f'{repo!r} must be "user/name", with the user or organization that it is of')
@@ -179,7 +190,7 @@ def _refusals(repo):
         yield
     except (PresetError, PermissionError):
         raise
-    except huggingface_hub.errors.HfHubHTTPError as error:
+    except HfHubHTTPError as error:
         status = getattr(error.response, "status_code", None)
         if status in (401, 403):
             raise PermissionError(

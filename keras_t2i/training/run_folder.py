@@ -20,6 +20,7 @@ SETTINGS = "state/settings.json"
 STATE = "state/state.weights.h5"
 WRITTEN = "state/written.jsonl"  # the list of what the run wrote
 TOKENIZER = "state/tokenizer"
+CARD = "preset/README.md"  # in which a person may have written, and which the new run brings up to date
 
 
 def is_run(folder):
@@ -56,7 +57,7 @@ def open_run(folder, restart=False, presets=()):
     if restart and own:
         raise ValueError(f"--restart would remove {own[0]}, which the run begins from: give another --output")
     if restart and is_run(folder):
-        Manifest(folder, WRITTEN).remove(last=[STATE, "state/state.sha256", SETTINGS])
+        Manifest(folder, WRITTEN).remove(last=[STATE, "state/state.sha256", SETTINGS], keep=[CARD])
     elif restart and not all(PARTIAL.fullmatch(name) for name in there):
         raise ValueError(
             f"--restart removes what a run wrote, and {folder} holds no run (it has no {SETTINGS}) but other "

@@ -404,13 +404,14 @@ class Manifest:
                 file.write(b"\n" * _is_cut(self.file) + json.dumps(name).encode() + b"\n")
             self.known.add(name)
 
-    def remove(self, last=()):
-        """Remove what is listed, the folders that this leaves empty, the list, and then `last` (names).
+    def remove(self, last=(), keep=()):
+        """Remove what is listed but for `keep`, the folders that this leaves empty, the list, and then `last`
+        (names).
 
         What is not below the folder, be it by a link, stays, and so does whatever is no file. A kill leaves a
         list from which a second call goes on.
         """
-        for name in [*(n for n in self.names() if n not in last), self.file.name, *last]:
+        for name in [*(n for n in self.names() if n not in (*last, *keep)), self.file.name, *last]:
             file = self.file if name == self.file.name else Path(os.path.normpath(self.folder / name))
             is_link = Path(os.path.realpath(file)) != file
             if file.is_relative_to(self.folder) and file.is_file() and not is_link:

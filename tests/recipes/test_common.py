@@ -40,7 +40,9 @@ def test_a_run_writes_its_card_below_what_is_there(tmp_path, capsys):
     args.command = "python another.py"
     again = common.card(args, {"seconds": 90}, Model())
     assert "\nMine.\n" in again and "another.py" in again and "--epochs" not in again
-    file.write_text("---\n[\n---\nMine.")
+    file.write_text("# Mine alone")
+    assert common.card(args, {"seconds": 90}, Model()) is None and not capsys.readouterr().err
+    file.write_text(card.replace("license:", "- license:"))
     assert common.card(args, {"seconds": 90}, Model()) is None  # the preset is saved, with the card as it is
     assert "stays as it is: the card's front matter" in capsys.readouterr().err
 

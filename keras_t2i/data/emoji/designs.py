@@ -1,7 +1,9 @@
 """The larger, optional data set: the same emoji drawn by several hands, from npm packages."""
 
 from collections import Counter
+from collections.abc import Sequence
 
+from keras_t2i.data.captioned_images import CaptionedImages
 from keras_t2i.data.emoji.packages import DESIGNS
 from keras_t2i.data.emoji.packages import WORDS
 from keras_t2i.data.emoji.packages import fetch_packages
@@ -12,13 +14,20 @@ from keras_t2i.data.emoji.tfds_cache import check_split
 from keras_t2i.data.emoji.tfds_cache import make_builder
 from keras_t2i.data.emoji.tfds_cache import prepared
 from keras_t2i.data.emoji.tfds_cache import read_captioned_pictures
+from keras_t2i.utils.annotations import Place
 
 # Measured on one core: milliseconds a picture at 32 pixels, and what 128 pixels take on top.
 MILLISECONDS, MILLISECONDS_AT_128 = 4, 8
 OPENMOJI_PICTURES = 5600
 
 
-def load_emoji(split, size=32, data_dir=None, designs=None, limit=0):
+def load_emoji(
+    split: str,
+    size: int = 32,
+    data_dir: Place | None = None,
+    designs: Sequence[str] | None = None,
+    limit: int = 0,
+) -> CaptionedImages:
     """Loads the emoji of all designs with captions, as `recipes/prepare_data.py` has prepared them.
 
     Args:

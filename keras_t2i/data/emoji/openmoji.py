@@ -1,11 +1,15 @@
 """The default data set: OpenMoji in colour and in black line, from installed packages alone."""
 
+from keras_t2i.data.captioned_images import CaptionedImages
 from keras_t2i.data.emoji.tfds_cache import check_split
 from keras_t2i.data.emoji.tfds_cache import prepared
 from keras_t2i.data.emoji.tfds_cache import read_captioned_pictures
+from keras_t2i.utils.annotations import Place
 
 
-def load_openmoji(split, size=32, data_dir=None, limit=0):
+def load_openmoji(
+    split: str, size: int = 32, data_dir: Place | None = None, limit: int = 0
+) -> CaptionedImages:
     """Loads OpenMoji with captions, rasterising it on first use into the cache of TensorFlow Datasets.
 
     Args:

@@ -15,11 +15,17 @@ from keras_t2i.data.folder.cache import save_cached
 from keras_t2i.data.folder.image_files import keep_rows
 from keras_t2i.data.folder.image_files import read_square_pictures
 from keras_t2i.data.folder.listing import list_pictures
+from keras_t2i.utils.annotations import Place
 
 VALIDATION_FRACTION = 0.05
 
 
-def load_captioned_folder(folder, split="train", size=32, validation_fraction=VALIDATION_FRACTION):
+def load_captioned_folder(
+    folder: Place,
+    split: str = "train",
+    size: int = 32,
+    validation_fraction: float = VALIDATION_FRACTION,
+) -> CaptionedImages:
     """Loads the pictures and captions of a folder, or one part of them.
 
     The captions are, for each picture, the rows of a `metadata.csv` or `metadata.jsonl` with `file_name`

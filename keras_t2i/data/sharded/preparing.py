@@ -11,6 +11,7 @@ from keras_t2i.data.folder.captioned_folder import in_validation
 from keras_t2i.data.folder.captioned_folder import number_groups
 from keras_t2i.data.folder.captioned_folder import source_of
 from keras_t2i.data.folder.listing import list_pictures
+from keras_t2i.data.folder.report import FolderReport
 from keras_t2i.data.sharded.shard_files import FORMAT
 from keras_t2i.data.sharded.shard_files import INPUTS
 from keras_t2i.data.sharded.shard_files import MANIFEST
@@ -19,6 +20,7 @@ from keras_t2i.data.sharded.shard_files import Shard
 from keras_t2i.data.sharded.shard_files import array_record
 from keras_t2i.data.sharded.shard_files import read_json
 from keras_t2i.data.sharded.shard_files import write_shard
+from keras_t2i.utils.annotations import Place
 from keras_t2i.utils.files import expanded
 from keras_t2i.utils.files import move_file
 from keras_t2i.utils.files import remove_file
@@ -30,7 +32,13 @@ from keras_t2i.utils.folders import check_ours
 PICTURES = 4096  # of a shard
 
 
-def prepare_shards(source, folder, size=64, validation_fraction=VALIDATION_FRACTION, pictures=PICTURES):
+def prepare_shards(
+    source: Place,
+    folder: Place,
+    size: int = 64,
+    validation_fraction: float = VALIDATION_FRACTION,
+    pictures: int = PICTURES,
+) -> FolderReport:
     """Turn a folder of captioned pictures into shards, of which training reads what a batch needs.
 
     What is read, left out and kept for validation is what `load_captioned_folder` reads, leaves out and keeps

@@ -1,14 +1,19 @@
 """Captions to arrays of one length, which networks take."""
 
 import warnings
+from typing import Any
+from typing import Self
 
 import keras
 import keras_hub
 import numpy as np
+from numpy.typing import NDArray
 
 from keras_t2i.models.text.tokenizer import CaptionTokenizer
 from keras_t2i.models.text_to_image_backbone import TextToImageBackbone
 from keras_t2i.presets.registry import load_part
+from keras_t2i.utils.annotations import Captions
+from keras_t2i.utils.annotations import Place
 
 QUOTED = 64  # word pieces of a quotation, at most
 
@@ -34,7 +39,7 @@ class TextToImagePreprocessor(keras_hub.models.TextToImagePreprocessor):
     backbone_cls = TextToImageBackbone
     tokenizer_cls = CaptionTokenizer
 
-    def __init__(self, tokenizer, sequence_length=32, **kwargs):
+    def __init__(self, tokenizer: CaptionTokenizer, sequence_length: int = 32, **kwargs: Any) -> None:
         if sequence_length < 1:
             raise ValueError(f"sequence_length must be at least 1, got {sequence_length}")
         super().__init__(**kwargs)
@@ -47,7 +52,7 @@ class TextToImagePreprocessor(keras_hub.models.TextToImagePreprocessor):
     def call(self, x):
         return self.generate_preprocess(x)
 
-    def generate_preprocess(self, x):
+    def generate_preprocess(self, x: Captions) -> NDArray[np.int32]:
         """Captions to ids.
 
         Args:
@@ -68,7 +73,7 @@ class TextToImagePreprocessor(keras_hub.models.TextToImagePreprocessor):
             row[: len(ids)] = ids
         return token_ids
 
-    def lengths(self, captions):
+    def lengths(self, captions: Captions) -> NDArray[np.int32]:
         """int32 array `(n,)`: the pieces of each caption before cutting.
 
         `(preprocessor.lengths(captions) > preprocessor.sequence_length).mean()` is the share that is cut.
@@ -79,7 +84,7 @@ class TextToImagePreprocessor(keras_hub.models.TextToImagePreprocessor):
         return {**super().get_config(), "sequence_length": self.sequence_length}
 
     @classmethod
-    def from_preset(cls, preset, **options):
+    def from_preset(cls, preset: Place, **options: Any) -> Self:
         """The text preparation stored in a preset of any model: a name, a folder (`str` or `Path`), a handle.
 
         Raises: ValueError if the preset is unknown or has none; TypeError for an unknown option.
