@@ -26,7 +26,7 @@ def run(line):
     keras_t2i_cli.main([*arguments, "--smoke"] if arguments[0] == "train" else arguments)
 socket.socket.connect = refuse
 get_ipython().system = run
-os.environ["KERAS_T2I_CACHE"] = {cache!r}
+os.environ.update(dict.fromkeys(("KERAS_T2I_CACHE", "TFDS_DATA_DIR"), {cache!r}))
 os.chdir(tempfile.mkdtemp(dir={work!r}))
 """
 SHOWN = {"1_start": 5, "2_your_pictures": 2, "3_noise_to_picture": 5, "4_concepts": 6, "5_evaluation": 1}
