@@ -25,11 +25,16 @@ APP = """
 import ipaddress, socket, sys
 connect = socket.socket.connect
 
+def is_here(host):
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
 def refuse(self, address):
-    if self.family in (socket.AF_INET, socket.AF_INET6):
-        if address[0] != "localhost" and not ipaddress.ip_address(address[0]).is_loopback:
-            print("asked:", address, flush=True)
-            raise OSError("refused")
+    if self.family in (socket.AF_INET, socket.AF_INET6) and not is_here(address[0]):
+        print("asked:", address, flush=True)
+        raise OSError("refused")
     return connect(self, address)
 
 socket.socket.connect = refuse
