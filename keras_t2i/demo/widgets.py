@@ -26,7 +26,7 @@ def lay_out(handlers):
     with gr.Blocks(title="keras_t2i", analytics_enabled=False, delete_cache=(HOUR, HOUR)) as blocks:
         handlers.folder = blocks.GRADIO_CACHE
         page = SimpleNamespace(request=gr.State(), shown=gr.State("draw"), able={})
-        gr.Markdown("# Pictures from words\nNothing leaves the machine that draws them.")
+        gr.Markdown("# Pictures from words\nDrawn by the machine that serves this page, sent nowhere else.")
         with gr.Row():
             with gr.Column(scale=2, min_width=320), gr.Tabs():
                 lay_out_draw(gr, page)

@@ -1,23 +1,88 @@
-"""A person in a browser: words, a picture, another seed, a file. Needs Gradio, playwright and Chromium."""
+"""The app of the documentation as a process of its own, and a person in a browser: words, a picture, another
+seed, a file. Needs Gradio; the browser playwright and Chromium."""
 
-import io
+import os
+import re
 import shutil
+import subprocess
+import sys
+import threading
+import urllib.request
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from keras_t2i.demo import launch
 from keras_t2i.models import Generator
 
 pytestmark = pytest.mark.once
 
-PATIENCE = 120_000  # milliseconds; what it waits for takes a second where nothing else runs
+ROOT = Path(__file__).parents[2]
+PATIENCE = 120  # seconds; what it waits for takes one where nothing else runs
+# Runs an app that reaches nothing but this machine: it prints and refuses what else it tries to reach.
+APP = """
+import ipaddress, socket, sys
+connect = socket.socket.connect
+
+def is_here(host):
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+def refuse(self, address):
+    if self.family in (socket.AF_INET, socket.AF_INET6) and not is_here(address[0]):
+        print("asked:", address, flush=True)
+        raise OSError("refused")
+    return connect(self, address)
+
+socket.socket.connect = refuse
+exec(compile(sys.argv[1], "app.py", "exec"))
+"""
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory):
+    """`(url, lines)`: where the app of docs/demo.md is served, and the lines that it prints."""
+    pytest.importorskip("gradio", reason="the extra demo is not installed")
+    text = (ROOT / "docs" / "demo.md").read_text("utf-8")
+    (code,) = re.findall(r"^```\n(from keras_t2i\.demo.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    folder = tmp_path_factory.mktemp("served")
+    places = {"GRADIO_SERVER_NAME": "127.0.0.1", "GRADIO_TEMP_DIR": str(folder / "temporary")}
+    path = {"PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
+    with (folder / "errors").open("wb") as errors:
+        process = subprocess.Popen(
+            [sys.executable, "-c", APP, code],
+            cwd=folder,
+            env={**os.environ, **places, **path},
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+        )
+    lines, there = [], threading.Event()
+
+    def read():
+        for line in process.stdout:
+            lines.append(line)
+            if "The page is at" in line:
+                there.set()
+        there.set()
+
+    threading.Thread(target=read, daemon=True).start()
+    try:
+        there.wait(10 * PATIENCE)
+        found = re.search(r"http://127\.0\.0\.1:\d+", "".join(lines))
+        assert found, (folder / "errors").read_text("utf-8", "replace")[-3000:]
+        yield found[0], lines
+        assert {path.name for path in folder.iterdir()} <= {"errors", "temporary"}
+    finally:
+        process.kill()
+        process.wait()
 
 
 @pytest.fixture
 def browser():
-    pytest.importorskip("gradio", reason="the extra demo is not installed")
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if chromium is None:
@@ -28,14 +93,22 @@ def browser():
         browser.close()
 
 
-def test_words_a_picture_another_seed_and_a_file(browser, serve, tiny_preset, asked, tmp_path):
-    url = serve(lambda: launch([tiny_preset]))
+def test_the_app_of_the_documentation_is_served(app):
+    url, lines = app
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url) as answer:
+        assert b"keras_t2i" in answer.read()
+    assert "asked:" not in "".join(lines)
+
+
+def test_words_a_picture_another_seed_and_a_file(app, browser, tmp_path):
+    url, lines = app
     page, requested = browser.new_page(accept_downloads=True), []
-    page.set_default_timeout(PATIENCE)
+    page.set_default_timeout(1000 * PATIENCE)
+    page.set_default_navigation_timeout(1000 * PATIENCE)
     page.on("request", lambda request: requested.append(request.url))
     page.goto(url)
     page.fill("#prompt :is(input, textarea)", "a green apple")
-    sources = []
+    sources, generator = [], Generator.from_preset("diffusion_emoji_32")
     for seed in (0, 1):
         if seed == 0:
             page.click("#draw")
@@ -46,10 +119,12 @@ def test_words_a_picture_another_seed_and_a_file(browser, serve, tiny_preset, as
         with page.expect_download() as download:
             page.click("#png")
         assert download.value.suggested_filename == f"a-green-apple-{seed}.png"
-        found = np.asarray(Image.open(io.BytesIO(download.value.path().read_bytes())))
-        expected = Generator.from_preset(tiny_preset).generate("a green apple", seed=seed, size=512)
-        assert found.shape == (512, 512, 3) and np.abs(found - expected.astype(int)).max() <= 1
+        download.value.save_as(tmp_path / "apple.png")
+        found = np.asarray(Image.open(tmp_path / "apple.png")).astype(int)
+        expected = generator.generate("a green apple", seed=seed, size=512)
+        assert found.shape == (512, 512, 3) and np.abs(found - expected).max() <= 1
     assert sources[0] != sources[1]
     page.get_by_role("tab", name="Variations").click()
     page.wait_for_selector("#no-variations:has-text('draws from words alone')")
-    assert {one for one in requested if not one.startswith((url, "data:", "blob:"))} == set() and asked == []
+    assert {one for one in requested if not one.startswith((url, "data:", "blob:"))} == set()
+    assert "asked:" not in "".join(lines)

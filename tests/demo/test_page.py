@@ -1,8 +1,6 @@
 """What the page's events call, the command that serves it, and, where Gradio is installed, its widgets."""
 
 import importlib
-import re
-import urllib.request
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +13,6 @@ from keras_t2i.demo import page
 from keras_t2i.demo.choices import Choice
 from keras_t2i.demo.choices import Presets
 from keras_t2i.demo.page import Handlers
-
-ROOT = Path(__file__).parents[2]
 
 
 def chosen(preset, **changes):
@@ -109,13 +105,3 @@ def test_the_page_counts_nobody_and_calls_one_drawing_at_a_time(tiny_preset):
     notes = {c["props"].get("elem_id"): c["props"] for c in config["components"]}
     assert notes["no-variations"]["visible"] and "words alone" in notes["no-variations"]["value"]
     assert not notes["no-inpainting"]["visible"]
-
-
-@pytest.mark.once
-def test_the_app_of_the_documentation_is_served(serve, asked):
-    text = (ROOT / "docs" / "demo.md").read_text("utf-8")
-    (app,) = re.findall(r"^```\n(from keras_t2i\.demo.*?)^```$", text, re.MULTILINE | re.DOTALL)
-    url = serve(lambda: exec(compile(app, "app.py", "exec"), {"__name__": "__main__"}))
-    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url) as answer:
-        assert b"keras_t2i" in answer.read()
-    assert asked == []
