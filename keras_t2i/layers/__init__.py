@@ -23,6 +23,7 @@ from keras_t2i.layers.modulation import ModulatedPixelNormalization
 from keras_t2i.layers.modulation import modulated_block
 from keras_t2i.layers.modulation import modulated_dense_block
 from keras_t2i.layers.modulation import modulated_pixel_block
+from keras_t2i.layers.modulation import pixel_detail
 from keras_t2i.layers.normalization import GroupNormalization
 from keras_t2i.layers.normalization import Standardization
 from keras_t2i.layers.normalization import Whitening
@@ -68,6 +69,7 @@ __all__ = [
     "modulated_dense_block",
     "modulated_pixel_block",
     "normalised_convolution",
+    "pixel_detail",
     "residual_block",
     "time_condition",
 ]

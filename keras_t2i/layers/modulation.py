@@ -157,3 +157,30 @@ def modulated_pixel_block(x, condition, dtype=None, name=None):
     last = {"kernel_initializer": "zeros", "dtype": dtype, "name": f"{name}_2_conv"}
     x = Conv2D(filters, 3, padding="same", **last)(x)
     return layers.Add(dtype=dtype, name=name)([shortcut, x])
+
+
+def pixel_detail(seen, condition, filters, channels, dtype=None):
+    """What two convolutions at full size add to a prediction that was made in blocks of pixels: they see its
+    neighbors as they are, whichever block holds them. It starts at zero.
+
+    Args:
+        seen: list of float `(n, h, w, c)`: the prediction, and what it was made of.
+        condition: float `(n, d)`, which scales and shifts the channels between the convolutions.
+        filters: int, channels there.
+        channels: int, of what comes out.
+
+    Returns:
+        Float32 `(n, h, w, channels)`.
+    """
+    x = layers.Concatenate(dtype=dtype, name="detail_seen")(seen)
+    x = Conv2D(filters, 3, padding="same", dtype=dtype, name="detail_1")(x)
+    for name, layer, start in (("scale", layers.Multiply, "ones"), ("shift", layers.Add, "zeros")):
+        first = {"kernel_initializer": "zeros", "bias_initializer": start, "dtype": dtype}
+        by = layers.Dense(filters, **first, name=f"detail_{name}")(condition)
+        by = layers.Reshape((1, 1, filters), dtype=dtype, name=f"detail_{name}_grid")(by)
+        x = layer(dtype=dtype, name=f"detail_by_{name}")([x, by])
+    x = layers.Activation("silu", dtype=dtype, name="detail_1_silu")(x)
+    x = Conv2D(filters, 3, padding="same", dtype=dtype, name="detail_2")(x)
+    x = layers.Activation("silu", dtype=dtype, name="detail_2_silu")(x)
+    last = {"kernel_initializer": "zeros", "dtype": "float32", "name": "detail"}
+    return Conv2D(channels, 3, padding="same", **last)(x)

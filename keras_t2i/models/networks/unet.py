@@ -15,6 +15,7 @@ from keras_t2i.layers import VaryingNoise
 from keras_t2i.layers import concept_map
 from keras_t2i.layers import conditions
 from keras_t2i.layers import modulated_block
+from keras_t2i.layers import pixel_detail
 from keras_t2i.models.backbone import Backbone
 
 # 2.1, 4.7, 13.7, 13.4 and 16.3 million parameters. Small, with a text encoder, fits a preset of 12 MB.
@@ -30,7 +31,7 @@ SIZES = {
     },
     "draft": {
         **{"filters": (64, 128, 160), "blocks": (1, 1, 1), "condition_dim": 128},
-        **{"draft_features": 16384, "whitened_dim": 256, "log_snr_limit": 6.0},
+        **{"draft_features": 16384, "whitened_dim": 256, "log_snr_limit": 6.0, "detail_filters": 24},
     },
 }
 
@@ -79,6 +80,8 @@ class DiffusionUNet(Backbone):
         log_snr_limit: float; noise levels whose logSNR is further from 0 are told to the network as that far.
             Training seldom meets them, but drawing begins at pure noise: with a limit of 20 a network says
             there, until it is well trained, what it never learned.
+        detail_filters: int, channels of two convolutions at full size behind all others, see
+            `layers.pixel_detail`: blocks of pixels are seldom free of grain. 0: none.
         concat_channels: int, channels of a picture given beside the noisy one, for upsampling. 0: none.
         data_std: float above 0, root mean square of the clean pictures; for a network with a draft.
 
@@ -119,6 +122,7 @@ class DiffusionUNet(Backbone):
         draft_noise=0.4,
         log_snr_limit=20.0,
         data_std=0.5,
+        detail_filters=0,
         dtype=None,
         **kwargs,
     ):
@@ -187,9 +191,18 @@ class DiffusionUNet(Backbone):
         if draft_features:
             resize = {"interpolation": "bilinear", "data_format": "channels_last", "dtype": "float32"}
             draft = layers.UpSampling2D(image_size // side, **resize, name="resized_draft")(draft)
-            x = Refinement(data_std, dtype="float32", name="prediction")(
-                inputs["images"], inputs["log_snr"], draft, given, x
+            refinement = Refinement(data_std, dtype="float32", name="prediction")
+
+        def prediction(x):
+            beside = (inputs["images"], inputs["log_snr"], draft, given) if draft_features else None
+            return refinement(*beside, x) if draft_features else x
+
+        if detail_filters:
+            seen = [prediction(x), inputs["images"]]
+            x = layers.Add(dtype="float32", name="detailed")(
+                [x, pixel_detail(seen, condition, detail_filters, channels, dtype)]
             )
+        x = prediction(x)
         super().__init__(inputs=inputs, outputs=x, dtype=dtype, **kwargs)
 
         # === Config ===
@@ -213,6 +226,7 @@ class DiffusionUNet(Backbone):
         self.draft_noise = draft_noise
         self.log_snr_limit = log_snr_limit
         self.data_std = data_std
+        self.detail_filters = detail_filters
 
     @classmethod
     def from_size(cls, name, image_size=32, **overrides):
@@ -353,6 +367,7 @@ class DiffusionUNet(Backbone):
             "draft_noise": self.draft_noise,
             "log_snr_limit": self.log_snr_limit,
             "data_std": self.data_std,
+            "detail_filters": self.detail_filters,
         }
 
 
