@@ -75,7 +75,8 @@ def build_unet(args, dual_encoder, pipeline, start=None, **sizes):
         args: Namespace, with `size`, `adapt`, `precision`, `smoke`, `output` and `restart`.
         dual_encoder: `DualEncoder`.
         pipeline: `Pipeline` of the training data, whose conditions are measured (`DiffusionUNet.adapt`).
-        start: `DiffusionStage` whose weights to go on from, or `None`.
+        start: `DiffusionStage` whose network to go on from, or `None`: it is of that one's size, but for detail
+            that it lacks, which starts at zero.
         sizes: `image_size`, `channels`, `image_code` of `DiffusionUNet`.
 
     Returns: `DiffusionUNet`, whose `data_std` is that of the latents, if there are any, or of pictures.
@@ -91,6 +92,7 @@ def build_unet(args, dual_encoder, pipeline, start=None, **sizes):
             sizes["draft_features"] = min(features, FEATURES_OF_A_PICTURE * len(pipeline.data))
         unet = DiffusionUNet.from_size(args.size, **sizes, **smoke)
     else:
+        sizes["detail_filters"] = start.unet.detail_filters or SIZES[args.size].get("detail_filters", 0)
         unet = DiffusionUNet.from_config({**start.unet.get_config(), **sizes, "trainable": True})
     if args.adapt:
         encoding.adapt_conditions(unet, dual_encoder, pipeline.token_table, pipeline.data.pictures)

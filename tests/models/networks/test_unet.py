@@ -33,6 +33,8 @@ NETWORKS = {
     },
     "a map of the concept": {"concept_dim": 20},
     "a draft": {"draft_features": 30, "draft_components": 8},
+    "a draft, and detail": {"draft_features": 30, "draft_components": 8, "detail_filters": 6},
+    "detail": {"detail_filters": 6},
 }
 EVERYTHING = "latents, image code, low resolution"
 # The first six numbers for the second of `examples` when the weights are those of `fill`.
@@ -41,6 +43,8 @@ EXPECTED = {
     EVERYTHING: [-0.210063, 0.56251, -0.352141, -0.625763, 0.415445, -0.553209],
     "a map of the concept": [0.14895, 0.535808, -0.260668, 0.773494, -0.814342, -0.244674],
     "a draft": [0.063705, -0.494859, -1.329194, -0.572534, -0.260119, 1.193866],
+    "a draft, and detail": [0.206176, -0.578718, -1.517323, -0.530996, -0.386634, 1.040879],
+    "detail": [-0.848858, -0.582628, -0.874929, -0.407126, -0.257363, -0.169039],
 }
 
 
@@ -229,6 +233,9 @@ def test_a_draft_shows_what_a_code_stands_for(image_code, patch_size):
     inputs["log_snr"][:] = -np.inf
     started = predict(network, inputs)  # as the draft, resized
     assert started.shape == (3, network.image_size, network.image_size, 3) and not started[absent].any()
+    detailed = make(image_size=8 * patch_size, detail_filters=5, **options)
+    assert "detail" in detailed.load_matching_weights(network)
+    np.testing.assert_allclose(predict(detailed, inputs), started, atol=1e-6)  # it goes on from there
     factor = network.image_size // side
     means = started.reshape(3, side, factor, side, factor, 3).mean(axis=(2, 4))
     # Doubled by bilinear interpolation, a place's mean is 6/8 of itself and 1/8 of each neighbor, by row and
@@ -242,6 +249,20 @@ def test_a_draft_shows_what_a_code_stands_for(image_code, patch_size):
         for b, j in zip(taps, around, strict=True)
     )
     np.testing.assert_allclose(means, expected, atol=1e-5)
+
+
+def test_detail_sees_three_pixels_around_whatever_the_blocks():
+    network, random = make("detail", patch_size=4, image_size=16), np.random.default_rng(0)
+    for layer in network.layers:
+        if layer.name.startswith("detail"):
+            layer.set_weights([random.standard_normal(w.shape).astype("float32") for w in layer.get_weights()])
+    inputs = examples(network, 1)
+    before = predict(network, inputs)
+    inputs["images"][0, 8, 8] += 1.0  # the first pixel of a block
+    changed = np.abs(predict(network, inputs) - before).max(axis=-1)[0] > 1e-6
+    reached = np.zeros((16, 16), bool)
+    reached[5:12, 5:12] = True
+    np.testing.assert_array_equal(changed, reached)
 
 
 def test_noise_levels_beyond_the_limit_are_one():
