@@ -75,8 +75,8 @@ def build_unet(args, dual_encoder, pipeline, start=None, **sizes):
         args: Namespace, with `size`, `adapt`, `precision`, `smoke`, `output` and `restart`.
         dual_encoder: `DualEncoder`.
         pipeline: `Pipeline` of the training data, whose conditions are measured (`DiffusionUNet.adapt`).
-        start: `DiffusionStage` whose network to go on from, or `None`: it is of that one's size, but for detail
-            that it lacks, which starts at zero.
+        start: `DiffusionStage` whose network to go on from, or `None`: the new one is of its size, but for
+            detail that it lacks, which starts at zero.
         sizes: `image_size`, `channels`, `image_code` of `DiffusionUNet`.
 
     Returns: `DiffusionUNet`, whose `data_std` is that of the latents, if there are any, or of pictures.
