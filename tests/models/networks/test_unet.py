@@ -255,7 +255,8 @@ def test_detail_sees_three_pixels_around_whatever_the_blocks():
     network, random = make("detail", patch_size=4, image_size=16), np.random.default_rng(0)
     for layer in network.layers:
         if layer.name.startswith("detail"):
-            layer.set_weights([random.standard_normal(w.shape).astype("float32") for w in layer.get_weights()])
+            shapes = [weight.shape for weight in layer.get_weights()]
+            layer.set_weights([random.standard_normal(shape).astype("float32") for shape in shapes])
     inputs = examples(network, 1)
     before = predict(network, inputs)
     inputs["images"][0, 8, 8] += 1.0  # the first pixel of a block
