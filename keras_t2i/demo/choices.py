@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from keras_t2i.models import Generator
-from keras_t2i.models.inputs import as_color
 from keras_t2i.models.inputs import as_pictures
+from keras_t2i.models.outputs import as_color
 
 # A page may be open to strangers: what one of them may ask for is bounded here, not by its sliders alone.
 LARGEST_SIDE = 4096
