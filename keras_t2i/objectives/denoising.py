@@ -61,7 +61,7 @@ class Denoising(DiffusionObjective):
         image_dropout=0.1,
         **kwargs,
     ):
-        if network.draft_features:
+        if getattr(network, "draft_features", 0):  # networks of other classes have no draft
             if abs(network.data_std - data_std) > 1e-6 * data_std:
                 raise ValueError(f"data_std is {data_std}, but the network's draft has {network.data_std}")
             if named(weight)["name"] == "edm":
