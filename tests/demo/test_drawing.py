@@ -193,7 +193,7 @@ def test_words_pictures_and_masks_that_are_none(presets):
         drawing.draw_variations(presets, image, 17, c)
     with pytest.raises(ValueError, match=r"4 pictures of 4096 pixels are too large: .* at most 2048"):
         drawing.draw_variations(presets, image, 4, c._replace(size=4096))
-    assert choices.painted(None) == drawing.painted({"background": None, "layers": []}) == (None, None)
+    assert choices.painted(None) == choices.painted({"background": None, "layers": []}) == (None, None)
 
 
 @pytest.mark.once
