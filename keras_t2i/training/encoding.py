@@ -6,6 +6,7 @@ from keras_t2i.models.networks.autoencoder import code_grid
 from keras_t2i.models.networks.text_encoder import token_features
 from keras_t2i.models.networks.unet import draft_size
 from keras_t2i.utils.batching import predict_in_batches
+from keras_t2i.utils.batching import spread
 from keras_t2i.utils.embeddings import l2_normalize
 from keras_t2i.utils.images import downsample
 from keras_t2i.utils.images import to_float
@@ -71,7 +72,7 @@ def adapt_conditions(unet, dual_encoder, token_ids, images, most=4096):
         images: uint8 `(n, s, s, 3)`, the training pictures.
         most: int, captions that are looked at, evenly spread over all.
     """
-    some = np.linspace(0, len(token_ids) - 1, min(most, len(token_ids))).astype(int)
+    some = spread(len(token_ids), most)
     features = predict_in_batches(token_features(dual_encoder.text_encoder), token_ids[some], 256)
     concepts = image_embeddings(dual_encoder.image_encoder, images, 64) if unet.image_code else None
     unet.adapt(features["text_code"], features["text_tokens"][features["text_mask"] > 0], concepts)
@@ -98,7 +99,7 @@ def adapt_draft(unet, dual_encoder, pipeline, captions=3, plain=1.0, ridge=1e-3)
         pictures.
     """
     n = len(pipeline.data)
-    chosen = np.linspace(0, n - 1, min(MOST_DRAFTED, n)).astype(int)
+    chosen = spread(n, MOST_DRAFTED)
     images, examples = pipeline.data.pictures, pipeline.image_features.get("latents")
     if examples is None:
         size = draft_size(unet.image_size, unet.patch_size)
@@ -122,7 +123,7 @@ def adapt_draft(unet, dual_encoder, pipeline, captions=3, plain=1.0, ridge=1e-3)
         parts = np.where(place == 0, plain, 1 / others) / np.where(kept > 1, plain + 1, plain)[pictures]
         weights = weights[pictures] * parts
     unet.adapt_draft(codes, examples[pictures], weights, ridge)
-    some = np.linspace(0, len(chosen) - 1, min(MOST_MEASURED, len(chosen))).astype(int)
+    some = spread(len(chosen), MOST_MEASURED)
     if "latents" in pipeline.image_features:
         truths = examples[some]
     else:

@@ -194,8 +194,9 @@ class DiffusionUNet(Backbone):
             refinement = Refinement(data_std, dtype="float32", name="prediction")
 
         def prediction(x):
-            beside = (inputs["images"], inputs["log_snr"], draft, given) if draft_features else None
-            return refinement(*beside, x) if draft_features else x
+            if not draft_features:
+                return x
+            return refinement(inputs["images"], inputs["log_snr"], draft, given, x)
 
         if detail_filters:
             seen = [prediction(x), inputs["images"]]
