@@ -203,9 +203,14 @@ def training_parser(doc, name, defaults, changes=None):
     return parser
 
 
+def program(page):
+    """What a page, a file's name, is called in its messages: the command that runs it, or its own name."""
+    return sys.argv[0] if sys.argv[0].startswith("keras-t2i") else page
+
+
 def generate_parser(doc, size_of_all):
     """The options of `generate.py`, of which `doc` is its description."""
-    name = sys.argv[0] if sys.argv[0].startswith("keras-t2i") else "generate.py"
+    name = program("generate.py")
     parser = Parser(name, description=doc)
     add, count = parser.add_argument, {"type": number(int, least=1, most=10_000), "metavar": "N"}
     add("prompts", nargs="+", metavar="PROMPT", help="what to show, in quotes; several make a grid")

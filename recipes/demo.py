@@ -12,13 +12,13 @@ import sys
 from command_line import Parser
 from command_line import filled
 from command_line import number
+from command_line import program
 from command_line import sentence
 
 
 def main(argv=None):
     """Serve the page that the command line asks for, until it is interrupted."""
-    name = sys.argv[0] if sys.argv[0].startswith("keras-t2i") else "demo.py"
-    parser = Parser(name, description=__doc__)
+    parser = Parser(program("demo.py"), description=__doc__)
     add = parser.add_argument
     offered = "what to choose from: names, folders, or hf://...; None: all packaged generators"
     add("--preset", nargs="+", type=filled, metavar="PRESET", help=offered)

@@ -13,13 +13,13 @@ from command_line import Parser
 from command_line import filled
 from command_line import folder
 from command_line import number
+from command_line import program
 from command_line import sentence
 
 
 def main(argv=None):
     """Write the folder that the command line asks for; returns its path."""
-    name = sys.argv[0] if sys.argv[0].startswith("keras-t2i") else "export.py"
-    parser = Parser(name, description=__doc__)
+    parser = Parser(program("export.py"), description=__doc__)
     add = parser.add_argument
     add("preset", metavar="PRESET", type=filled, help="name of a preset, a folder, or hf://...")
     add("folder", metavar="FOLDER", type=folder, help="is made; an earlier export is replaced")

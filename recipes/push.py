@@ -11,13 +11,13 @@ import sys
 
 from command_line import Parser
 from command_line import filled
+from command_line import program
 from command_line import sentence
 
 
 def main(argv=None):
     """Send the preset that the command line names; returns its address."""
-    name = sys.argv[0] if sys.argv[0].startswith("keras-t2i") else "push.py"
-    parser = Parser(name, description=__doc__)
+    parser = Parser(program("push.py"), description=__doc__)
     add = parser.add_argument
     add("preset", metavar="PRESET", type=filled, help="name of a packaged preset, or a folder")
     add("repository", metavar="USER/NAME", type=filled, help="is made if it is not there")
