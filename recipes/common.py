@@ -22,6 +22,7 @@ from command_line import number as number
 from command_line import sentence
 from command_line import training_parser as training_parser
 from opening import build_unet as build_unet
+from opening import keep_left_out
 from opening import open_decoder as open_decoder
 from opening import open_encoders as open_encoders
 from opening import plain_concepts as plain_concepts
@@ -147,6 +148,7 @@ def snapshots(args):
 def train(args, objective, pipeline, validation, draw=None, callbacks=()):
     """`training.run.train` by the options: prints what it will cost, resumes, saves, draws, logs."""
     presets = [getattr(args, name, None) for name in PRESETS]
+    callbacks = [*callbacks, *keep_left_out(args, pipeline)]
     return run.train(
         objective,
         pipeline,

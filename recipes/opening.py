@@ -2,6 +2,9 @@
 
 import sys
 
+import keras
+import numpy as np
+
 from keras_t2i.models import DiffusionUNet
 from keras_t2i.models import DualEncoder
 from keras_t2i.models import Generator
@@ -10,9 +13,11 @@ from keras_t2i.models import TextToImagePreprocessor
 from keras_t2i.models.networks.unet import SIZES
 from keras_t2i.training import encoding
 from keras_t2i.training.checkpoint import Checkpoint
+from keras_t2i.utils.files import atomic_file
 from keras_t2i.utils.images import to_float
 
 SMOKE_UNET = {"filters": (8, 16), "blocks": (1, 1), "attention_size": 8, "head_dim": 8, "condition_dim": 16}
+LEFT_OUT = "state/left_out.npz"  # drafts that do not know their picture
 FEATURES_OF_A_PICTURE = 4  # of a draft: its captions are several
 
 
@@ -98,9 +103,32 @@ def build_unet(args, dual_encoder, pipeline, start=None, **sizes):
         encoding.adapt_conditions(unet, dual_encoder, pipeline.token_table, pipeline.data.pictures)
     if start is not None:
         unet.load_matching_weights(start.unet)
-    resumed = not args.restart and Checkpoint(args.output / "state").state_file.exists()
-    if unet.draft_features and not resumed:  # also of one to go on from: a draft is of the training pictures
-        print("Remembering the pictures in closed form: this may take minutes.", file=sys.stderr, flush=True)
-        error = encoding.adapt_draft(unet, dual_encoder, pipeline)
-        print(f"Mean squared error of the drafts: {error:.4f}", file=sys.stderr, flush=True)
+    if unet.draft_features:  # also of one to go on from: a draft is of the training pictures
+        pipeline.add_image_features(drafts_left_out(args, unet, dual_encoder, pipeline))
     return unet
+
+
+def drafts_left_out(args, unet, dual_encoder, pipeline):
+    """Adapt the network's draft, and return what `encoding.adapt_draft` does. A run that is gone on with has
+    its draft in its state and these beside it: the equations are not solved again."""
+    state = Checkpoint(args.output / "state")
+    if not args.restart and state.state_file.exists() and (args.output / LEFT_OUT).is_file():
+        with np.load(args.output / LEFT_OUT) as stored:
+            return dict(stored)
+    print("Remembering the pictures in closed form: this may take minutes.", file=sys.stderr, flush=True)
+    rows = encoding.adapt_draft(unet, dual_encoder, pipeline)
+    print(f"Mean squared error of the drafts: {unet.draft_error:.4f}", file=sys.stderr, flush=True)
+    return rows
+
+
+def keep_left_out(args, pipeline):
+    """Callbacks that write them, if there are any, once the run has begun and lists what it writes."""
+    rows = {name: pipeline.image_features.get(name) for name in ("left_out_components", "left_out_doubt")}
+    file = args.output / LEFT_OUT
+
+    def write(logs):
+        if not file.exists():
+            with atomic_file(file) as open_file:
+                np.savez(open_file, **rows)
+
+    return [] if any(row is None for row in rows.values()) else [keras.callbacks.LambdaCallback(on_train_begin=write)]

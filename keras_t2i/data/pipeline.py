@@ -147,6 +147,14 @@ class Pipeline(keras.utils.PyDataset):
                     )
             taken |= set(tables)
 
+    def add_image_features(self, features: Mapping[str, Array]) -> None:
+        """Let batches have more `image_features`, found after the pipeline was made.
+
+        Raises: ValueError where they have no row for each picture.
+        """
+        self.image_features |= dict(features)
+        self._check(None)
+
     def _tokenize(self, preprocessor):
         captions = list(itertools.chain.from_iterable(self.data.captions))
         distinct = list(dict.fromkeys(captions))

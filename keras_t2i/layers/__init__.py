@@ -8,6 +8,7 @@ from keras_t2i.layers.conditioning import code_condition
 from keras_t2i.layers.conditioning import concept_map
 from keras_t2i.layers.conditioning import condition_of
 from keras_t2i.layers.conditioning import conditions
+from keras_t2i.layers.conditioning import guess_condition
 from keras_t2i.layers.conditioning import time_condition
 from keras_t2i.layers.convolution import Conv2D
 from keras_t2i.layers.convolution import TransposedConvolution
@@ -28,9 +29,9 @@ from keras_t2i.layers.normalization import GroupNormalization
 from keras_t2i.layers.normalization import Standardization
 from keras_t2i.layers.normalization import Whitening
 from keras_t2i.layers.precision import float32
+from keras_t2i.layers.refinement import GuessVariance
+from keras_t2i.layers.refinement import Refinement
 from keras_t2i.layers.regression import KernelRegression
-from keras_t2i.layers.regression import Refinement
-from keras_t2i.layers.regression import VaryingNoise
 from keras_t2i.layers.space_to_depth import DepthToSpace
 from keras_t2i.layers.space_to_depth import SpaceToDepth
 from keras_t2i.layers.time_embedding import FourierFeatures
@@ -42,6 +43,7 @@ __all__ = [
     "DifferentiableAugmentation",
     "FourierFeatures",
     "GroupNormalization",
+    "GuessVariance",
     "KernelRegression",
     "ModulatedGroupNormalization",
     "ModulatedPixelNormalization",
@@ -53,7 +55,6 @@ __all__ = [
     "TextAttention",
     "TokenWhitening",
     "TransposedConvolution",
-    "VaryingNoise",
     "Whitening",
     "WordAttention",
     "code_condition",
@@ -63,6 +64,7 @@ __all__ = [
     "doubling_levels",
     "downsampled_size",
     "float32",
+    "guess_condition",
     "halving_levels",
     "learned_pooling",
     "modulated_block",

@@ -86,8 +86,9 @@ class AppendTokens(layers.Layer):
 
 
 def conditions(inputs, condition_dim, whitened_dim, dtype, log_snr_limit=20.0):
-    """What steers the network, from its inputs: a vector, float32 `(n, condition_dim)`, tokens `(n, l, d)`,
-    bool `(n, l)`, which of them are present, and the codes, whitened, float32 `(n, d)` each.
+    """What steers the network, from its inputs: the parts of a vector (`condition_of`), float32
+    `(n, condition_dim)` each, tokens `(n, l, d)`, bool `(n, l)`, which of them are present, and the codes,
+    whitened, float32 `(n, d)` each.
 
     The vector is float32 at any dtype: it is small, and every block depends on it. log_snr_limit: of
     `FourierFeatures`.
@@ -108,7 +109,7 @@ def conditions(inputs, condition_dim, whitened_dim, dtype, log_snr_limit=20.0):
         more = layers.Dense(IMAGE_TOKENS * token_dim, dtype=dtype, name="image_tokens")(code)
         more = layers.Reshape((IMAGE_TOKENS, token_dim), dtype=dtype, name="image_tokens_split")(more)
         tokens, present = AppendTokens(dtype=dtype, name="tokens")(tokens, present, more)
-    return condition_of(parts), tokens, present, codes
+    return parts, tokens, present, codes
 
 
 def concept_map(codes, noise, hidden_dim, side, channels, dtype):
@@ -135,6 +136,13 @@ def time_condition(log_snr, condition_dim, dtype=None, limit=20.0):
     x = FourierFeatures(64, limit, **WIDE, name="time")(log_snr)
     x = layers.Dense(condition_dim, activation="silu", dtype=float32(dtype), name="time_1")(x)
     return layers.Dense(condition_dim, dtype=float32(dtype), name="time_2")(x)
+
+
+def guess_condition(variance, condition_dim, dtype=None):
+    """What the variance of a guess, `(n,)`, adds to that vector: float32 `(n, condition_dim)`, at first
+    nothing. `dtype`: of the network."""
+    x = FourierFeatures(32, 10.0, 2.0, **WIDE, name="draft_variance_waves")(ops.log(variance))
+    return layers.Dense(condition_dim, kernel_initializer="zeros", dtype=float32(dtype), name="draft_known")(x)
 
 
 def code_condition(code, given, condition_dim, whitened_dim, name, dtype=None):

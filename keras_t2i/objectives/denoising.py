@@ -7,6 +7,7 @@ from keras_t2i.models.networks.text_encoder import token_features
 from keras_t2i.objectives.diffusion import DiffusionObjective
 from keras_t2i.objectives.diffusion import check_dropout
 from keras_t2i.objectives.diffusion import named
+from keras_t2i.training.backend import own_rows
 from keras_t2i.training.objective import freeze
 from keras_t2i.utils.images import downsample
 from keras_t2i.utils.images import to_float
@@ -39,10 +40,14 @@ class Denoising(DiffusionObjective):
         image_encoder: `ImageTower` or other Backbone, pictures to embeddings, frozen here; for a network with
             an `image_code`, and only then. Pictures larger than its input are downsampled.
         image_dropout: float in [0, 1), how often the image embedding is withheld in training.
+        left_out: float in [0, 1], with a draft, how often in training it is one that does not know the
+            picture, as drafts of other captions will not (stacking: Wolpert 1992); where batches have such.
         kwargs: `averages`, `prediction` and `seed` of `DiffusionObjective`.
 
     Batches: `{"images": uint8 (n, s, s, 3), "token_ids": int32 (n, l)}`; with `"latents"`, float `(n, ...)`,
-    these are diffused instead of the pictures.
+    these are diffused instead of the pictures. With "left_out_components", float `(n, g, components)`, and
+    "left_out_doubt", float `(n, g)`, below 0 for none, of g drafts that do not know the picture
+    (`encoding.adapt_draft`).
 
     Raises: ValueError for an unknown name, a number out of range, and sizes that do not fit.
     """
@@ -59,9 +64,11 @@ class Denoising(DiffusionObjective):
         data_std=0.5,
         image_encoder=None,
         image_dropout=0.1,
+        left_out=0.5,
         **kwargs,
     ):
-        if getattr(network, "draft_features", 0):  # networks of other classes have no draft
+        drafted = getattr(network, "draft_features", 0) > 0  # networks of other classes have no draft
+        if drafted:
             if abs(network.data_std - data_std) > 1e-6 * data_std:
                 raise ValueError(f"data_std is {data_std}, but the network's draft has {network.data_std}")
             if named(weight)["name"] == "edm":
@@ -82,7 +89,11 @@ class Denoising(DiffusionObjective):
                 f"the image encoder's codes have {image_encoder.code_dim} numbers, the network's "
                 f"{network.code_dim}"
             )
-        self.caption_dropout, self.image_dropout = caption_dropout, image_dropout
+        if not 0 <= left_out <= 1:
+            raise ValueError(f"left_out must be in [0, 1], received {left_out}")
+        self.caption_dropout, self.image_dropout, self.left_out = caption_dropout, image_dropout, left_out
+        # Past Keras, which would track the layers twice.
+        object.__setattr__(self, "_given_drafts", network.with_drafts() if drafted else None)
         self.image_encoder = None if image_encoder is None else freeze(image_encoder)
         self.features = token_features(freeze(text_encoder))
 
@@ -97,7 +108,31 @@ class Denoising(DiffusionObjective):
         if self.image_encoder is not None:
             inputs["image_code"] = self.image_embeddings(x["images"])
             inputs["image_condition_mask"] = self.condition_mask(n, self.image_dropout, training)
+        if training and self._given_drafts is not None:
+            inputs |= self.drafts(inputs, x)
         return inputs
+
+    def chosen(self, training):
+        network = super().chosen(training)
+        return self._given_drafts if training and self._given_drafts is not None else network
+
+    def drafts(self, inputs, x):
+        """Drafts of the network's inputs in training, of each example either the network's own or one of
+        those in the batch that do not know its picture: "draft" and "draft_doubt"."""
+        draft, doubt = self.network.draft_of(inputs)
+        if "left_out_doubt" in x:
+            doubts = ops.cast(x["left_out_doubt"], "float32")
+            n, choices = ops.shape(doubts)
+            given = inputs["image_condition_mask" if self.image_encoder is not None else "condition_mask"]
+            uniform = own_rows(lambda n: keras.random.uniform((n,), dtype="float32", seed=self.seed_generator), n)
+            place = ops.floor(uniform * choices / max(self.left_out, 1e-6))  # `choices` or more: its own
+            one = ops.cast(ops.expand_dims(place, -1) == ops.arange(choices, dtype="float32"), "float32")
+            components = ops.sum(ops.expand_dims(one, -1) * ops.cast(x["left_out_components"], "float32"), 1)
+            other = self.network.get_layer("draft").array_of(components, given)
+            replaced = ops.logical_and(place < choices, ops.sum(one * doubts, 1) >= 0)
+            draft = ops.where(ops.reshape(replaced, (-1, 1, 1, 1)), other, draft)
+            doubt = ops.where(replaced, ops.sum(one * doubts, 1), doubt)
+        return {"draft": ops.stop_gradient(draft), "draft_doubt": ops.stop_gradient(doubt)}
 
     def image_embeddings(self, images):
         """Of pictures, uint8 `(n, s, s, 3)`: float32 `(n, code_dim)` of length 1."""

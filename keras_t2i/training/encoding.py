@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from keras_t2i.data.leaving_out import leave_out_groups
 from keras_t2i.models.networks.autoencoder import code_grid
 from keras_t2i.models.networks.text_encoder import token_features
 from keras_t2i.models.networks.unet import draft_size
@@ -13,7 +14,7 @@ from keras_t2i.utils.images import to_float
 
 BLOCK = 256  # pictures that are float32 at a time
 MOST_DRAFTED = 2**15  # pictures that a draft is fitted to: they are in memory, as large as a draft
-MOST_MEASURED = 1024  # pictures that drafts are compared with, at full size
+MOST_MEASURED = 1024  # pictures that drafts of each kind are compared with, at full size
 
 
 def encode_images(encoder, images, batch_size=64):
@@ -81,8 +82,8 @@ def adapt_conditions(unet, dual_encoder, token_ids, images, most=4096):
 def adapt_draft(unet, dual_encoder, pipeline, captions=3, plain=1.0, ridge=1e-3):
     """Before training, after `adapt_conditions`: find a U-Net's drafts of training captions in closed form.
 
-    Of more pictures than `MOST_DRAFTED` so many are remembered, evenly spread over all. How far off the
-    drafts of plain captions are is measured.
+    Of more pictures than `MOST_DRAFTED` so many are remembered, evenly spread over all. How far off drafts
+    of plain captions are is measured, of those that know their picture and of those that do not.
 
     A draft that knew one caption of a picture alone would be lost with another phrasing. The plain caption
     counts `plain` times as much as all the others together: it says best what the picture shows.
@@ -95,8 +96,11 @@ def adapt_draft(unet, dual_encoder, pipeline, captions=3, plain=1.0, ridge=1e-3)
         plain: float above 0.
         ridge: float, of `KernelRegression.adapt`.
 
-    Returns: float, mean squared error of the drafts, resized, of plain captions of at most `MOST_MEASURED`
-        pictures.
+    Returns:
+        dict of what `Denoising` and `Pipeline.image_features` take: "left_out_components", float16
+        `(n, g, components)`, and "left_out_doubt", float32 `(n, g)`: drafts of each picture's plain caption
+        that do not know the picture, any picture of the same thing in another style, any picture of it at all
+        (`data.leave_out_groups`). Doubt is -1 where the picture was not remembered at all.
     """
     n = len(pipeline.data)
     chosen = spread(n, MOST_DRAFTED)
@@ -122,13 +126,27 @@ def adapt_draft(unet, dual_encoder, pipeline, captions=3, plain=1.0, ridge=1e-3)
         others = np.maximum(kept[pictures] - 1, 1)  # a picture counts its share, however many captions it has
         parts = np.where(place == 0, plain, 1 / others) / np.where(kept > 1, plain + 1, plain)[pictures]
         weights = weights[pictures] * parts
-    unet.adapt_draft(codes, examples[pictures], weights, ridge)
+    groupings = [groups[chosen][pictures] for groups in leave_out_groups(pipeline.data)]
+    found = unet.adapt_draft(codes, examples[pictures], weights, ridge, groupings=groupings)
+    left_out = [(components[plain_rows], doubts[plain_rows]) for components, doubts in found]
     some = spread(len(chosen), MOST_MEASURED)
     if "latents" in pipeline.image_features:
         truths = examples[some]
     else:
         truths = downsample(to_float(images.take(chosen[some], axis=0)), unet.image_size)
-    return unet.measure_draft(codes[plain_rows[some]], truths)
+    measured = [unet.drafts(codes[plain_rows[some]])]
+    measured += [(unet.drafts_of(components[some]), doubts[some]) for components, doubts in left_out]
+    drafts, doubts = (np.concatenate(parts) for parts in zip(*measured, strict=True))
+    unet.measure_drafts(drafts, doubts, np.concatenate([truths] * len(measured)))
+    shape = (n, len(left_out))
+    rows = {
+        "left_out_components": np.zeros((*shape, left_out[0][0].shape[1]), "float16"),
+        "left_out_doubt": np.full(shape, -1, "float32"),
+    }
+    for i, (components, doubts) in enumerate(left_out):
+        rows["left_out_components"][chosen, i] = components
+        rows["left_out_doubt"][chosen, i] = doubts
+    return rows
 
 
 def data_std(examples):

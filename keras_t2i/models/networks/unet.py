@@ -7,13 +7,15 @@ from keras import layers
 from keras_t2i.layers import Conv2D
 from keras_t2i.layers import DepthToSpace
 from keras_t2i.layers import GroupNormalization
+from keras_t2i.layers import GuessVariance
 from keras_t2i.layers import KernelRegression
 from keras_t2i.layers import Refinement
 from keras_t2i.layers import SpaceToDepth
 from keras_t2i.layers import TextAttention
-from keras_t2i.layers import VaryingNoise
 from keras_t2i.layers import concept_map
+from keras_t2i.layers import condition_of
 from keras_t2i.layers import conditions
+from keras_t2i.layers import guess_condition
 from keras_t2i.layers import modulated_block
 from keras_t2i.layers import pixel_detail
 from keras_t2i.models.backbone import Backbone
@@ -71,12 +73,9 @@ class DiffusionUNet(Backbone):
         draft_features: int, random features of a `layers.KernelRegression` of the concept (the image code, or
             else the text code). Its answer stands beside the noisy picture at two pixels a place of the first
             grid, and, resized, is the guess of a `layers.Refinement`: predict and refine (arXiv 2112.02475).
-            So it is for a network that predicts clean pictures ("x0"). It is set by `adapt_draft` and
-            `measure_draft`. 0: none.
+            So it is for a network that predicts clean pictures ("x0"). How far off the guess may be is known
+            for each, and the network is told. Set by `adapt_draft` and `measure_drafts`. 0: none.
         draft_components: int, of that regression.
-        draft_noise: float, the most noise (standard deviation, beside the whitened code's 1) that the draft's
-            code has in training: a draft of a training caption is better than those of others will be, and
-            would be trusted too much.
         log_snr_limit: float; noise levels whose logSNR is further from 0 are told to the network as that far.
             Training seldom meets them, but drawing begins at pure noise: with a limit of 20 a network says
             there, until it is well trained, what it never learned.
@@ -119,7 +118,6 @@ class DiffusionUNet(Backbone):
         concept_dim=0,
         draft_features=0,
         draft_components=512,
-        draft_noise=0.4,
         log_snr_limit=20.0,
         data_std=0.5,
         detail_filters=0,
@@ -142,9 +140,16 @@ class DiffusionUNet(Backbone):
             shape = (image_size, image_size, concat_channels)
             inputs["low_resolution"] = keras.Input(shape, dtype="float32", name="low_resolution")
         # === Layers and functional model ===
-        condition, tokens, present, codes = conditions(
-            inputs, condition_dim, whitened_dim, dtype, log_snr_limit
-        )
+        parts, tokens, present, codes = conditions(inputs, condition_dim, whitened_dim, dtype, log_snr_limit)
+        if draft_features:
+            given = inputs["image_condition_mask" if image_code else "condition_mask"]
+            side = draft_size(image_size, patch_size)
+            shape = (side, side, channels)
+            regression = KernelRegression(draft_features, draft_components, shape, dtype="float32", name="draft")
+            draft, doubt = regression(codes[-1], given)
+            variance = GuessVariance(data_std, dtype="float32", name="draft_variance")(doubt, given)
+            parts.append(guess_condition(variance, condition_dim, dtype))
+        condition = condition_of(parts)
 
         def level(x, i, name):
             for j in range(blocks[i]):
@@ -158,12 +163,6 @@ class DiffusionUNet(Backbone):
             x = layers.Concatenate(dtype=dtype, name="beside")([x, inputs["low_resolution"]])
         x = SpaceToDepth(patch_size, dtype=dtype, name="patches")(x)
         if draft_features:
-            given = inputs["image_condition_mask" if image_code else "condition_mask"]
-            side = draft_size(image_size, patch_size)
-            code = VaryingNoise(draft_noise, dtype="float32", name="draft_noise")(codes[-1])
-            draft = KernelRegression(
-                draft_features, draft_components, (side, side, channels), dtype="float32", name="draft"
-            )(code, given)
             patches = SpaceToDepth(min(patch_size, 2), dtype=dtype, name="draft_patches")(draft)
             x = layers.Concatenate(dtype=dtype, name="beside_draft")([x, patches])
         x = Conv2D(filters[0], 3, padding="same", dtype=dtype, name="conv")(x)
@@ -196,7 +195,7 @@ class DiffusionUNet(Backbone):
         def prediction(x):
             if not draft_features:
                 return x
-            return refinement(inputs["images"], inputs["log_snr"], draft, given, x)
+            return refinement(inputs["images"], inputs["log_snr"], draft, variance, x)
 
         if detail_filters:
             seen = [prediction(x), inputs["images"]]
@@ -224,7 +223,6 @@ class DiffusionUNet(Backbone):
         self.concept_dim = concept_dim
         self.draft_features = draft_features
         self.draft_components = draft_components
-        self.draft_noise = draft_noise
         self.log_snr_limit = log_snr_limit
         self.data_std = data_std
         self.detail_filters = detail_filters
@@ -265,55 +263,88 @@ class DiffusionUNet(Backbone):
             spread = np.square(vectors - vectors.mean(axis=0)).mean()
             self.get_layer(f"{name}_whitening").adapt(vectors, noise_scale**2 * spread)
 
-    def adapt_draft(self, codes, pictures, weights=None, ridge=1e-3, seed=0):
+    def adapt_draft(self, codes, pictures, weights=None, ridge=1e-3, seed=0, groupings=()):
         """Before training, after `adapt`: find the draft in closed form.
 
         Args:
             codes: float array `(n, code_dim)`: image codes where there is an `image_code`, else text codes.
             pictures: float array `(n, s, s, channels)` in [-1, 1], or latents, s of `draft_size`.
-            weights, ridge, seed: of `KernelRegression.adapt`.
+            weights, ridge, seed, groupings: of `KernelRegression.adapt`.
 
-        Returns: float, mean squared error of the drafts of these codes.
+        Returns: as there: for each grouping, components of drafts that do not know the group's pictures, and
+            the doubt.
         Raises: ValueError as there, and where the network has no draft.
         """
         white = np.concatenate(self._whitened_for_draft(codes))
-        return self.get_layer("draft").adapt(white, pictures, weights, ridge, seed)
+        return self.get_layer("draft").adapt(white, pictures, weights, ridge, seed, groupings)
 
-    def measure_draft(self, codes, pictures):
-        """Before training, after `adapt_draft`: find how far drafts, resized, are from their pictures, which
-        says how much each counts beside the noisy picture.
+    def measure_drafts(self, drafts, doubts, pictures):
+        """Before training, after `adapt_draft`: find how far drafts, resized, are from their pictures, by
+        their doubt, which says how much each counts beside the noisy picture.
 
         Args:
-            codes: float array `(n, code_dim)`, as of `adapt_draft`.
+            drafts, doubts: float arrays `(n, s, s, channels)` and `(n,)`, as `drafts` gives them, and of what
+                the draft does not know.
             pictures: float array `(n, image_size, image_size, channels)` of x_0.
 
-        Returns: float, mean squared error.
+        Returns: float64 `(n,)`, mean squared errors.
         Raises: ValueError where the network has no draft.
         """
-        drafts = self.drafts(codes)
+        self._check_draft()
         resized = keras.ops.convert_to_numpy(self.get_layer("resized_draft")(drafts))
-        error = float(np.square(resized - pictures).mean())
-        self.get_layer("prediction").variance.assign(error)
-        return error
+        errors = np.square(resized - pictures).mean(axis=(1, 2, 3), dtype="float64")
+        self.get_layer("draft_variance").adapt(doubts, errors)
+        return errors
 
     @property
     def draft_error(self):
-        """float, mean squared error of drafts, as `measure_draft` found it."""
-        return float(keras.ops.convert_to_numpy(self.get_layer("prediction").variance))
+        """float, mean squared error of drafts, as `measure_drafts` found it."""
+        return self.get_layer("draft_variance").mean
 
     def drafts(self, codes):
-        """What stands beside the noise for these codes, `(n, code_dim)`: float32 `(n, s, s, channels)`.
+        """What stands beside the noise for these codes, `(n, code_dim)`: float32 `(n, s, s, channels)`, and
+        its doubt, `(n,)`.
 
         Raises: ValueError where the network has no draft.
         """
         blocks = self._whitened_for_draft(codes)
-        drafts = (self.get_layer("draft")(block, np.ones(len(block), "float32")) for block in blocks)
-        return np.concatenate([keras.ops.convert_to_numpy(block) for block in drafts])
+        drafts = [self.get_layer("draft")(block, np.ones(len(block), "float32")) for block in blocks]
+        return [np.concatenate([keras.ops.convert_to_numpy(x) for x in part]) for part in zip(*drafts, strict=True)]
+
+    def drafts_of(self, components, rows=1024):
+        """Drafts, float32 `(n, s, s, channels)`, of their principal components, float `(n, components)`, as
+        `adapt_draft` returns them."""
+        layer, blocks = self.get_layer("draft"), range(0, len(components), rows)
+        drafts = [
+            layer.array_of(components[i : i + rows], np.ones(len(components[i : i + rows]), "float32"))
+            for i in blocks
+        ]
+        return np.concatenate([keras.ops.convert_to_numpy(draft) for draft in drafts])
+
+    def with_drafts(self):
+        """The same network, of the same layers, that takes drafts and their doubt as inputs too, "draft" and
+        "draft_doubt", where this one makes them: a `keras.Model`.
+
+        Raises: ValueError where the network has no draft.
+        """
+        self._check_draft()
+        draft, doubt = self.get_layer("draft").output
+        return keras.Model({**self.input, "draft": draft, "draft_doubt": doubt}, self.output)
+
+    def draft_of(self, inputs):
+        """Draft and doubt, tensors `(n, s, s, channels)` and `(n,)`, of a dict of inputs."""
+        name = "image" if self.image_code else "text"
+        given = inputs["image_condition_mask" if self.image_code else "condition_mask"]
+        code = self.get_layer(f"{name}_code_whitening")(inputs[f"{name}_code"])
+        return self.get_layer("draft")(code, given)
+
+    def _check_draft(self):
+        if not self.draft_features:
+            raise ValueError("this network has no draft: give it draft_features")
 
     def _whitened_for_draft(self, codes, rows=1024):
         """Blocks of codes, float32, as the draft takes them."""
-        if not self.draft_features:
-            raise ValueError("this network has no draft: give it draft_features")
+        self._check_draft()
         whitening = self.get_layer(f"{'image' if self.image_code else 'text'}_code_whitening")
         blocks = (codes[start : start + rows] for start in range(0, len(codes), rows))
         return [keras.ops.convert_to_numpy(whitening(np.asarray(block, "float32"))) for block in blocks]
@@ -365,7 +396,6 @@ class DiffusionUNet(Backbone):
             "concept_dim": self.concept_dim,
             "draft_features": self.draft_features,
             "draft_components": self.draft_components,
-            "draft_noise": self.draft_noise,
             "log_snr_limit": self.log_snr_limit,
             "data_std": self.data_std,
             "detail_filters": self.detail_filters,

@@ -7,6 +7,7 @@ from keras_t2i.layers import Conv2D
 from keras_t2i.layers import DepthToSpace
 from keras_t2i.layers import SpaceToDepth
 from keras_t2i.layers import WordAttention
+from keras_t2i.layers import condition_of
 from keras_t2i.layers import conditions
 from keras_t2i.layers import modulated_pixel_block
 from keras_t2i.models.backbone import Backbone
@@ -72,7 +73,8 @@ class Upsampler(Backbone):
             "noise_level": keras.Input((), dtype="float32", name="noise_level"),
         }
         # === Layers and functional model ===
-        condition, tokens, present, _ = conditions(inputs, condition_dim, whitened_dim, dtype)
+        parts, tokens, present, _ = conditions(inputs, condition_dim, whitened_dim, dtype)
+        condition = condition_of(parts)
 
         def level(x, i, name):
             for j in range(blocks[i]):
