@@ -101,7 +101,7 @@ def train(name, seed, place, minutes, smoke):
         unet = models.DiffusionUNet.from_size(candidate["size"], size, **sizes)
         encoding.adapt_conditions(unet, dual_encoder, pipeline.token_table, data.pictures)
         if unet.draft_features:
-            encoding.adapt_draft(unet, dual_encoder, pipeline)
+            pipeline.add_image_features(encoding.adapt_draft(unet, dual_encoder, pipeline))
         form = {**(OVER_A_DRAFT if unet.draft_features else {}), **candidate.get("objective", {})}
         objective = Denoising(unet, encoder, data_std=std, seed=seed, **form)
         rate = {"learning_rate": 1e-3, **candidate.get("optimizer", {})}

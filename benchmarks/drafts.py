@@ -86,7 +86,7 @@ def main():
                 start = time.perf_counter()
                 encoding.adapt_draft(unet, dual_encoder, pipeline, captions, args.plain, ridge)
                 minutes = (time.perf_counter() - start) / 60
-                drafts = {name: unet.drafts(codes) for name, (codes, _) in shown.items()}
+                drafts = {name: unet.drafts(codes)[0] for name, (codes, _) in shown.items()}
                 pairs = [(to_float(truths), drafts[name]) for name, (_, truths) in shown.items()]
                 figures = [f"{psnr(*pair).mean():.1f}" for pair in pairs]
                 drawn, truths = to_uint8(drafts["plain"]), asked.pictures

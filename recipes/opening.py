@@ -131,4 +131,8 @@ def keep_left_out(args, pipeline):
             with atomic_file(file) as open_file:
                 np.savez(open_file, **rows)
 
-    return [] if any(row is None for row in rows.values()) else [keras.callbacks.LambdaCallback(on_train_begin=write)]
+    return (
+        []
+        if any(row is None for row in rows.values())
+        else [keras.callbacks.LambdaCallback(on_train_begin=write)]
+    )

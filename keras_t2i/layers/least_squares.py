@@ -1,6 +1,8 @@
 """Many linear equations in NumPy: ridge regression, what it does not know, and what it would say without some
 of its examples."""
 
+import itertools
+
 import numpy as np
 
 BLOCK = 2048  # rows in memory at a time
@@ -81,9 +83,7 @@ class Equations:
         for i, (groups, first) in enumerate(zip(groupings, starts, strict=True)):
             if len(np.unique(groups)) != len(first):
                 raise ValueError(f"groups of grouping {i} must lie within groups of the next")
-        found = [
-            (np.zeros(targets.shape, "float32"), np.zeros(self.n, "float32")) for _ in groupings
-        ]
+        found = [(np.zeros(targets.shape, "float32"), np.zeros(self.n, "float32")) for _ in groupings]
         for first, last in _runs(np.r_[starts[-1], self.n]):
             here = order[first:last]
             seen = self.triangle[:, here] if self.by_rows else self._times_triangle(self.rows(here).T)
@@ -101,8 +101,7 @@ class Equations:
     def _times_triangle(self, x):
         """The triangle times x, float32 `(features, k)`."""
         edges = np.linspace(0, self.features, PARTS + 1).astype(int)
-        pairs = zip(edges, edges[1:], strict=False)
-        return np.concatenate([self.triangle[a:b, :b] @ x[:b] for a, b in pairs])
+        return np.concatenate([self.triangle[a:b, :b] @ x[:b] for a, b in itertools.pairwise(edges)])
 
 
 def inverse_factor(matrix, triangle):
@@ -132,7 +131,7 @@ def _runs(starts):
     """(first, last) of runs of whole groups of about `BLOCK` rows. starts: int array, of groups, and the
     end."""
     first = starts[0]
-    for start, after in zip(starts[:-1], starts[1:], strict=True):
+    for start, after in itertools.pairwise(starts):
         if after - first > BLOCK and start > first:
             yield first, start
             first = start

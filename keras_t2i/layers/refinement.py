@@ -4,6 +4,8 @@ import keras
 import numpy as np
 from keras import ops
 
+LEAST = 1e-6  # of a variance
+
 
 @keras.saving.register_keras_serializable(package="keras_t2i")
 class GuessVariance(keras.layers.Layer):
@@ -35,7 +37,7 @@ class GuessVariance(keras.layers.Layer):
     def call(self, doubt, given):
         offset, slope, power, _ = ops.unstack(ops.cast(self.curve, "float32"))
         doubt = ops.maximum(ops.cast(doubt, "float32"), 1e-12)
-        known = ops.minimum(offset + slope * ops.power(doubt, power), self.data_std**2)
+        known = ops.clip(offset + slope * ops.power(doubt, power), LEAST, self.data_std**2)
         return ops.where(ops.cast(given, "float32") > 0.5, known, self.data_std**2)
 
     def compute_output_spec(self, doubt, given):

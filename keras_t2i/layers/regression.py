@@ -58,8 +58,7 @@ class KernelRegression(keras.layers.Layer):
 
     def call(self, x, given):
         x, frequencies, kernel, draws, phases, given = (
-            ops.cast(v, "float32")
-            for v in (x, self.frequencies, self.kernel, self.draws, self.phases, given)
+            ops.cast(v, "float32") for v in (x, self.frequencies, self.kernel, self.draws, self.phases, given)
         )
         here = ops.expand_dims(given > 0.5, -1)
         x = ops.where(here, x, ops.zeros_like(x))  # what is not given may hold anything

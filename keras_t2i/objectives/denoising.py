@@ -124,7 +124,9 @@ class Denoising(DiffusionObjective):
             doubts = ops.cast(x["left_out_doubt"], "float32")
             n, choices = ops.shape(doubts)
             given = inputs["image_condition_mask" if self.image_encoder is not None else "condition_mask"]
-            uniform = own_rows(lambda n: keras.random.uniform((n,), dtype="float32", seed=self.seed_generator), n)
+            uniform = own_rows(
+                lambda n: keras.random.uniform((n,), dtype="float32", seed=self.seed_generator), n
+            )
             place = ops.floor(uniform * choices / max(self.left_out, 1e-6))  # `choices` or more: its own
             one = ops.cast(ops.expand_dims(place, -1) == ops.arange(choices, dtype="float32"), "float32")
             components = ops.sum(ops.expand_dims(one, -1) * ops.cast(x["left_out_components"], "float32"), 1)

@@ -349,3 +349,34 @@ def test_wrong_arguments_are_named():
     other = CNNTextEncoder(8, 8, embedding_dim=8, filters=12, blocks=0, hidden_dim=16, code_dim=32)
     with pytest.raises(ValueError, match=r"have \(32, 12\) numbers, the network's \(32, 8\)"):
         Denoising(tiny_unet(), other)
+
+
+@pytest.mark.parametrize(("left_out", "least", "most"), [(0.0, 0, 0), (0.5, 0.35, 0.65), (1.0, 1, 1)])
+def test_so_often_a_draft_does_not_know_its_picture(left_out, least, most):
+    unet = filled(tiny_unet(draft_features=20, draft_components=4, data_std=0.5))
+    objective = tiny_denoising(unet, left_out=left_out)
+    n, random = 200, np.random.default_rng(0)
+    inputs = {"text_code": random.standard_normal((n, unet.code_dim)).astype("float32")}
+    inputs["condition_mask"] = np.ones(n, "float32")
+    tensors = {name: ops.convert_to_tensor(value) for name, value in inputs.items()}
+    components = random.standard_normal((n, 3, 4)).astype("float16")
+    batch = {"left_out_components": components, "left_out_doubt": np.tile([10.0, 20.0, -1.0], (n, 1))}
+    found = numpy(objective.drafts(tensors, keras.tree.map_structure(ops.convert_to_tensor, batch)))
+    own = numpy(unet.draft_of(tensors))
+    doubt = found["draft_doubt"]
+    others = np.isin(doubt, [10.0, 20.0])
+    assert least * 2 / 3 - 0.1 <= others.mean() <= most * 2 / 3 + 0.1  # the third is none: its own stays
+    np.testing.assert_allclose(found["draft"][~others], own[0][~others], atol=1e-5)
+    np.testing.assert_allclose(doubt[~others], own[1][~others], atol=1e-5)
+    layer = unet.get_layer("draft")
+    for i, one in ((0, 10.0), (1, 20.0)):
+        here = doubt == one
+        expected = numpy(layer.array_of(components[here, i], np.ones(here.sum(), "float32")))
+        np.testing.assert_allclose(found["draft"][here], expected, atol=1e-4)
+    assert objective.chosen(True).input.keys() - unet.input.keys() == {"draft", "draft_doubt"}
+    assert objective.chosen(False) is objective.average
+
+
+def test_how_often_a_draft_is_left_out_is_a_share():
+    with pytest.raises(ValueError, match="left_out must be"):
+        tiny_denoising(left_out=1.5)

@@ -84,6 +84,28 @@ def test_a_unet_is_adapted_to_the_conditions_of_training(image_code):
         assert concepts is None
 
 
+class Drafted:
+    """In place of a U-Net with a draft: keeps what it is given."""
+
+    def __init__(self, image_size, patch_size):
+        self.image_code, self.image_size, self.patch_size = False, image_size, patch_size
+
+    def adapt_draft(self, codes, pictures, weights, ridge, groupings):
+        self.given = codes, pictures, weights, ridge
+        self.groupings = groupings
+        rows = np.arange(len(codes), dtype="float32")
+        return [(rows[:, None] * [1, 10] + i, rows + i) for i in range(len(groupings))]
+
+    def drafts(self, codes):
+        return np.zeros((len(codes), 1, 1, 3)), np.zeros(len(codes))
+
+    def drafts_of(self, components):
+        return components[:, :1, None, None] * np.ones(3)
+
+    def measure_drafts(self, drafts, doubts, truths):
+        self.measured = drafts, doubts, truths
+
+
 @pytest.mark.parametrize("shares", [None, [1.0, 3.0, 2.0]])
 def test_a_draft_is_adapted_to_some_captions_of_each_picture(shares):
     captions = [["a", "b", "c", "d", "e"], ["f", "g"], ["h"]]
@@ -91,40 +113,52 @@ def test_a_draft_is_adapted_to_some_captions_of_each_picture(shares):
     rows = SimpleNamespace(
         generate_preprocess=lambda texts: [[1 + ord(t) % 7, 1 + ord(t) // 7 % 7] * 4 for t in texts]
     )
-    pipeline, towers, found = Pipeline(data, rows, 2, shares=shares), tiny_dual_encoder(8, blocks=0), []
-    unet = SimpleNamespace(image_code=False, image_size=16, patch_size=4)
-    unet.adapt_draft, measured = lambda *given: found.extend(given), []
-    unet.measure_draft = lambda *given: measured.extend(given)
-    adapt_draft(unet, towers, pipeline, captions=3, plain=3, ridge=0.5)
-    codes, pictures, weights, ridge = found
+    pipeline, towers, unet = (
+        Pipeline(data, rows, 2, shares=shares),
+        tiny_dual_encoder(8, blocks=0),
+        Drafted(16, 4),
+    )
+    left_out = adapt_draft(unet, towers, pipeline, captions=3, plain=3, ridge=0.5)
+    codes, pictures, weights, ridge = unet.given
     of_captions = text_embeddings(towers.text_encoder, pipeline.token_table[[0, 1, 3, 5, 6, 7]])
     np.testing.assert_allclose(codes, of_captions, atol=1e-6)  # a, b, d, f, g, h
     np.testing.assert_allclose(pictures, to_float(PICTURES[[0, 0, 0, 1, 1, 2]]), atol=1e-6)
     parts = np.array([0.75, 0.125, 0.125, 0.75, 0.25, 1])
     np.testing.assert_allclose(weights, parts * ([1, 1, 1, 3, 3, 2] if shares else 1))
     assert ridge == 0.5
-    np.testing.assert_array_equal(measured[0], codes[[0, 3, 5]])  # of plain captions
-    np.testing.assert_allclose(measured[1], downsample(to_float(data.pictures), 16), atol=1e-6)
+    (groups,) = unet.groupings  # attributes say nothing: each picture alone
+    np.testing.assert_array_equal(groups, [0, 0, 0, 1, 1, 2])
+    plain = [0, 3, 5]  # rows of plain captions
+    components = left_out["left_out_components"][:, 0]
+    np.testing.assert_array_equal(components, np.array(plain)[:, None] * [1, 10])
+    np.testing.assert_array_equal(left_out["left_out_doubt"][:, 0], plain)
+    drafts, doubts, truths = unet.measured  # of drafts that know their picture, and of those that do not
+    np.testing.assert_array_equal(drafts[:, 0, 0, 0], [0, 0, 0, *plain])
+    np.testing.assert_array_equal(doubts, [0, 0, 0, *plain])
+    twice = np.concatenate([downsample(to_float(data.pictures), 16)] * 2)
+    np.testing.assert_allclose(truths, twice, atol=1e-6)
+    pipeline.add_image_features(left_out)
+    assert pipeline.batch(0)["left_out_components"].shape == (2, 1, 2)
     latents = np.arange(24, dtype="float32").reshape(3, 2, 2, 2)
     pipeline = Pipeline(data, rows, 2, image_features={"latents": latents})
     adapt_draft(unet, towers, pipeline, captions=1)
-    np.testing.assert_array_equal(found[5], latents)
-    np.testing.assert_array_equal(measured[3], latents)
+    np.testing.assert_array_equal(unet.given[1], latents)
+    np.testing.assert_array_equal(unet.measured[2][:3], latents)
     unet.image_code = True
     adapt_draft(unet, towers, Pipeline(data, rows, 2))
-    np.testing.assert_allclose(found[8], image_embeddings(towers.image_encoder, data.pictures), atol=1e-6)
+    expected = image_embeddings(towers.image_encoder, data.pictures)
+    np.testing.assert_allclose(unet.given[0], expected, atol=1e-6)
 
 
 def test_a_draft_of_more_pictures_than_fit_is_of_some(monkeypatch):
     monkeypatch.setattr(encoding, "MOST_DRAFTED", 3)
     data = CaptionedImages(in_shards(PICTURES[:5]), [[c] for c in "abcde"], list("abcde"), np.arange(5))
     rows = SimpleNamespace(generate_preprocess=lambda texts: [[ord(t) % 8] * 8 for t in texts])
-    pipeline, towers, found = Pipeline(data, rows, 2), tiny_dual_encoder(8, blocks=0), []
-    unet = SimpleNamespace(image_code=False, image_size=8, patch_size=2)
-    unet.adapt_draft, unet.measure_draft = lambda *given: found.extend(given), lambda *given: 0.25
-    assert adapt_draft(unet, towers, pipeline) == 0.25
-    codes, pictures, weights, _ = found
+    pipeline, towers, unet = Pipeline(data, rows, 2), tiny_dual_encoder(8, blocks=0), Drafted(8, 2)
+    left_out = adapt_draft(unet, towers, pipeline)
+    codes, pictures, weights, _ = unet.given
     some = text_embeddings(towers.text_encoder, pipeline.token_table[[0, 2, 4]])
     np.testing.assert_allclose(codes, some, atol=1e-6)
     np.testing.assert_array_equal(pictures, to_float(PICTURES[[0, 2, 4]]))
     assert weights.tolist() == [1, 1, 1]
+    assert left_out["left_out_doubt"][:, 0].tolist() == [0, -1, 1, -1, 2]  # of others there is none

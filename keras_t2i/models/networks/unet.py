@@ -145,7 +145,9 @@ class DiffusionUNet(Backbone):
             given = inputs["image_condition_mask" if image_code else "condition_mask"]
             side = draft_size(image_size, patch_size)
             shape = (side, side, channels)
-            regression = KernelRegression(draft_features, draft_components, shape, dtype="float32", name="draft")
+            regression = KernelRegression(
+                draft_features, draft_components, shape, dtype="float32", name="draft"
+            )
             draft, doubt = regression(codes[-1], given)
             variance = GuessVariance(data_std, dtype="float32", name="draft_variance")(doubt, given)
             parts.append(guess_condition(variance, condition_dim, dtype))
@@ -309,7 +311,10 @@ class DiffusionUNet(Backbone):
         """
         blocks = self._whitened_for_draft(codes)
         drafts = [self.get_layer("draft")(block, np.ones(len(block), "float32")) for block in blocks]
-        return [np.concatenate([keras.ops.convert_to_numpy(x) for x in part]) for part in zip(*drafts, strict=True)]
+        return [
+            np.concatenate([keras.ops.convert_to_numpy(x) for x in part])
+            for part in zip(*drafts, strict=True)
+        ]
 
     def drafts_of(self, components, rows=1024):
         """Drafts, float32 `(n, s, s, channels)`, of their principal components, float `(n, components)`, as

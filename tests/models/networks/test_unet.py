@@ -42,8 +42,8 @@ EXPECTED = {
     "pixels": [-0.672485, -0.045824, -0.805408, -0.022405, 0.333132, -0.176783],
     EVERYTHING: [-0.210063, 0.56251, -0.352141, -0.625763, 0.415445, -0.553209],
     "a map of the concept": [0.14895, 0.535808, -0.260668, 0.773494, -0.814342, -0.244674],
-    "a draft": [0.063705, -0.494859, -1.329194, -0.572534, -0.260119, 1.193866],
-    "a draft, and detail": [0.206176, -0.578718, -1.517323, -0.530996, -0.386634, 1.040879],
+    "a draft": [-0.477108, -0.116812, -1.558507, -0.259101, -0.068233, 1.23096],
+    "a draft, and detail": [-0.627456, 0.119939, -1.393172, -0.457886, 0.14831, 1.396049],
     "detail": [-0.848858, -0.582628, -0.874929, -0.407126, -0.257363, -0.169039],
 }
 
@@ -61,6 +61,8 @@ def fill(network):
         normal = random.standard_normal(weight.shape) / fan_in**0.5
         weights.append((normal if weight.ndim > 1 else weight + normal).astype("float32"))
     network.set_weights(weights)
+    if network.draft_features:
+        network.get_layer("draft_variance").curve.assign([0.05, 0.2, 0.7, 0.1])
     return network
 
 
@@ -212,8 +214,8 @@ def test_a_draft_shows_what_a_code_stands_for(image_code, patch_size):
     side = draft_size(network.image_size, patch_size)
     assert side == {1: 8, 2: 16, 4: 16}[patch_size]
     pictures = random.uniform(-1, 1, (20, side, side, 3))
-    assert network.adapt_draft(codes, pictures, ridge=1e-6) < 1e-3
-    drafts = keras.Model(network.input, network.get_layer("draft").output)
+    assert network.adapt_draft(codes, pictures, ridge=1e-6) == []
+    drafts = keras.Model(network.input, network.get_layer("draft").output[0])
     inputs = examples(network)
     inputs["image_code" if image_code else "text_code"] = codes[:3].astype("float32")
     found = predict(drafts, inputs)
@@ -221,15 +223,17 @@ def test_a_draft_shows_what_a_code_stands_for(image_code, patch_size):
     assert not found[absent].any()
     shown = [i for i in range(3) if i != absent]
     np.testing.assert_allclose(found[shown], pictures[shown], atol=0.1)
-    np.testing.assert_allclose(network.drafts(codes)[shown], found[shown], atol=1e-5)
+    said, doubts = network.drafts(codes)
+    np.testing.assert_allclose(said[shown], found[shown], atol=1e-5)
     truths = random.uniform(-1, 1, (20, network.image_size, network.image_size, 3))
     resized = keras.Model(network.input, network.get_layer("resized_draft").output)
     many = {name: np.resize(value, (20, *value.shape[1:])) for name, value in inputs.items()}
     many |= {"condition_mask": np.ones(20, "float32"), "text_code": codes.astype("float32")}
     many |= {"image_code": many["text_code"], "image_condition_mask": np.ones(20)} if image_code else {}
-    error = network.measure_draft(codes, truths)
-    assert error == pytest.approx(np.square(predict(resized, many) - truths).mean(), rel=1e-4)
-    assert network.draft_error == pytest.approx(error)
+    errors = network.measure_drafts(said, doubts, truths)
+    squares = np.square(predict(resized, many) - truths).mean(axis=(1, 2, 3))
+    np.testing.assert_allclose(errors, squares, rtol=1e-4)
+    assert network.draft_error == pytest.approx(squares.mean(), rel=1e-4)
     inputs["log_snr"][:] = -np.inf
     started = predict(network, inputs)  # as the draft, resized
     assert started.shape == (3, network.image_size, network.image_size, 3) and not started[absent].any()
@@ -249,6 +253,37 @@ def test_a_draft_shows_what_a_code_stands_for(image_code, patch_size):
         for b, j in zip(taps, around, strict=True)
     )
     np.testing.assert_allclose(means, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("image_code", [False, True])
+def test_with_its_own_drafts_given_it_says_the_same(image_code):
+    network, random = make("a draft, and detail", image_code=image_code), np.random.default_rng(0)
+    codes, tokens = random.standard_normal((20, 16)), random.standard_normal((50, 12))
+    network.adapt(codes, tokens, codes if image_code else None)
+    side = draft_size(network.image_size, network.patch_size)
+    pictures = random.uniform(-1, 1, (20, side, side, 3))
+    ((components, doubts),) = network.adapt_draft(codes, pictures, groupings=[np.arange(20)])
+    network.measure_drafts(network.drafts_of(components), doubts, resized_like(network, pictures))
+    for weight in network.trainable_variables:
+        weight.assign(0.1 * random.standard_normal(weight.shape))
+    inputs, given = examples(network), network.with_drafts()
+    tensors = {name: ops.convert_to_tensor(value) for name, value in inputs.items()}
+    draft, doubt = network.draft_of(tensors)
+    same = predict(given, {**inputs, **{"draft": numpy(draft), "draft_doubt": numpy(doubt)}})
+    np.testing.assert_allclose(same, predict(network, inputs), atol=1e-5)
+    other = predict(given, {**inputs, "draft": numpy(draft) + 1, "draft_doubt": numpy(doubt)})
+    assert np.abs(other - same).max() > 0.01
+    less = predict(given, {**inputs, "draft": numpy(draft), "draft_doubt": 0 * numpy(doubt)})
+    assert np.abs(less - same).max() > 1e-4
+
+
+def numpy(tensor):
+    return ops.convert_to_numpy(tensor)
+
+
+def resized_like(network, pictures):
+    factor = network.image_size // pictures.shape[1]
+    return pictures.repeat(factor, axis=1).repeat(factor, axis=2)
 
 
 def test_detail_sees_three_pixels_around_whatever_the_blocks():
@@ -283,7 +318,9 @@ def test_only_a_network_with_a_draft_has_one():
     with pytest.raises(ValueError, match="draft_features"):
         make().drafts(np.ones((2, 16)))
     with pytest.raises(ValueError, match="draft_features"):
-        make().measure_draft(np.ones((2, 16)), np.ones((2, 16, 16, 3)))
+        make().measure_drafts(np.ones((2, 16, 16, 3)), np.ones(2), np.ones((2, 16, 16, 3)))
+    with pytest.raises(ValueError, match="draft_features"):
+        make().with_drafts()
 
 
 @pytest.mark.parametrize("size", SIZES)
