@@ -148,7 +148,7 @@ def snapshots(args):
 def train(args, objective, pipeline, validation, draw=None, callbacks=()):
     """`training.run.train` by the options: prints what it will cost, resumes, saves, draws, logs."""
     presets = [getattr(args, name, None) for name in PRESETS]
-    callbacks = [*callbacks, *keep_left_out(args, pipeline)]
+    callbacks = [*callbacks, *keep_left_out(args, objective, pipeline)]
     return run.train(
         objective,
         pipeline,

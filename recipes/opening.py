@@ -1,6 +1,7 @@
 """The presets that recipes build on, and networks that go on from one."""
 
 import sys
+import zipfile
 
 import keras
 import numpy as np
@@ -110,29 +111,31 @@ def build_unet(args, dual_encoder, pipeline, start=None, **sizes):
 
 def drafts_left_out(args, unet, dual_encoder, pipeline):
     """Adapt the network's draft, and return what `encoding.adapt_draft` does. A run that is gone on with has
-    its draft in its state and these beside it: the equations are not solved again."""
-    state = Checkpoint(args.output / "state")
-    if not args.restart and state.state_file.exists() and (args.output / LEFT_OUT).is_file():
-        with np.load(args.output / LEFT_OUT) as stored:
-            return dict(stored)
+    its draft in its state, and these and its errors beside it: the equations are not solved again."""
+    if not args.restart and Checkpoint(args.output / "state").state_file.exists():
+        try:
+            with np.load(args.output / LEFT_OUT) as stored:
+                rows = dict(stored)
+            unet.get_layer("draft_variance").curve.assign(rows.pop("curve"))  # the loss is weighed by it
+            return rows
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+            print(f"{args.output / LEFT_OUT} cannot be read ({error}): it is made again.", file=sys.stderr)
     print("Remembering the pictures in closed form: this may take minutes.", file=sys.stderr, flush=True)
     rows = encoding.adapt_draft(unet, dual_encoder, pipeline)
     print(f"Mean squared error of the drafts: {unet.draft_error:.4f}", file=sys.stderr, flush=True)
     return rows
 
 
-def keep_left_out(args, pipeline):
+def keep_left_out(args, objective, pipeline):
     """Callbacks that write them, if there are any, once the run has begun and lists what it writes."""
-    rows = {name: pipeline.image_features.get(name) for name in ("left_out_components", "left_out_doubt")}
-    file = args.output / LEFT_OUT
+    names = ("left_out_components", "left_out_doubt")
+    if not all(name in pipeline.image_features for name in names):
+        return []
 
     def write(logs):
-        if not file.exists():
-            with atomic_file(file) as open_file:
-                np.savez(open_file, **rows)
+        rows = {name: pipeline.image_features[name] for name in names}
+        curve = keras.ops.convert_to_numpy(objective.network.get_layer("draft_variance").curve)
+        with atomic_file(args.output / LEFT_OUT) as file:
+            np.savez(file, curve=curve, **rows)
 
-    return (
-        []
-        if any(row is None for row in rows.values())
-        else [keras.callbacks.LambdaCallback(on_train_begin=write)]
-    )
+    return [keras.callbacks.LambdaCallback(on_train_begin=write)]

@@ -5,6 +5,7 @@ import re
 import runpy
 from pathlib import Path
 
+import common
 import numpy as np
 import pytest
 from PIL import Image
@@ -183,6 +184,34 @@ def test_latent_diffusion_on_a_vae(run, presets):
     through = decoder.sample_batch({"latent": decoder.encode(pictures, shape)}, [None] * 2)
     expected = VAE.from_preset(preset).predict(pictures, verbose=0)
     np.testing.assert_allclose(through, expected, atol=0.01)
+
+
+@once
+def test_a_run_that_goes_on_has_its_drafts(recipe, run, presets, folder, monkeypatch, capsys):
+    options = ["--size", "draft", "--dual-encoder", presets[1]]
+    output = run("train_diffusion", *options)
+    error = Generator.from_preset(output / "preset").base.unet.draft_error
+    capsys.readouterr()
+    objectives, train = [], common.train
+
+    def watched(args, objective, pipeline, *others):
+        objectives.append((objective, pipeline.image_features))
+        return train(args, objective, pipeline, *others)
+
+    monkeypatch.setattr(common, "train", watched)
+    again = ["--smoke", "--data", str(folder), "--output", str(output), *options]
+    file = output / "state" / "left_out.npz"
+    recipe("train_diffusion")(again)
+    assert "Remembering" not in capsys.readouterr().err
+    file.write_bytes(b"damaged")
+    recipe("train_diffusion")(again)
+    assert "left_out.npz cannot be read" in capsys.readouterr().err
+    for objective, features in objectives:
+        assert objective.weight["data_std"] ** 2 == pytest.approx(error, rel=2e-3)
+        assert error < 0.9 * objective.data_std**2  # it is not that of knowing nothing
+        np.testing.assert_allclose(
+            features["left_out_components"], objectives[0][1]["left_out_components"], atol=0.02
+        )
 
 
 @once
