@@ -142,9 +142,8 @@ def guess_condition(variance, condition_dim, dtype=None):
     """What the variance of a guess, `(n,)`, adds to that vector: float32 `(n, condition_dim)`, at first
     nothing. `dtype`: of the network."""
     x = FourierFeatures(32, 10.0, 2.0, **WIDE, name="draft_variance_waves")(ops.log(variance))
-    return layers.Dense(condition_dim, kernel_initializer="zeros", dtype=float32(dtype), name="draft_known")(
-        x
-    )
+    nothing = {"kernel_initializer": "zeros", "dtype": float32(dtype)}
+    return layers.Dense(condition_dim, **nothing, name="draft_known")(x)
 
 
 def code_condition(code, given, condition_dim, whitened_dim, name, dtype=None):

@@ -86,8 +86,9 @@ class Equations:
         found = [(np.zeros(targets.shape, "float32"), np.zeros(self.n, "float32")) for _ in groupings]
         for first, last in _runs(np.r_[starts[-1], self.n]):
             here = order[first:last]
-            seen = self.triangle[:, here] if self.by_rows else self._times_triangle(self.rows(here).T)
-            residuals = targets[here] - self.rows(here) @ self.weights
+            rows = self.rows(here)
+            seen = self.triangle[:, here] if self.by_rows else self._times_triangle(rows.T)
+            residuals = targets[here] - rows @ self.weights
             for (left, variances), begin in zip(found, starts, strict=True):
                 begin = begin[(begin >= first) & (begin < last)] - first
                 for one, end in zip(begin, np.r_[begin[1:], last - first], strict=True):

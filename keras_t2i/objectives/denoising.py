@@ -123,17 +123,17 @@ class Denoising(DiffusionObjective):
         if "left_out_doubt" in x:
             doubts = ops.cast(x["left_out_doubt"], "float32")
             n, choices = ops.shape(doubts)
-            given = inputs["image_condition_mask" if self.image_encoder is not None else "condition_mask"]
             uniform = own_rows(
                 lambda n: keras.random.uniform((n,), dtype="float32", seed=self.seed_generator), n
             )
             place = ops.floor(uniform * choices / max(self.left_out, 1e-6))  # `choices` or more: its own
             one = ops.cast(ops.expand_dims(place, -1) == ops.arange(choices, dtype="float32"), "float32")
             components = ops.sum(ops.expand_dims(one, -1) * ops.cast(x["left_out_components"], "float32"), 1)
-            other = self.network.get_layer("draft").array_of(components, given)
-            replaced = ops.logical_and(place < choices, ops.sum(one * doubts, 1) >= 0)
+            other_doubt = ops.sum(one * doubts, 1)
+            other = self.network.get_layer("draft").array_of(components, inputs[self.network.draft_inputs[1]])
+            replaced = ops.logical_and(place < choices, other_doubt >= 0)
             draft = ops.where(ops.reshape(replaced, (-1, 1, 1, 1)), other, draft)
-            doubt = ops.where(replaced, ops.sum(one * doubts, 1), doubt)
+            doubt = ops.where(replaced, other_doubt, doubt)
         return {"draft": ops.stop_gradient(draft), "draft_doubt": ops.stop_gradient(doubt)}
 
     def image_embeddings(self, images):

@@ -299,6 +299,13 @@ class DiffusionUNet(Backbone):
         return errors
 
     @property
+    def draft_inputs(self):
+        """Names of the inputs that the draft is made of: the code, and whether it counts."""
+        if self.image_code:
+            return "image_code", "image_condition_mask"
+        return "text_code", "condition_mask"
+
+    @property
     def draft_error(self):
         """float, mean squared error of drafts, as `measure_drafts` found it."""
         return self.get_layer("draft_variance").mean
@@ -338,10 +345,11 @@ class DiffusionUNet(Backbone):
 
     def draft_of(self, inputs):
         """Draft and doubt, tensors `(n, s, s, channels)` and `(n,)`, of a dict of inputs."""
-        name = "image" if self.image_code else "text"
-        given = inputs["image_condition_mask" if self.image_code else "condition_mask"]
-        code = self.get_layer(f"{name}_code_whitening")(inputs[f"{name}_code"])
-        return self.get_layer("draft")(code, given)
+        code, given = (inputs[name] for name in self.draft_inputs)
+        return self.get_layer("draft")(self._whiten_for_draft(code), given)
+
+    def _whiten_for_draft(self, code):
+        return self.get_layer(f"{self.draft_inputs[0]}_whitening")(code)
 
     def _check_draft(self):
         if not self.draft_features:
@@ -350,9 +358,9 @@ class DiffusionUNet(Backbone):
     def _whitened_for_draft(self, codes, rows=1024):
         """Blocks of codes, float32, as the draft takes them."""
         self._check_draft()
-        whitening = self.get_layer(f"{'image' if self.image_code else 'text'}_code_whitening")
         blocks = (codes[start : start + rows] for start in range(0, len(codes), rows))
-        return [keras.ops.convert_to_numpy(whitening(np.asarray(block, "float32"))) for block in blocks]
+        white = (self._whiten_for_draft(np.asarray(block, "float32")) for block in blocks)
+        return [keras.ops.convert_to_numpy(block) for block in white]
 
     def load_matching_weights(self, trained):
         """Before training: take the weights of a trained network, layer by layer, wherever one of the same
