@@ -4,15 +4,17 @@ from collections import Counter
 from collections.abc import Sequence
 
 from keras_t2i.data.captioned_images import CaptionedImages
+from keras_t2i.data.emoji.designs_builder import EmojiDesigns
 from keras_t2i.data.emoji.packages import DESIGNS
 from keras_t2i.data.emoji.packages import WORDS
 from keras_t2i.data.emoji.packages import fetch_packages
 from keras_t2i.data.emoji.packages import packages_folder
 from keras_t2i.data.emoji.splits import SPLITS
+from keras_t2i.data.emoji.tfds_cache import INFO
 from keras_t2i.data.emoji.tfds_cache import cache_folder
 from keras_t2i.data.emoji.tfds_cache import check_split
-from keras_t2i.data.emoji.tfds_cache import make_builder
-from keras_t2i.data.emoji.tfds_cache import prepared
+from keras_t2i.data.emoji.tfds_cache import is_prepared
+from keras_t2i.data.emoji.tfds_cache import prepare
 from keras_t2i.data.emoji.tfds_cache import read_captioned_pictures
 from keras_t2i.utils.annotations import Place
 
@@ -45,16 +47,13 @@ def load_emoji(
         FileNotFoundError: if the data set has not been prepared at this size with these designs.
     """
     check_split(split)
-    from keras_t2i.data.emoji.designs_builder import EmojiConfig
-    from keras_t2i.data.emoji.designs_builder import EmojiDesigns
-
-    config = EmojiConfig(size=size, designs=check_designs(designs), limit=limit)
-    folder = cache_folder(data_dir)
-    builder = make_builder(EmojiDesigns, config, folder)
-    if not builder.is_prepared():
-        there = sorted(path.parent.name for path in (folder / "emoji").glob("*/*.*.*"))
+    builder = EmojiDesigns(size, limit, data_dir, check_designs(designs))
+    if not is_prepared(builder):
+        folder = cache_folder(data_dir)
+        files = (folder / builder.name).glob(f"*/{builder.version}/{INFO}")
+        there = sorted(path.parents[1].name for path in files)
         raise FileNotFoundError(
-            f"The data set emoji/{config.name} is not in {folder}. Prepare it once by\n"
+            f"The data set emoji/{builder.config_name} is not in {folder}. Prepare it once by\n"
             f"    python recipes/prepare_data.py --size {size}\n"
             f"Prepared so far: {', '.join(there) or 'none'}."
         )
@@ -62,28 +61,25 @@ def load_emoji(
 
 
 def prepare_emoji(size=32, data_dir=None, designs=None, limit=0):
-    """Fetches the designs by the npm client, draws them and puts them into TFDS's cache.
+    """Fetches the designs by the npm client, draws them and puts them into the cache.
 
     Args:
         size, data_dir, limit: as for `load_emoji`.
         designs: sequence of str among `DESIGNS`; all of them if None, OpenMoji alone if empty.
 
     Returns:
-        the prepared TFDS builder.
+        the `EmojiDesigns`, prepared.
 
     Raises:
         ValueError: if a design is unknown.
         RuntimeError: if npm is missing or cannot fetch the packages.
     """
-    from keras_t2i.data.emoji.designs_builder import EmojiConfig
-    from keras_t2i.data.emoji.designs_builder import EmojiDesigns
-
     designs = check_designs(designs)
-    folder = cache_folder(data_dir)
-    config = EmojiConfig(size=size, designs=designs, limit=limit, packages=str(packages_folder(folder)))
-    if not make_builder(EmojiDesigns, config, folder).is_prepared():
-        fetch_packages(designs, packages_folder(folder))
-    return prepared(EmojiDesigns, config, folder)
+    builder = EmojiDesigns(size, limit, data_dir, designs)
+    if not is_prepared(builder):
+        fetch_packages(designs, builder.packages)
+    prepare(builder)
+    return builder
 
 
 def emoji_drawings(data_dir=None, designs=None):

@@ -1,10 +1,9 @@
-"""The TFDS builder of the emoji of several designs; see `keras_t2i.data.emoji.designs`."""
+"""How the emoji of several designs are made; see `keras_t2i.data.emoji.designs`."""
 
-import dataclasses
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import tensorflow_datasets as tfds
 
 from keras_t2i.data.emoji import design_drawings
 from keras_t2i.data.emoji import splits
@@ -14,29 +13,17 @@ from keras_t2i.data.emoji.names import attributes_of
 from keras_t2i.data.emoji.names import name_of
 from keras_t2i.data.emoji.openmoji_builder import ATTRIBUTION
 from keras_t2i.data.emoji.openmoji_builder import EmojiBuilder
-from keras_t2i.data.emoji.openmoji_builder import OpenMojiConfig
 from keras_t2i.data.emoji.openmoji_drawings import STYLES as OPENMOJI_STYLES
 from keras_t2i.data.emoji.packages import DESIGNS
 from keras_t2i.data.emoji.packages import WORDS
+from keras_t2i.data.emoji.packages import packages_folder
+from keras_t2i.data.emoji.tfds_cache import cache_folder
 
 # Mean absolute difference, of 255, below which two hands' pictures of an emoji are one picture.
 COPY_DIFFERENCE = 2.0
 
 
-@dataclasses.dataclass
-class EmojiConfig(OpenMojiConfig):
-    """`designs`: which besides OpenMoji. `packages`: the folder they were installed into."""
-
-    designs: tuple[str, ...] = tuple(DESIGNS)
-    packages: str = ""
-
-    def __post_init__(self):
-        super().__post_init__()
-        if self.designs != tuple(DESIGNS):
-            words = [design.replace(" ", "-") for design in self.designs] or ["openmoji"]
-            self.name = "_".join([self.name, *words])
-
-
+@dataclass(frozen=True)
 class EmojiDesigns(EmojiBuilder):
     """Emoji by several hands (OpenMoji, Noto, Twemoji, Fluent, Emoji One, FxEmojis), with English captions
     that name the design.
@@ -44,29 +31,46 @@ class EmojiDesigns(EmojiBuilder):
     Each picture has several captions. What a design took over from another is left out, by its pixels. The
     test split holds out what that of `openmoji` does, in every design, and a tenth of the emoji in one family
     of designs each.
+
+    Args:
+        designs: tuple of str, which besides OpenMoji; it follows the arguments of `EmojiBuilder`. Their
+            packages lie in the cache too.
     """
 
+    designs: tuple[str, ...] = tuple(DESIGNS)
+
     name = "emoji"
-    VERSION = tfds.core.Version("2.0.0")
-    RELEASE_NOTES = {
+    version = "2.0.0"
+    release_notes = {
         "1.0.0": "Six styles.",
         "1.1.0": "A caption that names no style is of OpenMoji.",
         "2.0.0": "Ten styles: with the first Noto, two of Emoji One, FxEmojis.",
     }
 
     @property
+    def config_name(self):
+        if self.designs == tuple(DESIGNS):
+            return super().config_name
+        words = [design.replace(" ", "-") for design in self.designs] or ["openmoji"]
+        return "_".join([super().config_name, *words])
+
+    @property
+    def packages(self):
+        """Path, the folder that the packages were installed into."""
+        return packages_folder(cache_folder(self.data_dir))
+
+    @property
     def attribution(self):
-        makers = [*(DESIGNS[design] for design in self.builder_config.designs), WORDS]
+        makers = [*(DESIGNS[design] for design in self.designs), WORDS]
         thanks = [f"{package.makers} ({package.license})." for package in makers]
         return " ".join([ATTRIBUTION, *thanks])
 
     @cached_property
     def words(self):
-        return design_drawings.emoji_words(self.builder_config.packages)
+        return design_drawings.emoji_words(self.packages)
 
     def drawings(self):
-        config = self.builder_config
-        return design_drawings.drawings(config.designs, config.packages, config.limit)
+        return design_drawings.drawings(self.designs, self.packages, self.limit)
 
     def held_out_kind(self, drawing):
         return splits.held_out_kind(drawing.code_point, drawing.style)

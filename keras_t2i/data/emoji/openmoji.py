@@ -1,8 +1,9 @@
 """The default data set: OpenMoji in colour and in black line, from installed packages alone."""
 
 from keras_t2i.data.captioned_images import CaptionedImages
+from keras_t2i.data.emoji.openmoji_builder import OpenMoji
 from keras_t2i.data.emoji.tfds_cache import check_split
-from keras_t2i.data.emoji.tfds_cache import prepared
+from keras_t2i.data.emoji.tfds_cache import prepare
 from keras_t2i.data.emoji.tfds_cache import read_captioned_pictures
 from keras_t2i.utils.annotations import Place
 
@@ -10,7 +11,7 @@ from keras_t2i.utils.annotations import Place
 def load_openmoji(
     split: str, size: int = 32, data_dir: Place | None = None, limit: int = 0
 ) -> CaptionedImages:
-    """Loads OpenMoji with captions, rasterising it on first use into the cache of TensorFlow Datasets.
+    """Loads OpenMoji with captions, rasterising it on first use into a cache (see `tfds_cache`).
 
     Args:
         split: str, `"train"`, `"validation"` or `"test"`.
@@ -25,10 +26,6 @@ def load_openmoji(
         ValueError: if the split is unknown or the size is not positive.
     """
     check_split(split)
-    # A builder's class needs TensorFlow Datasets at once, which takes seconds to import.
-    from keras_t2i.data.emoji.openmoji_builder import OpenMoji
-    from keras_t2i.data.emoji.openmoji_builder import OpenMojiConfig
-
-    config = OpenMojiConfig(size=size, limit=limit)
-    config = OpenMoji.builder_configs.get(config.name, config)
-    return read_captioned_pictures(prepared(OpenMoji, config, data_dir), split)
+    builder = OpenMoji(size, limit, data_dir)
+    prepare(builder)
+    return read_captioned_pictures(builder, split)

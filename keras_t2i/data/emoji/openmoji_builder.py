@@ -1,16 +1,10 @@
-"""The TFDS builder of OpenMoji: rasterised once, offline, from the installed packages.
-
-Apart from `keras_t2i.data.emoji.openmoji`, because a builder's class needs TensorFlow Datasets at once.
-"""
+"""How a set of emoji is made: drawings, duplicates, splits; and OpenMoji, from the installed packages."""
 
 import abc
-import io
-import json
 from collections import defaultdict
 from dataclasses import dataclass
+from pathlib import Path
 
-import numpy as np
-import tensorflow_datasets as tfds
 from tqdm.auto import tqdm
 
 from keras_t2i.data.emoji import splits
@@ -20,6 +14,8 @@ from keras_t2i.data.emoji.names import name_of
 from keras_t2i.data.emoji.openmoji_drawings import drawings
 from keras_t2i.data.emoji.rasterize import encode_png
 from keras_t2i.data.emoji.rasterize import is_blank
+from keras_t2i.data.emoji.tfds_cache import cache_folder
+from keras_t2i.utils.annotations import Place
 
 FINGERPRINT_SIZE = 32  # where two drawings agree here, they count as the same picture at every size
 ATTRIBUTION = (
@@ -28,28 +24,43 @@ ATTRIBUTION = (
 )
 
 
-@dataclass
-class OpenMojiConfig(tfds.core.BuilderConfig):
-    """`size`: pixels of a picture's side. `limit`: about how many code points, spread evenly; 0 for all."""
+@dataclass(frozen=True)
+class EmojiBuilder(abc.ABC):
+    """What sets of captioned emoji have in common: features, duplicates, splits.
 
-    name: str = ""
+    A subclass says which drawings there are, and may add to their captions and attributes.
+
+    Args:
+        size: int, pixels of a picture's side.
+        limit: int, about how many code points, spread evenly; 0 for all.
+        data_dir: str or path of the cache, as of `cache_folder`.
+
+    Raises: ValueError if the size is not positive.
+
+    Attributes:
+        name, attribution: str, of the data set.
+        version: str, to be raised whenever pictures, captions or splits change: it is what tells an old cache
+            from a new one.
+        release_notes: dict, what changed with each version.
+    """
+
     size: int = 32
     limit: int = 0
+    data_dir: Place | None = None
 
     def __post_init__(self):
         if self.size < 1:
             raise ValueError(f"size must be a positive number of pixels, received {self.size}")
-        self.name = f"{self.size}" + (f"_about_{self.limit}" if self.limit else "")
 
+    @property
+    def config_name(self):
+        """str, what tells sizes, and samples, apart."""
+        return f"{self.size}" + (f"_about_{self.limit}" if self.limit else "")
 
-class EmojiBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
-    """What sets of captioned emoji have in common: features, duplicates, splits.
-
-    A subclass says which drawings there are, and may add to their captions and attributes.
-    """
-
-    # No checksums are kept beside this file. To look for some, TFDS needs a package it may not have.
-    code_path = None
+    @property
+    def folder(self):
+        """Path, where the data set is in the cache, once it is prepared."""
+        return Path(cache_folder(self.data_dir), self.name, self.config_name, self.version)
 
     @abc.abstractmethod
     def drawings(self):
@@ -73,21 +84,9 @@ class EmojiBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         name = name_of(drawing.code_point)
         return compose_captions(name, drawing.style), attributes_of(name, drawing.style)
 
-    def _info(self):
-        size = self.builder_config.size
-        features = {
-            "image": tfds.features.Image(shape=(size, size, 3), encoding_format="png"),
-            "captions": tfds.features.Sequence(tfds.features.Text()),
-            "name": tfds.features.Text(),
-            "group": np.int64,
-            "attributes": tfds.features.Text(),  # a JSON object of texts
-        }
-        return self.dataset_info_from_configs(
-            description=self.__doc__, features=tfds.features.FeaturesDict(features), license=self.attribution
-        )
-
-    def _split_generators(self, dl_manager):
-        del dl_manager  # everything is here already
+    def examples(self):
+        """Every example: dict of a split to an iterable of dicts of `image` (PNG, bytes), `captions` (list
+        of str), `name`, `group` (int) and `attributes` (dict of str). Empty splits are left out."""
         # Duplicates are found at one small size, so that the splits are the same at every size.
         found, small, of_emoji = [], [], defaultdict(list)
         for drawing in tqdm(list(self.drawings()), f"Drawing {self.name}", unit=" pictures"):
@@ -105,22 +104,19 @@ class EmojiBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         examples = {split: [] for split in splits.SPLITS}
         for drawing, picture, (split, kind, group) in zip(found, small, assigned, strict=True):
             examples[split].append((drawing, picture, kind, group))
-        return {split: self._generate_examples(chosen) for split, chosen in examples.items() if chosen}
+        return {split: self._drawn(chosen) for split, chosen in examples.items() if chosen}
 
-    def _generate_examples(self, examples):
-        size = self.builder_config.size
+    def _drawn(self, examples):
         for drawing, small, kind, group in examples:
-            name = drawing.name
-            picture = small if size == FINGERPRINT_SIZE else drawing.draw(size)
+            picture = small if self.size == FINGERPRINT_SIZE else drawing.draw(self.size)
             captions, attributes = self.describe(drawing, held_out=kind)
-            example = {
-                "image": io.BytesIO(encode_png(picture)),
+            yield {
+                "image": encode_png(picture),
                 "captions": captions,
-                "name": name,
+                "name": drawing.name,
                 "group": group,
-                "attributes": json.dumps({**attributes, "held_out": kind}),
+                "attributes": {**attributes, "held_out": kind},
             }
-            yield name, example
 
 
 class OpenMoji(EmojiBuilder):
@@ -128,15 +124,13 @@ class OpenMoji(EmojiBuilder):
 
     Each picture has several captions. The test split holds out combinations (a skin tone of a family, hair
     with a tone, a colour with a shape, times of the clock, expressions of the cat) whose words all occur in
-    training. One config a size, see `OpenMojiConfig`.
+    training. One config a size.
     """
 
     name = "openmoji"
     attribution = ATTRIBUTION
-    # To be raised whenever pictures, captions or splits change: it is what tells an old cache from a new one.
-    VERSION = tfds.core.Version("1.0.0")
-    RELEASE_NOTES = {"1.0.0": "OpenMoji 17.0.0, colour and black line."}
-    BUILDER_CONFIGS = [OpenMojiConfig(size=size) for size in (32, 64, 128)]
+    version = "1.0.0"
+    release_notes = {"1.0.0": "OpenMoji 17.0.0, colour and black line."}
 
     def drawings(self):
-        return drawings(self.builder_config.limit)
+        return drawings(self.limit)

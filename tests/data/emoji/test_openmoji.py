@@ -1,12 +1,10 @@
 """A small OpenMoji, built into a temporary cache."""
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 
 from keras_t2i.data.emoji.openmoji import load_openmoji
+from keras_t2i.data.emoji.openmoji_builder import OpenMoji
 from keras_t2i.data.emoji.openmoji_drawings import drawing
 from keras_t2i.data.emoji.openmoji_drawings import svg_files
 from keras_t2i.data.emoji.rasterize import decode_on_white
@@ -71,19 +69,17 @@ def test_the_cache_is_read_again(sets, cache):
 
 
 def test_a_build_that_loses_the_race_uses_the_winners(tmp_path, monkeypatch):
-    from keras_t2i.data.emoji.openmoji_builder import OpenMoji
+    build = OpenMoji.examples
 
-    build = OpenMoji._split_generators
-
-    def overtaken(self, dl_manager):
+    def overtaken(self):
         # While this build is under way, another process builds the same and ends first.
-        monkeypatch.setattr(OpenMoji, "_split_generators", build)
+        monkeypatch.setattr(OpenMoji, "examples", build)
         load_openmoji("train", size=8, data_dir=tmp_path, limit=12)
-        return build(self, dl_manager)
+        return build(self)
 
-    monkeypatch.setattr(OpenMoji, "_split_generators", overtaken)
+    monkeypatch.setattr(OpenMoji, "examples", overtaken)
     assert len(load_openmoji("train", size=8, data_dir=tmp_path, limit=12)) > 6
-    assert not list(tmp_path.rglob("*incomplete*"))
+    assert not list(tmp_path.rglob("*.partial"))
 
 
 def test_bad_arguments(tmp_path):
@@ -127,9 +123,3 @@ def test_transparency_is_composited_before_resizing():
     Image.fromarray(pixels).save(buffer, "png")
     small = decode_on_white(buffer.getvalue(), size=2)
     assert small[0, 0].tolist() == [255, 0, 0] and small[1, 1].tolist() == [255, 255, 255]
-
-
-def test_importing_the_module_leaves_tfds_for_later():
-    code = "import sys, keras_t2i.data.emoji.openmoji; print(*sys.modules)"
-    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert "keras_t2i.data.emoji.splits" in loaded.split() and "tensorflow_datasets" not in loaded.split()
