@@ -12,6 +12,8 @@ from pathlib import Path
 
 import keras
 
+from keras_t2i.training.event_files import EventFile
+from keras_t2i.training.event_files import last_step
 from keras_t2i.training.trackers import MLflowLog
 from keras_t2i.training.trackers import WandbLog
 from keras_t2i.training.trackers import floats
@@ -20,52 +22,48 @@ from keras_t2i.utils.files import record
 from keras_t2i.utils.files import write_text
 
 
-class TensorBoardLog(keras.callbacks.TensorBoard):
-    """TensorBoard's files in `train/`, `validation/` and `pictures/`; its steps are epochs from 0."""
+class TensorBoardLog(keras.callbacks.Callback):
+    """TensorBoard's files in `train/`, `validation/` and `pictures/`; its steps are epochs from 0.
+
+    The figures have the names that they have of `keras.callbacks.TensorBoard`, which needs TensorFlow.
+    """
 
     package = "tensorboard"
 
     def __init__(self, folder, resume):
-        super().__init__(folder, write_graph=False, update_freq="epoch")
+        super().__init__()
+        self.files = {part: EventFile(Path(folder, part)) for part in ("train", "validation", "pictures")}
         parts = ("train", "pictures")
-        self.known = {part: last_step(Path(folder, part)) if resume else -1 for part in parts}
+        self.known = {part: last_step(self.files[part].folder) if resume else -1 for part in parts}
         self.tested = None
 
     def on_test_end(self, logs=None):
         self.tested = logs  # for after the epoch: its figures tell a run that is resumed that all are there
 
     def on_epoch_end(self, epoch, logs=None):
-        if epoch > self.known["train"]:
-            super().on_epoch_end(epoch, logs)
-            self._flush()
-            if self.tested is not None:
-                super().on_test_end(self.tested)
-                self._flush()
+        figures = floats(logs)
+        if epoch > self.known["train"] and figures:
+            of_validation = {name[4:]: figures.pop(name) for name in [*figures] if name.startswith("val_")}
+            figures |= learning_rates(self.model.optimizer)
+            self.files["train"].write(epoch, {f"epoch_{name}": value for name, value in figures.items()})
+            self.files["validation"].write(epoch, {f"epoch_{k}": v for k, v in of_validation.items()})
+            iterations = getattr(self.model.optimizer, "iterations", None)
+            if self.tested and iterations is not None:
+                tested = {f"evaluation_{k}_vs_iterations": v for k, v in floats(self.tested).items()}
+                self.files["validation"].write(int(keras.ops.convert_to_numpy(iterations)), tested)
         self.tested = None
 
     def on_picture(self, epoch, picture):
-        if epoch <= self.known["pictures"]:
-            return
-        if "pictures" not in self._writers:
-            self._writers["pictures"] = self.summary.create_file_writer(str(Path(self.log_dir, "pictures")))
-        with self._writers["pictures"].as_default():
-            self.summary.image("drawn", picture[None], step=epoch)
-        self._flush()
-
-    def _flush(self):
-        for writer in self._writers.values():
-            writer.flush()  # else a kill takes what two minutes wrote
+        if epoch > self.known["pictures"]:
+            self.files["pictures"].write(epoch, {"drawn": picture})
 
 
-def last_step(folder):
-    """The last step of a folder of TensorBoard's files, an int; -1: there is none."""
-    from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
-
-    files = folder.glob("events.out.*")
-    steps = (
-        event.step for file in files for event in EventFileLoader(str(file)).Load() if event.summary.value
-    )
-    return max(steps, default=-1)
+def learning_rates(optimizer):
+    """The learning rates of an optimizer, or of one that it is made of, as figures of an epoch."""
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)  # of a LossScaleOptimizer
+    if not isinstance(optimizer, keras.optimizers.Optimizer):
+        return {}
+    return {"learning_rate": float(keras.ops.convert_to_numpy(optimizer.learning_rate))}
 
 
 class TableLog(keras.callbacks.Callback):

@@ -92,6 +92,14 @@ def write_text(path, text):
     write_bytes(path, text.encode("utf-8"))
 
 
+def append_bytes(path, content):
+    """Write bytes at the end of a file, a log, made where there is none. A kill may leave half."""
+    path = expanded(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with _listed(path), path.open("ab") as file:
+        file.write(content)
+
+
 def remove_file(path):
     """Remove one file, if it is there."""
     Path(path).unlink(missing_ok=True)
