@@ -21,8 +21,8 @@ MAY_IMPORT = {
     "demo": BELOW_TRAINING,
     "cli": {"data", "evaluation", "export", "objectives", "training", *BELOW_TRAINING},
 }
-BACKENDS = {"tensorflow", "jax", "torch"}
-# Files that name a backend. A data set may use TensorFlow Datasets, which is a package of its own.
+BACKENDS = {"tensorflow", "tensorflow_datasets", "tensorflow_text", "jax", "torch"}
+# Files that name a backend.
 BACKEND_FILES = {"keras_t2i/training/backend.py", "keras_t2i/layers/native.py", "keras_t2i/export/onnx.py"}
 
 
