@@ -16,6 +16,7 @@ from keras_t2i.data.folder.captioned_folder import load_captioned_folder
 from keras_t2i.data.sharded.loading import load_shards
 from keras_t2i.data.sharded.loading import read_manifest
 from keras_t2i.data.sharded.shard_files import is_sharded
+from keras_t2i.data.sources.opening import is_prepared_first
 from keras_t2i.data.windows import RasterPictures
 from keras_t2i.utils.annotations import Place
 from keras_t2i.utils.files import expanded
@@ -75,10 +76,12 @@ def load(source: Place, split: str, size: int = 32) -> CaptionedImages:
 
     Raises:
         FileNotFoundError: `source` is neither a name nor a folder.
-        ValueError: as the set's own loader says.
+        ValueError: as the set's own loader says; of what shards are made of first.
     """
     if str(source) in DATA_SETS:
         return DATA_SETS[str(source)].load(split, size=size)
+    if is_prepared_first(source):
+        raise ValueError(f"Make shards of {source}: `keras-t2i prepare {source} shards`, then use `shards`")
     if not expanded(source).exists():
         raise FileNotFoundError(f"There is no folder {source}. A source is {describe_sources()}.")
     return (load_shards if is_sharded(source) else load_captioned_folder)(source, split, size)

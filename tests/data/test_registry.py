@@ -75,7 +75,7 @@ def test_truths_of_a_set_of_drawings_are_these():
             assert np.abs(drawn.astype(int) - picture).max() <= 1
 
 
-@pytest.mark.filterwarnings("ignore:The folder has only")
+@pytest.mark.filterwarnings("ignore:There are only")
 def test_truths_of_a_folder_are_its_pictures_larger(folder):
     pictures = np.random.default_rng(0).integers(0, 256, (6, 256, 256, 3), "uint8")
     for i, picture in enumerate(pictures):

@@ -140,11 +140,11 @@ def number_groups(digests):
 
 
 def in_validation(names, groups, fraction, stacklevel=3):
-    """bool `(n,)`, which pictures are kept for validation. Identical ones follow the one whose path sorts
-    first; of two different ones or more, neither part is left empty.
+    """bool `(n,)`, which pictures are kept for validation. Identical ones follow the first of them; of two
+    different ones or more, neither part is left empty.
 
     Args:
-        names: list of n paths, sorted.
+        names: list of n str: paths, sorted, or what another source calls its examples, in its order.
         groups: int64 `(n,)`, of `number_groups`.
         fraction: 0 to 1.
         stacklevel: int, of the warning that a picture was moved.
@@ -157,7 +157,7 @@ def in_validation(names, groups, fraction, stacklevel=3):
         chosen[moved] = ~chosen[moved]
         part = "validation" if chosen[moved] else "training"
         warnings.warn(
-            f"The folder has only {len(first)} different pictures: {names[first[moved]]!r} was put "
+            f"There are only {len(first)} different pictures: {names[first[moved]]!r} was put "
             f"into the {part} split, which would be empty",
             stacklevel=stacklevel,
         )

@@ -46,7 +46,7 @@ def read_captions(folder, files):
                     file_name = f"{directory}/{file_name}"
             if picture is not None:
                 sources.setdefault(picture, set()).add(name)
-            found = _split_captions(text)
+            found = split_captions(text)
             if problem is None and not found:
                 problem = "has an empty caption"
             if problem is None:
@@ -60,7 +60,7 @@ def read_captions(folder, files):
     return captions, problems, sources
 
 
-def _split_captions(text):
+def split_captions(text):
     """Each line is a caption. Half of a surrogate pair, which no tokenizer takes, becomes "?"."""
     lines = [line.strip() for entry in text for line in entry.splitlines()]
     return [line.encode("utf-8", "replace").decode() for line in lines if line]
@@ -126,7 +126,7 @@ def _read_text_files(root, files, captions, problems, sources, report_lonely):
             problems[name] = f"has no caption: {texts[stem]} {files[texts[stem]].problem}"
         else:
             try:
-                found = _split_captions([read_text(Path(root, texts[stem]))])
+                found = split_captions([read_text(Path(root, texts[stem]))])
             except (OSError, ValueError) as error:
                 problems[name] = f"has a caption that cannot be read: {error}"
                 continue

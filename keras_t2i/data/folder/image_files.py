@@ -37,8 +37,8 @@ KINDS = ", ".join(FORMATS[:-1]) + f" or {FORMATS[-1]}"
 MAX_PIXELS = 2**30 // 12
 
 
-def read_square_picture(path, size):
-    """Reads one picture: uint8 `(size, size, 3)`, RGB.
+def read_square_picture(content, size):
+    """Reads one picture, of a path or of a file's bytes: uint8 `(size, size, 3)`, RGB.
 
     Turned upright by its EXIF tag, laid on white where it is transparent, resized with antialiasing so
     that its short side is `size`, and cut at both ends of its long side. Of an animation, the first frame.
@@ -49,10 +49,10 @@ def read_square_picture(path, size):
         OSError or another error of Pillow: if it cannot be read.
     """
     try:
-        return _read(path, size)
+        return _read(io.BytesIO(content) if isinstance(content, bytes) else content, size)
     except ValueError:
         # Pillow refuses a PNG with more than 1 MB of compressed text. The picture is fine without it.
-        slim = without_text(path)
+        slim = without_text(content)
         if slim is None:
             raise
     return _read(io.BytesIO(slim), size)
@@ -91,12 +91,17 @@ def _explain(error, name):
     return f"cannot be read: {reason}"
 
 
-def read_square_pictures(folder, names, size, progress=None):
+def read_square_pictures(folder, names, size):
+    """As `decode_square_pictures`, of n files whose paths in a folder are their names."""
+    return decode_square_pictures(names, lambda name: Path(folder, name), size)
+
+
+def decode_square_pictures(names, content, size, progress=None):
     """Reads many pictures in threads, with a progress bar if it takes more than a second.
 
     Args:
-        folder: where the files are.
-        names: list of n paths relative to it.
+        names: list of n different str.
+        content: function of a name to what `read_square_picture` reads.
         size: int, pixels.
         progress: an open bar of tqdm to count on instead, or `None`.
 
@@ -111,7 +116,7 @@ def read_square_pictures(folder, names, size, progress=None):
         chunk = range(first, min(first + 32, len(names)))
         for i in chunk:
             try:
-                pictures[i] = read_square_picture(Path(folder, names[i]), size)
+                pictures[i] = read_square_picture(content(names[i]), size)
             except Exception as error:  # damaged files raise nearly every kind of error
                 problems[names[i]] = _explain(error, names[i])
         return len(chunk)

@@ -50,7 +50,7 @@ class Listing:
         Raises: ValueError where no picture was read.
         """
         report = account(self.folder, read, self.scan, self.problems | problems, self.sources)
-        report.notes += _notes_on(self.captions, read)
+        report.notes += notes_on(self.captions, read)
         if not read:
             raise ValueError(f"{_describe_search(self.folder, self.scan.files)}\n{report}")
         return report
@@ -84,7 +84,7 @@ def list_pictures(folder):
     return Listing(folder, scan, captions, names, problems, sources)
 
 
-def _notes_on(captions, names):
+def notes_on(captions, names):
     """What looks wrong with the captions of the pictures that were read."""
     found = ((caption, name) for name in names for caption in captions[name])
     empty = [(caption, name) for caption, name in found if caption.casefold() in NO_WORDS]

@@ -74,13 +74,14 @@ def _columns(name, reader):
     separator = next((sign for sign in ";\t|" if len(header) == 1 and sign in header[0]), None)
     hint = f"; they are separated by {separator!r}: write commas" if separator else ""
     raise ValueError(
-        f"{name} needs the columns file_name and text, found {_shortened(header)}{hint}. "
+        f"{name} needs the columns file_name and text, found {shortened(header)}{hint}. "
         f"In place of text may stand {' or '.join(CAPTION_COLUMNS[1:])}, in place of file_name "
         f"{' or '.join(FILE_COLUMNS[1:])}"
     )
 
 
-def _shortened(columns):
+def shortened(columns):
+    """The names of some columns, each of them and their number cut to what a sentence can hold."""
     return [column[:60] for column in columns[:SHOWN_COLUMNS]] + ["..."] * (len(columns) > SHOWN_COLUMNS)
 
 
@@ -101,18 +102,22 @@ def json_rows(name, content):
         if file_name is None:
             yield line, None, [], 'has no "file_name" that is a string'
             continue
-        texts, problem = [], None
-        columns = [column for column in CAPTION_COLUMNS if column in row]
-        if not columns:
-            problem = (
-                f"has none of the columns {', '.join(CAPTION_COLUMNS)}; there are {_shortened(list(row))}"
-            )
-        for column in columns:
-            found = row[column]
-            found = found if isinstance(found, list) else [] if found is None else [found]
-            if not all(isinstance(entry, str) for entry in found):
-                problem = problem or f'has a "{column}" that is not a string'
-            elif any(entry.strip() for entry in found):
-                texts, problem = found, None
-                break
-        yield line, file_name, texts, problem
+        yield line, file_name, *texts_of(row)
+
+
+def texts_of(row, columns=CAPTION_COLUMNS):
+    """The texts of a row, a dict: of the columns that it has the first that is not blank.
+
+    Returns: a list of str, and a problem or None.
+    """
+    problem, there = None, [column for column in columns if column in row]
+    if not there:
+        problem = f"has none of the columns {', '.join(columns)}; there are {shortened(list(row))}"
+    for column in there:
+        found = row[column]
+        found = found if isinstance(found, list) else [] if found is None else [found]
+        if not all(isinstance(entry, str) for entry in found):
+            problem = problem or f'has a "{column}" that is not a string'
+        elif any(entry.strip() for entry in found):
+            return found, None
+    return [], problem

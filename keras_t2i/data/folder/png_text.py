@@ -1,5 +1,6 @@
 """PNG files without their text, which Pillow limits and no picture needs."""
 
+import io
 import os
 from pathlib import Path
 
@@ -10,7 +11,7 @@ KEPT = b"Raw profile type "  # where some programs write EXIF, and so which side
 MOST_BYTES = 2**30
 
 
-def without_text(path):
+def without_text(content):
     """The bytes of a PNG file without its chunks of text and color profile, or None.
 
     Pillow has limits on text for the whole process (`PngImagePlugin.MAX_TEXT_CHUNK`), which are not ours to
@@ -18,15 +19,15 @@ def without_text(path):
     is that of the picture's own data.
 
     Args:
-        path: a file.
+        content: path of a file, or its bytes.
 
     Returns:
         bytes; None if it is no PNG file, is larger than `MOST_BYTES`, or has nothing to leave out.
     """
-    path = Path(path)
     parts, left_out = [SIGNATURE], False
-    with path.open("rb") as file:
-        size = os.fstat(file.fileno()).st_size
+    with io.BytesIO(content) if isinstance(content, bytes) else Path(content).open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(0)
         if file.read(len(SIGNATURE)) != SIGNATURE or size > MOST_BYTES:
             return None
         while len(head := file.read(8)) == 8:

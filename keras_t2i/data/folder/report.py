@@ -12,13 +12,13 @@ LONGEST_SHOWN = 300
 
 @dataclass
 class FolderReport:
-    """What became of every file of a folder.
+    """What became of every file of a folder, or of every example of another source.
 
     Every file is in one of four places: it is a picture that was read, it holds captions of one, it is in
     `problems`, or in `others`.
 
     Attributes:
-        folder: path.
+        folder: path; of another source, what a person calls it.
         num_usable: int, how many pictures have a caption and could be read.
         problems: dict of path in the folder (or place in a metadata file, or name in one that is no file) ->
             why it was left out, though somebody meant it to be used. `load_captioned_folder` warns of them.
@@ -29,6 +29,7 @@ class FolderReport:
         num_files: int, files in all: `num_usable + len(caption_files) + sum(left_out.values())`. A folder
             that was not looked into counts as one.
         left_out: dict of reason -> how many files were left out for it.
+        unit: str, what is counted: "file", or "example", which has its captions in it.
     """
 
     folder: Path
@@ -39,6 +40,7 @@ class FolderReport:
     notes: list[str] = field(default_factory=list)
     num_files: int = 0
     left_out: dict[str, int] = field(default_factory=dict)
+    unit: str = "file"
 
     def __str__(self):
         lines = [f"{self.folder}: {self.num_usable} pictures with captions, {len(self.problems)} left out:"]
@@ -48,11 +50,13 @@ class FolderReport:
         ]
         if len(self.problems) > SHOWN_PROBLEMS:
             more = len(self.problems) - SHOWN_PROBLEMS
-            lines.append(f"  and {more} more: read_captioned_folder(folder) returns a report of all")
+            function = "read_captioned_folder" if self.unit == "file" else "prepare_shards"
+            lines.append(f"  and {more} more: {function} returns a report of all")
         lines += [_printable(note) for note in self.notes]
+        captions = f"{len(self.caption_files)} hold their captions, " if self.unit == "file" else ""
         lines.append(
-            f"{self.num_files} files in all: {self.num_usable} pictures were read, "
-            f"{len(self.caption_files)} hold their captions, {sum(self.left_out.values())} were left out"
+            f"{self.num_files} {self.unit}s in all: {self.num_usable} pictures were read, {captions}"
+            f"{sum(self.left_out.values())} were left out"
         )
         reasons = sorted(self.left_out.items(), key=lambda item: -item[1])
         lines += [f"  {count} x {_printable(reason)}" for reason, count in reasons[:SHOWN_REASONS]]

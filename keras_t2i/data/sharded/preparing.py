@@ -1,6 +1,7 @@
 """Writes a folder of shards: decode, check, shrink, write, split."""
 
 import json
+from collections.abc import Sequence
 
 import numpy as np
 from tqdm.auto import tqdm
@@ -9,8 +10,6 @@ from keras_t2i.data.folder.cache import fingerprint
 from keras_t2i.data.folder.captioned_folder import VALIDATION_FRACTION
 from keras_t2i.data.folder.captioned_folder import in_validation
 from keras_t2i.data.folder.captioned_folder import number_groups
-from keras_t2i.data.folder.captioned_folder import source_of
-from keras_t2i.data.folder.listing import list_pictures
 from keras_t2i.data.folder.report import FolderReport
 from keras_t2i.data.sharded.shard_files import FORMAT
 from keras_t2i.data.sharded.shard_files import INPUTS
@@ -20,6 +19,7 @@ from keras_t2i.data.sharded.shard_files import Shard
 from keras_t2i.data.sharded.shard_files import array_record
 from keras_t2i.data.sharded.shard_files import read_json
 from keras_t2i.data.sharded.shard_files import write_shard
+from keras_t2i.data.sources.opening import open_source
 from keras_t2i.utils.annotations import Place
 from keras_t2i.utils.files import expanded
 from keras_t2i.utils.files import move_file
@@ -38,51 +38,62 @@ def prepare_shards(
     size: int = 64,
     validation_fraction: float = VALIDATION_FRACTION,
     pictures: int = PICTURES,
+    split: str | None = None,
+    columns: Sequence[str] | None = None,
 ) -> FolderReport:
-    """Turn a folder of captioned pictures into shards, of which training reads what a batch needs.
+    """Turn captioned pictures into shards, of which training reads what a batch needs.
 
-    What is read, left out and kept for validation is what `load_captioned_folder` reads, leaves out and keeps
-    at this size. Of pictures, 256 are in memory at a time; their names and captions all are.
+    Of a folder of pictures, what is read, left out and kept for validation is what `load_captioned_folder`
+    reads, leaves out and keeps at this size. Of other sources, an example's name decides where it is kept:
+    FILE/ROW, FILE/KEY or SPLIT/NUMBER. Of pictures, 256 are in memory at a time; their names and captions all
+    are. Nothing is downloaded or extracted.
 
     A call that was killed goes on behind the last finished shard, and a finished folder is left as it is
     while the pictures and captions are.
 
     Args:
-        source: path of the folder with the pictures, as `load_captioned_folder` takes it.
+        source: path of a folder of pictures, as `load_captioned_folder` takes it; of a Parquet, Arrow or tar
+            file (webdataset), or a folder of them; of a folder of `datasets.save_to_disk`; or a name:
+            "hf:user/name", "tfds:name", of what is on this disk.
         folder: path of the shards.
         size: int, pixels; a recipe can ask for any size up to this.
         validation_fraction: 0 to 1, the share of the validation pictures.
         pictures: int, of a shard.
+        split: str, of a source that has splits; `None`: "train".
+        columns: two names, of the column of pictures and that of captions, of a table (Parquet, Arrow, TFDS);
+            `None`: those that are called as usual.
 
     Returns:
-        `FolderReport`: what became of every file.
+        `FolderReport`: what became of every file, or example.
 
     Raises:
-        FileNotFoundError, NotADirectoryError: `source` is no folder.
+        FileNotFoundError, NotADirectoryError: `source` is not there, or a file of no kind that is read.
         FileExistsError: `folder` holds what no earlier call wrote.
-        ValueError: nothing in it can be used, or the two folders are not apart.
-        ImportError: the package array_record is not installed.
+        ValueError: nothing in it can be used, it is damaged, it has no such split or columns, or the two
+            places are not apart.
+        ImportError: a package is not installed: array_record, or pyarrow for Parquet and Arrow files.
     """
     array_record()  # before any work
     if size < 1:
         raise ValueError(f"`size` must be at least 1, received {size}")
     folder = expanded(folder)
-    check_apart(folder, source)
     check_ours(folder, INPUTS, lambda held: isinstance(held, dict))
-    listing = list_pictures(source)
-    shards = plan(listing, size, pictures)
+    opened = open_source(source, split, columns)
+    check_apart(folder, opened.place)
+    shards = plan(opened, size, pictures)
     write_unfinished(shards, folder)
     held = [read_json(folder / f"{shard.name}.json") for shard in shards]
     records = [header for of_shard in held for header in of_shard["records"]]
-    names = [header["name"] for header in records]
+    captions = {header["name"]: header["captions"] for header in records}
+    names = list(captions)
     problems = {name: why for of_shard in held for name, why in of_shard["problems"].items()}
-    report = listing.report(names, problems)  # raises where nothing was read
+    report = opened.report(captions, problems)  # raises where nothing was read
     groups = number_groups(header["digest"] for header in records)
     validation = np.flatnonzero(in_validation(names, groups, validation_fraction))
     manifest = {
         "format": FORMAT,
         "size": size,
-        "source": source_of(listing.folder),
+        "source": opened.origin,
         "shards": [
             {"name": shard.name, "records": len(found["records"]), "bytes": found["bytes"]}
             | {"sha256": found["sha256"]}
@@ -94,20 +105,19 @@ def prepare_shards(
     return report
 
 
-def plan(listing, size, pictures=PICTURES):
-    """The shards of a folder's pictures: list of `Shard`.
+def plan(source, size, pictures=PICTURES):
+    """The shards of a source's pictures: list of `Shard`.
 
     Args:
-        listing: `folder.listing.Listing`.
+        source: `Source`.
         size, pictures: as of `prepare_shards`.
     """
-    parts = [listing.names[i : i + pictures] for i in range(0, len(listing.names), pictures)]
-    shards = []
-    for i, names in enumerate(parts):
-        captions = {name: listing.captions[name] for name in names}
-        key = fingerprint([FORMAT, size, listing.state(names), list(captions.values())])
-        shards.append(Shard(f"{i:05}-of-{len(parts):05}", listing.folder, size, captions, key))
-    return shards
+    parts = [(i, min(i + pictures, len(source))) for i in range(0, len(source), pictures)]
+    keys = [fingerprint([FORMAT, size, *source.state(*part)]) for part in parts]
+    return [
+        Shard(f"{i:05}-of-{len(parts):05}", source, *part, size, key)
+        for i, (part, key) in enumerate(zip(parts, keys, strict=True))
+    ]
 
 
 def write_unfinished(shards, folder):
@@ -118,7 +128,7 @@ def write_unfinished(shards, folder):
     inputs = read_json(folder / INPUTS) if (folder / INPUTS).exists() else {}
     finished = {s.name: s.key for s in shards if inputs.get(s.name) == s.key and _is_whole(folder, s.name)}
     missing = [shard for shard in shards if shard.name not in finished]
-    total = sum(len(shard.captions) for shard in shards)
+    total = sum(map(len, shards))
     if not missing and inputs == finished:
         return
     remove_file(folder / MANIFEST)
@@ -130,7 +140,7 @@ def write_unfinished(shards, folder):
         for name in {*inputs} - {shard.name for shard in shards}:  # of an earlier plan
             for suffix in (SUFFIX, ".json"):
                 remove_file(folder / f"{name}{suffix}")
-        progress.update(total - sum(len(shard.captions) for shard in missing))
+        progress.update(total - sum(map(len, missing)))
         for shard in missing:
             for file in write_shard(shard, staged, progress):
                 move_file(file, folder / file.name)

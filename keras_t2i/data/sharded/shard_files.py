@@ -15,14 +15,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from keras_t2i.data.folder.captioned_folder import digest_of
-from keras_t2i.data.folder.image_files import read_square_pictures
+from keras_t2i.data.folder.image_files import decode_square_pictures
 from keras_t2i.data.sharded.records import encode_record
+from keras_t2i.data.sources.source import Source
 from keras_t2i.utils.files import expanded
 from keras_t2i.utils.files import write_text
 
 MANIFEST, INPUTS, SUFFIX = "shards.json", "shards.inputs.json", ".array_record"
 FORMAT = 1
 BLOCK = 256  # pictures that are decoded at a time while a shard is written
+BLOCK_BYTES = 2**26  # and bytes of their files, where these are in memory
 # A record can be read without its neighbors; PNGs are compressed already.
 WRITER_OPTIONS = "group_size:1,uncompressed"
 
@@ -60,17 +62,21 @@ class Shard:
 
     Attributes:
         name: str, of its files, without their endings.
-        folder: path of the pictures.
+        source: `Source`.
+        first, last: int, numbers of its first example, and of the one behind its last.
         size: int, pixels.
-        captions: dict of a picture's name to its captions, in the order of the records.
         key: str, another where a picture or a caption is.
     """
 
     name: str
-    folder: Path
+    source: Source
+    first: int
+    last: int
     size: int
-    captions: dict[str, list[str]]
     key: str
+
+    def __len__(self):
+        return self.last - self.first
 
 
 def write_shard(shard, folder, progress=None):
@@ -89,13 +95,18 @@ def write_shard(shard, folder, progress=None):
         list of the paths of the two, that with the records first.
     """
     path, headers, problems = Path(folder, shard.name + SUFFIX), [], {}
-    writer, names = array_record().ArrayRecordWriter(str(path), WRITER_OPTIONS), list(shard.captions)
-    for first in range(0, len(names), BLOCK):
-        block = names[first : first + BLOCK]
-        pictures, read, failed = read_square_pictures(shard.folder, block, shard.size, progress)
+    writer = array_record().ArrayRecordWriter(str(path), WRITER_OPTIONS)
+    for block in _blocks(shard.source.examples(shard.first, shard.last)):
+        problems |= {example.name: example.problem for example in block.values() if example.problem}
+        names = [name for name in block if name not in problems]
+        pictures, read, failed = decode_square_pictures(
+            names, lambda name, block=block: block[name].content, shard.size, progress
+        )
         problems |= failed
+        if progress is not None:
+            progress.update(len(block) - len(names))
         for name, picture in zip(read, pictures, strict=True):
-            header = {"name": name, "captions": shard.captions[name], "attributes": {}}
+            header = {"name": name, "captions": block[name].captions, "attributes": {}}
             header["digest"] = digest_of(picture)
             writer.write(encode_record(header, picture))
             headers.append(header)
@@ -106,3 +117,16 @@ def write_shard(shard, folder, progress=None):
     index = path.with_suffix(".json")
     write_text(index, json.dumps(held, sort_keys=True))
     return [path, index]
+
+
+def _blocks(examples):
+    """Dicts of name -> example, each of `BLOCK` at most, and of few more than `BLOCK_BYTES`."""
+    block, held = {}, 0
+    for example in examples:
+        block[example.name] = example
+        held += len(example.content) if isinstance(example.content, bytes) else 0
+        if len(block) == BLOCK or held >= BLOCK_BYTES:
+            yield block
+            block, held = {}, 0
+    if block:
+        yield block
