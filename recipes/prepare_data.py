@@ -1,13 +1,12 @@
-"""Prepares data: your own pictures as shards, where they are more than memory holds; or the larger emoji set.
+"""Prepares data: pictures as shards, where they are more than memory holds; or the larger emoji set.
 
     python recipes/prepare_data.py my_pictures shards     # then train by --data shards
     python recipes/prepare_data.py                        # then train by --data emoji
 
 Shards: decoded, checked, shrunk to --size, written to a folder of which training reads what a batch needs.
-What cannot be used is named with its reason. Killed, it goes on where it was by the same command.
+What cannot be used is named, with its reason. Killed, it goes on by the same command.
 
-"emoji": OpenMoji in two styles and eight more designs, from npm packages, fetched once by the npm client and
-drawn once at each size. The default data set, OpenMoji, needs no preparation.
+"emoji": OpenMoji in two styles and eight more designs, fetched once by npm, drawn once at each size.
 """
 
 import sys
@@ -27,30 +26,33 @@ from keras_t2i.data.emoji.packages import DESIGNS
 from keras_t2i.data.emoji.splits import SPLITS
 from keras_t2i.data.emoji.tfds_cache import cache_folder
 from keras_t2i.data.sharded.preparing import prepare_shards
+from keras_t2i.data.sources.opening import SOURCES
 
 
 def parse_arguments(arguments=None):
     parser = Parser(description=__doc__)
     add, designs = parser.add_argument, {"choices": list(DESIGNS), "default": list(DESIGNS)}
-    add("source", nargs="?", help="folder of captioned pictures, see docs/your_pictures.md; none: emoji")
+    add("source", nargs="?", help=f"{SOURCES}, see docs/your_pictures.md; none: emoji")
     add("shards", nargs="?", type=folder, help="the folder that shards of them are written to")
-    sizes = "height and width of the pictures in pixels; None: 64 of shards, 32 of emoji"
-    add("--size", type=number(int, least=1, most=4096), help=sizes)
-    besides = f"designs besides OpenMoji, among {', '.join(map(repr, DESIGNS))}"
-    add("--designs", nargs="*", **designs, metavar="DESIGN", help=besides)
+    add("--split", help="of a source that has splits; None: train")
+    add("--columns", nargs=2, metavar=("IMAGE", "CAPTION"), help="of a table; None: those named as usual")
+    add("--size", type=number(int, least=1, most=4096), help="pixels a side; None: 64 of shards, 32 of emoji")
+    add("--designs", nargs="*", **designs, metavar="DESIGN", help=f"besides OpenMoji: {', '.join(DESIGNS)}")
     add("--data-dir", default=str(cache_folder()), type=folder, help="of prepared data sets and packages")
     add("--smoke", action="store_true", help="some emoji of OpenMoji alone, without a network, in seconds")
     options = parser.parse_args(arguments)
     if options.source and not options.shards:
         parser.error(f"where to? Name the folder of the shards: prepare_data.py {options.source} shards")
+    if not options.source and (options.split or options.columns):
+        parser.error("--split and --columns are of a source: name one, and the folder of the shards")
     options.size = options.size or (64 if options.shards else 32)
     return options
 
 
 def shard(options):
     """Shards of a person's own pictures."""
-    start = time.perf_counter()
-    report = prepare_shards(options.source, options.shards, options.size)
+    start, meant = time.perf_counter(), {"split": options.split, "columns": options.columns}
+    report = prepare_shards(options.source, options.shards, options.size, **meant)
     megabytes = sum(file.stat().st_size for file in options.shards.iterdir()) / 1e6
     seconds = time.perf_counter() - start
     print(f"{report}\n\nReady after {seconds:.0f} s, {megabytes:.0f} MB. Train by --data {options.shards}")
@@ -71,8 +73,7 @@ def prepare(options):
     print(f"{'style':12}" + "".join(f"{split:>12}" for split in SPLITS))
     for style in [*(style for style in STYLE_WORDS if (style, "train") in table), "all"]:
         print(f"{style:12}" + "".join(f"{table[style, split]:12}" for split in SPLITS))
-    held_out = ", ".join(f"{kind} {number}" for kind, number in sorted(kinds.items()))
-    print(f"\nHeld out for the test: {held_out}")
+    print("\nHeld out for the test:", ", ".join(f"{kind} {number}" for kind, number in sorted(kinds.items())))
     print(f"\nIt lies in {cache_folder(options.data_dir) / 'emoji'}. Train on it by --data emoji.")
 
 

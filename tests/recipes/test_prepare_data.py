@@ -26,6 +26,8 @@ def test_own_pictures_become_shards_that_recipes_load(folder, tmp_path, capsys):
     assert len(train) + len(validation) == 24 and train.pictures[:2].shape == (2, 16, 16, 3)
     for arguments, said in (
         ([str(folder)], "where to?"),
+        (["--split", "test"], "are of a source"),
+        ([str(folder), str(shards), "--columns", "photo", "title"], "is no table"),
         ([str(folder), str(folder / "shards")], "lies in it"),
         ([str(tmp_path / "none"), str(tmp_path / "a")], "There is no folder"),
     ):
