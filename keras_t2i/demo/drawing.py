@@ -14,11 +14,12 @@ from keras_t2i.demo.choices import options_of
 from keras_t2i.demo.choices import whole
 from keras_t2i.utils.embeddings import slerp
 from keras_t2i.utils.images import make_grid
+from keras_t2i.utils.stopping import asking
 
 FRAME = 512  # pixels of a side, at least, of a picture that evolves
 
 
-def draw(presets, prompt, choice, image=None, mask=None):
+def draw(presets, prompt, choice, image=None, mask=None, beat=None):
     """A picture of words, as it evolves; or of what is masked in a given one.
 
     Args:
@@ -27,6 +28,7 @@ def draw(presets, prompt, choice, image=None, mask=None):
         choice: `Choice`.
         image: uint8 `(h, w, 3 or 4)`, or `None`; transparency becomes white.
         mask: bool `(h, w)`, True where `image` is drawn anew.
+        beat: as of `evolving`.
 
     Yields:
         uint8 `(h, w, 3)`, what it would be by the estimate of every step but the last (of presets that take
@@ -42,10 +44,11 @@ def draw(presets, prompt, choice, image=None, mask=None):
         options |= given(image, mask)
     check_prompt(prompt)
 
-    if not generator.base.watchable:
-        yield generator.generate(prompt, **options)
-        return
-    yield from evolving(lambda show: generator.generate(prompt, callback=show, **options))
+    def generate(show):
+        watched = {"callback": show} if generator.base.watchable else {}
+        return generator.generate(prompt, **watched, **options)
+
+    yield from evolving(generate, beat)
 
 
 def draw_svg(presets, prompt, choice):
@@ -110,29 +113,36 @@ class Stopped(Exception):  # noqa: N818 (no error: nobody looks any more)
     """Ends a drawing that nobody waits for."""
 
 
-def evolving(generate):
+def evolving(generate, beat=None):
     """Yield what a drawing would be by the estimate of every step but the last, and then what it is.
 
-    The drawing runs in a thread, which ends at its next step where the caller closes this iterator.
+    The drawing runs in a thread, which ends where the caller closes this iterator: at its next step, and of a
+    large picture before the next part that a network sees, or the next band.
 
     Args:
         generate: function of a callback, which is given a `StepState`, to a picture.
+        beat: float, seconds after which a caller that waits gets `None`, so that it may close this; `None`:
+            it waits.
 
     Yields:
         uint8 `(h, w, 3 or 4)`.
     """
     found, stopped = queue.SimpleQueue(), threading.Event()
 
-    def show(state):
+    def check():
         if stopped.is_set():
             raise Stopped
+
+    def show(state):
+        check()
         if state.step < state.num_steps - 1:
             frame = state.pictures[:1]
             found.put((make_grid(frame, scale=max(1, FRAME // frame.shape[1])), None, False))
 
     def work():
         try:
-            found.put((generate(show), None, True))
+            with asking(check):
+                found.put((generate(show), None, True))
         except BaseException as error:  # raised where the pictures are waited for
             found.put((None, error, True))
 
@@ -140,7 +150,11 @@ def evolving(generate):
     try:
         last = False
         while not last:
-            picture, error, last = found.get()
+            try:
+                picture, error, last = found.get(timeout=beat)
+            except queue.Empty:
+                yield None
+                continue
             if error is not None:
                 raise error
             yield picture

@@ -15,6 +15,8 @@ from keras_t2i.demo.widgets import lay_out
 from keras_t2i.utils.files import write_bytes
 from keras_t2i.utils.images import save_png
 
+BEAT = 1.0  # seconds: Gradio can stop a drawing only between two things that it is given
+
 
 def build(presets=None, renderer=None):
     """The page.
@@ -86,7 +88,10 @@ class Handlers:
         return choices.settings_of(generator), choices.refusals(generator, name)
 
     def draw(self, prompt, *chosen):
-        """Yield `(picture, file, request, sentence)`: a frame, `None`, `None`, ""; then the files."""
+        """Yield `(picture, file, request, sentence)`: a frame, `None`, `None`, ""; then the files.
+
+        Where there is nothing new yet, all of them are `None`.
+        """
         yield from self._drawn(prompt, choice_of(chosen))
 
     def inpaint(self, editor, prompt, *chosen):
@@ -98,9 +103,13 @@ class Handlers:
         with told():
             if given and given[0] is None:
                 raise ValueError("there is no picture: upload one, or take the drawn one")
-            ahead, pictures = None, drawing.draw(self.presets, prompt, choice, *given)
+            given = given or (None, None)
+            ahead, pictures = None, drawing.draw(self.presets, prompt, choice, *given, beat=BEAT)
             with contextlib.closing(pictures):
                 for picture in pictures:
+                    if picture is None:
+                        yield None, None, None, None
+                        continue
                     if ahead is not None:
                         yield ahead, None, None, ""
                     ahead = picture

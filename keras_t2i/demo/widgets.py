@@ -164,6 +164,9 @@ def connect(gr, page, handlers):
         if shown != "draw":  # the seed was moved in another tab
             return
         for picture, file, request, sentence in handlers.draw(*values):
+            if picture is None:
+                yield [gr.update()] * 6
+                continue
             done = {"interactive": file is not None}
             png, svg = gr.update(value=file, **done), gr.update(visible=False, value=None)
             yield picture, sentence, request, png, gr.update(visible=True, **done), svg
@@ -180,6 +183,9 @@ def connect(gr, page, handlers):
 
     def inpaint(*values):
         for picture, file, _, sentence in handlers.inpaint(*values):
+            if picture is None:
+                yield [gr.update()] * 3
+                continue
             yield picture, sentence, gr.update(value=file, interactive=file is not None)
 
     outputs = [page.inpainted, page.inpainted_told, page.inpainted_png]

@@ -8,6 +8,8 @@ import keras
 import numpy as np
 from tqdm.auto import tqdm
 
+from keras_t2i.utils.stopping import ask
+
 # On JAX `predict_on_batch` gives the weights away and puts them back: another thread would find none.
 # Networks share weights with those that they are made of, so one lock is for all.
 _TURNS = threading.RLock() if keras.config.backend() == "jax" else contextlib.nullcontext()
@@ -22,7 +24,10 @@ def predict_on_batch(model, inputs):
 
     Returns:
         NumPy array, or a structure of them.
+
+    Raises: what a caller's `stopping.asking` raises.
     """
+    ask()
     with _TURNS:
         return model.predict_on_batch(inputs)
 

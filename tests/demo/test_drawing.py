@@ -15,8 +15,10 @@ from keras_t2i.demo import drawing
 from keras_t2i.demo.choices import Choice
 from keras_t2i.demo.choices import Presets
 from keras_t2i.models import Generator
+from keras_t2i.models import RendererStage
 from keras_t2i.utils.embeddings import slerp
 from keras_t2i.utils.images import make_grid
+from keras_t2i_runtime.tiling import TILE
 
 STEPS = {"num_steps": 4, "guidance_scale": 1.5}
 
@@ -239,6 +241,28 @@ def test_a_drawing_that_nobody_waits_for_ends():
     go_on.set()
     thread.join(60)
     assert not thread.is_alive() and steps == [0, 1, 2]
+
+
+@pytest.mark.parametrize("name", ["one_pass", "words"])
+def test_who_closes_it_stops_a_large_picture_between_its_bands(presets, name, monkeypatch):
+    """After the last step, where no callback is called."""
+    began, go_on, seen, bands = threading.Event(), threading.Event(), [], RendererStage.bands
+
+    def watched(*args, **options):
+        for band in bands(*args, **options):
+            seen.append(len(band))
+            began.set()
+            assert go_on.wait(60)
+            yield band
+
+    monkeypatch.setattr(RendererStage, "bands", watched)
+    pictures = drawing.draw(presets, "a red apple", choice(name, size=300), beat=0.01)
+    next(found for found in pictures if began.is_set() and found is None)
+    (thread,) = [thread for thread in threading.enumerate() if thread.name == "drawing"]
+    pictures.close()
+    go_on.set()
+    thread.join(60)
+    assert not thread.is_alive() and seen == [TILE]  # of three
 
 
 @pytest.mark.once

@@ -1,6 +1,7 @@
 """What the page's events call, the command that serves it, and, where Gradio is installed, its widgets."""
 
 import importlib
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from PIL import Image
 
 import keras_t2i.demo
 from keras_t2i.demo import build
+from keras_t2i.demo import drawing
 from keras_t2i.demo import page
 from keras_t2i.demo.choices import Choice
 from keras_t2i.demo.choices import Presets
@@ -27,6 +29,7 @@ def handlers(tiny_preset, tmp_path):
 
 def test_frames_and_then_a_file_of_the_picture(handlers, tiny_preset, tmp_path):
     *frames, (picture, file, request, sentence) = handlers.draw("a red apple", *chosen(tiny_preset))
+    frames = [frame for frame in frames if frame[0] is not None]  # a slow machine has nothing new for a while
     assert [rest for _, *rest in frames] == [[None, None, ""]] * 2
     generator = handlers.presets.open(tiny_preset)
     options = {"num_steps": 3, "guidance_scale": 2.0, "size": 16, "background": None}
@@ -35,6 +38,24 @@ def test_frames_and_then_a_file_of_the_picture(handlers, tiny_preset, tmp_path):
     np.testing.assert_array_equal(np.asarray(Image.open(file)), expected)
     assert sentence.startswith(f"{tiny_preset}, seed 7, 3 steps, 16 pixels: ")
     assert request == ("a red apple", chosen(tiny_preset, background=None))
+
+
+@pytest.mark.once
+def test_while_there_is_nothing_new_it_says_so(handlers, tiny_preset, monkeypatch):
+    """So that Gradio can stop it."""
+    waits = threading.Event()
+
+    def draw(*args, beat, **options):
+        picture = np.zeros((16, 16, 3), "uint8")
+        return drawing.evolving(lambda show: picture if waits.wait(60) else None, beat)
+
+    monkeypatch.setattr(page, "BEAT", 0.01)
+    monkeypatch.setattr(page.drawing, "draw", draw)
+    found = handlers.draw("a red apple", *chosen(tiny_preset))
+    assert [next(found) for _ in range(2)] == [(None,) * 4] * 2
+    waits.set()
+    *_, (picture, file, *_) = found
+    assert picture == file and not np.asarray(Image.open(file)).any()
 
 
 @pytest.mark.once

@@ -19,6 +19,7 @@ from keras_t2i.utils.batching import predict_on_batch
 from keras_t2i.utils.contours import check_contours
 from keras_t2i.utils.images import to_float
 from keras_t2i.utils.images import to_uint8
+from keras_t2i.utils.stopping import ask
 from keras_t2i_runtime.drawing import Drawer
 from keras_t2i_runtime.tiling import TILE
 from keras_t2i_runtime.tiling import framed_bands
@@ -162,6 +163,7 @@ class RendererStage(Stage):
                     out[row : row + len(band)] = band
                     row += len(band)
                     bar.update(len(band))
+                    ask()
         return drawn
 
     def get_config(self):
