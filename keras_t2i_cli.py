@@ -3,7 +3,6 @@
 It stands beside the package, for to import that takes seconds, and a list of commands should not.
 """
 
-import argparse
 import ast
 import importlib.util
 import json
@@ -58,6 +57,27 @@ def recipes_folder():
     return folder.resolve()
 
 
+def shared():
+    """The module that recipes share which needs no Keras: it keeps what a mistake prints to one line."""
+    if str(recipes_folder()) not in sys.path:
+        sys.path.insert(0, str(recipes_folder()))
+    return importlib.import_module("command_line")
+
+
+def refuse(text):
+    """Print a sentence; returns the exit code of a mistake."""
+    print(shared().sentence(text), file=sys.stderr)
+    return 2
+
+
+def is_folder(name):
+    """Whether there is a folder of this name, whatever a person typed; "~" is home."""
+    try:
+        return Path(name).expanduser().is_dir()
+    except (OSError, RuntimeError):  # too long a name, one that may not be looked at; the home of nobody
+        return False
+
+
 def lessons():
     """dict, a lesson's name to its file's."""
     files = sorted(recipes_folder().glob("train_*.py"))
@@ -104,9 +124,7 @@ def run(file, arguments, name):
 
 def presets(arguments):
     """Print the packaged presets."""
-    argparse.ArgumentParser("keras-t2i presets", description="List the packaged presets.").parse_args(
-        arguments
-    )
+    shared().Parser("keras-t2i presets", description="List the packaged presets.").parse_args(arguments)
     for config in sorted((package_folder() / "presets" / "packaged").glob("*/config.json")):
         about = json.loads(config.with_name("metadata.json").read_text(encoding="utf-8"))
         network = json.loads(config.read_text(encoding="utf-8"))["class_name"]
@@ -122,7 +140,7 @@ def doctor(arguments):
     Returns: int, the exit code: 1 where an installed backend does not draw.
     """
     description = "What is installed, which backends work, how fast?"
-    parser = argparse.ArgumentParser("keras-t2i doctor", description=description)
+    parser = shared().Parser("keras-t2i doctor", description=description)
     parser.add_argument("--backends", nargs="+", choices=BACKENDS, default=BACKENDS, help="which to try")
     tried = parser.parse_args(arguments).backends
     print(f"Python {sys.version.split()[0]}, {sys.platform}, {os.cpu_count()} processors")
@@ -173,17 +191,18 @@ def main(argv=None):
         lesson = arguments.pop(0) if arguments else None
         if lesson in known:
             return run(known[lesson], arguments, f"keras-t2i train {lesson}") or 0
-        if lesson and Path(lesson).expanduser().is_dir():
+        if lesson and is_folder(lesson):
             return run(COMMANDS["train"], [lesson, *arguments], "keras-t2i train") or 0
-        asked = lesson in (None, "-h", "--help")
-        said = "which lesson, or folder?" if asked else f"there is no lesson and no folder {lesson!r}:"
-        print(f"keras-t2i train: {said} There are {', '.join(known)}", file=sys.stderr)
-        return 2
+        said = f"there is no lesson and no folder {lesson!r}:"
+        if lesson in (None, "-h", "--help"):
+            said = "which lesson, or folder?"
+        elif lesson.startswith("-"):
+            said = f"the lesson, or your folder, comes first, then {lesson}:"
+        return refuse(f"keras-t2i train: {said} There are {', '.join(known)}")
     if command in COMMANDS:
         return run(COMMANDS[command], arguments, f"keras-t2i {command}") or 0
     known = ", ".join([*COMMANDS, "presets", "doctor"])
-    print(f"keras-t2i: there is no command {command!r}: there are {known}", file=sys.stderr)
-    return 2
+    return refuse(f"keras-t2i: there is no command {command!r}: there are {known}")
 
 
 if __name__ == "__main__":

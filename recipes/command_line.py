@@ -53,16 +53,52 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, prog=None, **options):
         super().__init__(prog, **{"formatter_class": HelpFormatter, **options})
+        self._greedy = []  # options of the line that take any words, as long as words come
 
     def error(self, message):
+        if self._greedy and "are required" in message:
+            taker = self._greedy[0]
+            message += f" ({taker} takes all words after it: put other words before it)"
         super().error(sentence(message))
 
     def parse_known_args(self, args=None, namespace=None):
+        args = self._lists_last(list(sys.argv[1:] if args is None else args))
         found, rest = super().parse_known_args(args, namespace)
         for action in self._actions:  # argparse takes "--epochs=--" for no value, and gives an empty list
             if action.nargs is None and getattr(found, action.dest, None) == []:
                 self.error(f"argument {'/'.join(action.option_strings)}: expected one argument")
         return found, rest
+
+    def _lists_last(self, words):
+        """A line with its lists of choices at the end: in "--log csv my_folder" the folder is no log."""
+        if not any(not action.option_strings for action in self._actions):
+            return words
+        end = words.index("--") if "--" in words else len(words)
+        others, lists, self._greedy, i = [], [], [], 0
+        while i < end:
+            word, i = words[i], i + 1
+            option, given, _ = word.partition("=")
+            known = self._option_string_actions
+            taker = known.get(option) or next((known[o] for o in known if _short(option, o)), None)
+            if taker is None or taker.nargs not in ("+", "*"):
+                others.append(word)
+            elif not taker.choices:
+                others.append(word)
+                self._greedy += [] if given else [word]
+            elif given:
+                lists.append(word)
+            else:
+                first, i = i, i + 1  # a first word that is no choice is one mistyped
+                while i < end and words[i] in taker.choices:
+                    i += 1
+                i = min(i, end) if first < end and words[first][:1] != "-" else first
+                lists += [word, *words[first:i]]
+        return [*others, *lists, *words[end:]]
+
+
+def _short(word, option):
+    """Whether a word is the beginning of an option, as argparse takes it for the whole."""
+    return len(word) > 2 and option.startswith(word)
 
 
 def sentence(error, most=500):

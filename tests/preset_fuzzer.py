@@ -128,9 +128,9 @@ def change_json(rng, folder, preset):
             del node[key]
         elif isinstance(node, dict):
             new = rng.choice([f"{key}x", "dtype", "module", "config", "units", "shared_object_id"])
-            node[new] = value(rng, folder, copy.deepcopy(node[key]))
+            node[new] = value(rng, folder, node[key])
         else:
-            node.append(value(rng, folder, copy.deepcopy(node[key])))
+            node.append(value(rng, folder, node[key]))
         if not content:
             break
     with contextlib.suppress(RecursionError):

@@ -79,6 +79,7 @@ def test_a_folder_is_trained_on(tmp_path, capsys):
     [
         (["draw"], "there is no command 'draw': there are generate"),
         (["train"], "which lesson, or folder? There are autoencoder"),
+        (["train", "--log", "csv", "gan"], "the lesson, or your folder, comes first, then --log: There are"),
         (["train", "gam"], "there is no lesson and no folder 'gam': There are autoencoder"),
     ],
 )
@@ -87,8 +88,32 @@ def test_what_is_not_known_is_said(arguments, said, capsys):
     assert said in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["{}"],
+        ["train", "{}"],
+        ["train", "~{}"],
+        ["presets", "{}"],
+        ["doctor", "--backends", "{}"],
+        ["generate"],
+    ],
+)
+def test_a_mistake_is_one_short_line_however_long_it_is(arguments, capsys):
+    words = [word.format("a \x1b[31m" * 10_000) for word in arguments]
+    try:
+        assert cli.main(words) == 2
+    except SystemExit as stopped:
+        assert stopped.code == 2
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith("keras-t2i") and len(last) < 800 and "\x1b" not in last
+
+
 def test_doctor_says_what_is_missing_and_what_does_not_work(monkeypatch, capsys):
-    monkeypatch.setattr(cli.importlib.util, "find_spec", lambda name: None if name == "jax" else True)
+    find, fixed = cli.importlib.util.find_spec, {"jax": None, "torch": True}
+    monkeypatch.setattr(
+        cli.importlib.util, "find_spec", lambda name: fixed[name] if name in fixed else find(name)
+    )
     monkeypatch.setattr(cli, "PROBE", "import sys; sys.exit('no such device')")
     assert cli.main(["doctor", "--backends", "jax", "torch"]) == 1
     text = capsys.readouterr().out

@@ -3,10 +3,11 @@
     python tests/recipes/command_line_fuzzer.py --cases 1000 --seed 1
 
 A case is a function of its seed and number alone. It starts from a line that works, and changes it. Recipes
-run in this process; what takes long once a line is accepted is left out: the steps of training, and the
-drawings of an evaluation. Failures are: an error that keeps its traceback, an exit status that is not 0 or 2,
-status 2 without a sentence, more than 10 seconds, more than 2 GiB, a file that is changed or made outside of
-what `--output` and its like name, and a command in a prompt that was executed.
+run in this process; what takes long once a line is accepted is left out: the steps of training, the drawings
+of an evaluation, a network's ONNX, what is sent to a hub, the page that is served. Failures are: an error
+that keeps its traceback, an exit status that is not 0 or 2, status 2 without a sentence, more than 10
+seconds, more than 2 GiB, a file that is changed or made outside of what `--output` and its like name, or the
+folders of `export` and `prepare`, and a command in a prompt that was executed.
 """
 
 import argparse
@@ -40,8 +41,10 @@ from tiny_upsampler import tiny_upsampler_stage
 
 import keras_t2i_cli
 from keras_t2i.data.emoji import designs
+from keras_t2i.demo import page
 from keras_t2i.evaluation.judges.evaluator import TOWERS
 from keras_t2i.evaluation.judges.evaluator import Evaluator
+from keras_t2i.export import folder as export_folder
 from keras_t2i.models import CNNTextEncoder
 from keras_t2i.models import ConceptDecoder
 from keras_t2i.models import ConvAutoencoder
@@ -54,6 +57,7 @@ from keras_t2i.models import OnePassStage
 from keras_t2i.models import TextStage
 from keras_t2i.models import TextToImageBackbone
 from keras_t2i.models.stages import vectorize
+from keras_t2i.presets import hub
 from keras_t2i.presets.saving import save_preset
 from keras_t2i.training import run as training_run
 from keras_t2i.training.objective import Objective
@@ -63,7 +67,15 @@ ROOT = Path(__file__).resolve().parents[2]
 SECONDS, MEBIBYTES = 10, 2048
 SAID = 2000  # characters that a sentence has at most, whatever was given
 TRAINING = tuple(sorted(file.stem for file in (ROOT / "recipes").glob("train_*.py")))
-RECIPES = (*TRAINING, "generate", "evaluate", "prepare_data")
+OF_WORDS = ("train", "prepare_data", "export", "push", "demo")  # most of what they take has no option
+APART = (
+    "generate",
+    "evaluate",
+    "prepare_data",
+    "export",
+    "push",
+    *TRAINING,
+)  # no page that is served for ever
 CLI = ("keras-t2i",)
 
 NUMBERS = ["0", "-1", "nan", "inf", "-inf", "1e400", "1e-400", "1e38", str(2**40), "9" * 30, "9" * 5000]
@@ -160,6 +172,10 @@ LINES = {  # which work
     "generate": ["a red apple", "--preset", "presets/generator", "--size", "24", "--output", "out.png"],
     "evaluate": ["--smoke", "--preset", "presets/generator", "--no-cards", "--sizes", "40", "--judges"],
     "prepare_data": ["--smoke", "--size", "8"],
+    "train": ["data", "--smoke", "--output", "out"],
+    "export": ["presets/diffusion", "out", "--renderer", "presets/renderer"],
+    "push": ["presets/generator", "user/name", "--license", "cc-by-4.0", "--language", "en"],
+    "demo": ["--preset", "presets/generator", "presets/diffusion", "--port", "7861"],
 }
 LINES["evaluate"] += ["presets/judge_0", "presets/judge_1"]
 LINES["generate"] += ["--renderer", "presets/renderer"]
@@ -172,7 +188,30 @@ MORE = {  # what ways of drawing need others for
         ["--transparent", "--best-of", "2"],
         ["--preset", "presets/diffusion", "--upsampler", "presets/upsampler"],
     ],
+    "train": [["--log", "csv", "tensorboard"]],
+    "prepare_data": [["data", "out"]] * 3,
+    "push": [["--datasets", "mine", "openmoji"], ["--private", "--message", "the first"]],
+    "demo": [["--renderer", "presets/renderer", "--host", "0.0.0.0"]],
 }
+REPOSITORIES = [
+    "user/name",
+    "name",
+    "user/",
+    "/name",
+    "a/b/c",
+    "hf://user/name",
+    "user/..",
+    "-/-",
+    "u/" + "n" * 200,
+]
+REPOSITORIES += [
+    "user/na me",
+    "us\u00e9r/name",
+    "user/name.git",
+    "https://huggingface.co/user/name",
+    "diffusion_emoji_32",
+]
+
 COMMANDS = [[], ["--help"], ["--version"], ["presets"], ["train"], ["train", "--help"], ["doctor", "--help"]]
 COMMANDS += [["presets", "x"], ["doctor", "--backends", "x"], ["doctor", "x"], ["doctor", "--backends"]]
 
@@ -275,7 +314,7 @@ def misplaced(world, before, after, line):
 
     A file that `--output`, `--frames` or `--leaderboard` names is replaced: so it is said.
     """
-    named = [os.path.realpath(world / at_home(world, w)) for w in values_of(line)]
+    named = [os.path.realpath(world / at_home(world, w)) for w in [*values_of(line), *words_of(line)]]
     named += [os.path.realpath(world / place) for place in ("runs", "pictures", "cache", "temporary")]
     wrong = []
     for name in sorted({*before, *after}):
@@ -304,6 +343,14 @@ def values_of(line):
         if len(option) > 2 and any(o.startswith(option) for o in ("--output", "--frames", "--data-dir")):
             found.append(value or after)
     return [value for value in found if len(value) < 4000 and "\0" not in value]
+
+
+def words_of(line):
+    """Words of a line that has a folder to be written without an option: any of them."""
+    pages = ("recipes/export.py", "recipes/prepare_data.py")
+    if line[0] not in pages and line[1:2] not in (["export"], ["prepare"]):
+        return []
+    return [word for word in line[1:] if word[:2] != "--" and len(word) < 4000 and "\0" not in word]
 
 
 # Lines
@@ -383,14 +430,26 @@ def twice(rng, recipe, line):
     return line + line[: rng.randrange(1, len(line) + 1)]
 
 
+def change_word(rng, recipe, line):
+    """Another word in the place of one that no option takes."""
+    takers = {o for action in options_of(recipe) if action.nargs != 0 for o in action.option_strings}
+    at = [i for i, word in enumerate(line) if word[:2] != "--" and not (i and line[i - 1] in takers)]
+    if not at:
+        return word(rng, recipe, line)
+    lists = [PATHS, PATHS, WORDS, REPOSITORIES]
+    i = rng.choice(at)
+    return [*line[:i], rng.choice(rng.choice(lists)), *line[i + 1 :]]
+
+
 def shuffled(rng, recipe, line):
     return rng.sample(line, len(line))
 
 
 CHANGES = (*[add_option] * 14, *[change_value] * 9, drop, unknown, word, twice, shuffled)
+CHANGES_OF_WORDS = (*[change_word] * 14, *[word] * 4, *[shuffled] * 4, *CHANGES)
 
 
-def make_line(rng, short=False):
+def make_line(rng, apart=False):
     """(recipe, [program, *arguments]): a line that works, changed up to four times."""
     if rng.random() < 0.08:
         line = list(rng.choice(COMMANDS))
@@ -399,8 +458,8 @@ def make_line(rng, short=False):
                 rng.randrange(len(line) + 1), rng.choice([*WORDS, "generate", "tran", "train", "gan"])
             )
         return "keras-t2i", ["keras-t2i", *line]
-    kinds = ["generate"] * 4 + ["evaluate"] * 2 + list(TRAINING) + ["prepare_data"] * (rng.random() < 0.3)
-    recipe = rng.choice(kinds)
+    kinds = ["generate"] * 4 + ["evaluate"] * 2 + [*TRAINING, *OF_WORDS, "export", "push"]
+    recipe = rng.choice([kind for kind in kinds if kind in APART] if apart else kinds)
     line = list(LINES[recipe])
     for name in (o for action in options_of(recipe) for o in action.option_strings):
         if name in VALID and name not in line and (recipe in TRAINING or name in ("--data-dir", "--data")):
@@ -409,14 +468,17 @@ def make_line(rng, short=False):
         line += ["--output", "out"]
     more = rng.choice([*MORE.get(recipe, []), []])
     line = more + line if more and more[0][:2] != "--" else line + more
+    changes = CHANGES_OF_WORDS if recipe in OF_WORDS else CHANGES
     for _ in range(rng.choice([1, 1, 1, 2, 2, 3, 4])):
-        line = rng.choice(CHANGES)(rng, recipe, line)
+        line = rng.choice(changes)(rng, recipe, line)
     if recipe == "prepare_data" and "--smoke" not in line:
         line.append("--smoke")  # without it packages are fetched
-    if recipe in TRAINING and "--smoke" in line and rng.random() < 0.3:
+    if recipe in (*TRAINING, "train") and "--smoke" in line and rng.random() < 0.3:
         line.remove("--smoke")
     if rng.random() < 0.15:
-        names = {"prepare_data": ["prepare"]} | {t: ["train", t[6:].replace("_", "-")] for t in TRAINING}
+        names = {"prepare_data": ["prepare"], "train": ["train"]} | {
+            t: ["train", t[6:].replace("_", "-")] for t in TRAINING
+        }
         return "keras-t2i", ["keras-t2i", *names.get(recipe, [recipe]), *line]
     return recipe, [f"recipes/{recipe}.py", *line]
 
@@ -434,6 +496,8 @@ def shortened():
     evaluate, cut = importlib.import_module("evaluate"), []
     cut = [(training_run, "time_a_step", lambda *args: (1.0, 0.01)), (Objective, "fit", accept)]
     cut += [(evaluate.Evaluation, "__init__", accept), (designs, "prepared", accept)]
+    cut += [(export_folder, "export_network", accept), (hub, "unreachable", accept)]
+    cut += [(page, "find_spec", lambda name: True), (page, "lay_out", accept)]
     cut += [(vectorize, "path_data", lambda *args: "")]  # of an untrained renderer there are thousands
     cut += [(keras_t2i_cli, "PROBE", "raise SystemExit('not tried')")]
     before = [(owner, name, getattr(owner, name)) for owner, name, _ in cut]
@@ -463,7 +527,7 @@ def inside(world):
 
 def environment(world):
     caches = dict.fromkeys(("KERAS_T2I_CACHE", "TFDS_DATA_DIR", "KERAS_HOME"), str(world / "cache"))
-    return {"HOME": str(world / "home"), "HF_HUB_OFFLINE": "1", **caches}
+    return {"HOME": str(world / "home"), "HF_HUB_OFFLINE": "1", "HF_TOKEN": "", **caches}
 
 
 def start(recipe, line):
@@ -472,7 +536,7 @@ def start(recipe, line):
     if recipe == "keras-t2i":
         return keras_t2i_cli.main()
     module = importlib.import_module(recipe)
-    if recipe == "generate":
+    if recipe in ("generate", "export", "push", "demo"):
         module.main(sys.argv[1:])
     elif recipe == "prepare_data":
         module.main()
@@ -537,7 +601,7 @@ def verdict(status, said, trace, line):
 def run_case(folder, seed, number, apart=False, seconds=SECONDS):
     """What came of a case: (recipe, line, outcome, what was said)."""
     rng, world = random.Random(f"{seed} {number}"), folder / "world"
-    recipe, line = make_line(rng)
+    recipe, line = make_line(rng, apart)
     before, memory = state_of(world), peak_memory() or 0
     begin = time.monotonic()
     status, said, trace = (run_apart if apart else run_here)(recipe, line, world, seconds)

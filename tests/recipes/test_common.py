@@ -1,5 +1,6 @@
 """What recipes share: numbers are checked, mistakes are one sentence, Ctrl-C says how to go on."""
 
+import importlib
 import json
 import sys
 
@@ -128,6 +129,46 @@ def test_what_is_said_is_one_line_that_every_terminal_prints(capsys):
             common.start(parser(), ["--epochs", given])
         last = capsys.readouterr().err.split("error: ")[-1]
         assert len(last) < 700 and last.rstrip("\n").isprintable()
+
+
+@pytest.mark.parametrize(
+    "line, logs",
+    [
+        ("pictures --log csv", ["csv"]),
+        ("--log csv pictures", ["csv"]),
+        ("--log csv tensorboard pictures --minutes 3", ["csv", "tensorboard"]),
+        ("--minutes 3 --lo csv pictures", ["csv"]),
+        ("--log=csv pictures", ["csv"]),
+        ("--log csv -- pictures", ["csv"]),
+        ("--log csv --log=tensorboard pictures", ["tensorboard"]),
+        ("pictures", []),
+    ],
+)
+def test_the_order_of_a_folder_and_a_list_of_choices_does_not_matter(line, logs):
+    parser = common.Parser()
+    parser.add_argument("folder")
+    parser.add_argument("--minutes", type=float)
+    parser.add_argument("--log", nargs="+", default=[], choices=common.LOGS)
+    found = parser.parse_args(line.split())
+    assert (found.folder, found.log) == ("pictures", logs)
+
+
+def test_two_words_keep_their_order_around_a_list_of_choices():
+    parse = importlib.import_module("prepare_data").parse_arguments
+    for line in ("pictures shards --designs noto", "--designs noto pictures shards"):
+        assert vars(parse(line.split())) == vars(parse(["pictures", "--designs", "noto", "shards"]))
+    with pytest.raises(SystemExit):
+        parse(["pictures", "shards", "--designs", "no_such"])
+
+
+def test_a_list_of_any_words_before_others_is_named(capsys):
+    with pytest.raises(SystemExit):
+        importlib.import_module("push").main(["--datasets", "a", "preset", "user/name"])
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert "required: PRESET, USER/NAME (--datasets takes all words after it: put other words before" in said
+    with pytest.raises(SystemExit):
+        importlib.import_module("push").main(["preset", "user/name", "--datasets", "a", "--no-such"])
+    assert "takes all words" not in capsys.readouterr().err
 
 
 def test_home_is_home_after_an_equals_sign_too(tmp_path, monkeypatch):
