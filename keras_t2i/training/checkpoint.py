@@ -1,15 +1,18 @@
 """The state of a run: saving it, going on from it, and going back to it when the loss breaks."""
 
 import hashlib
+import io
 import json
 import math
 import re
 import warnings
 from pathlib import Path
 
+import h5py
 import keras
 import numpy as np
 
+from keras_t2i.models.lora import is_lora
 from keras_t2i.utils.files import digest
 from keras_t2i.utils.files import weights_in_memory
 from keras_t2i.utils.files import write_bytes
@@ -78,9 +81,10 @@ class Checkpoint(keras.callbacks.Callback):
             )
         self._check_digest()
         try:
-            objective.load_weights(self.state_file)
+            load_state(objective, self.state_file)
         except Exception as error:  # of Keras or h5py, about layers that a person has not heard of
-            sentence = f"{self.state_file} does not fit the networks. {_way_out(self.folder)}"
+            hint = "are they of other sizes, or has one of the two LoRA?"
+            sentence = f"{self.state_file} does not fit the networks: {hint} {_way_out(self.folder)}"
             raise ValueError(sentence) from error
         self.epochs_done = int(objective.steps) // steps_per_epoch
         return self.epochs_done
@@ -103,13 +107,46 @@ class Checkpoint(keras.callbacks.Callback):
         if not math.isfinite(float((logs or {}).get("loss", 0.0))) or not all_finite(self.model):
             return  # the last good state stays; StopOnNonFinite goes back to it
         try:
-            content = weights_in_memory(self.model)
+            content = state_in_memory(self.model)
             new = digest(content)
             write_text(self.digest_file, f"{new}\n{self.digest or ''}\n")
             write_bytes(self.state_file, content)
             self.digest, self.epochs_done = new, epoch + 1
         except OSError as error:
             warnings.warn(f"could not save the run's state ({error}); training goes on", stacklevel=2)
+
+
+def state_in_memory(objective):
+    """The state of a compiled objective as a memory view of an HDF5 file's bytes.
+
+    It is Keras' own; where a network has LoRA, whose matrices Keras would merge, all variables by number.
+    """
+    if not is_lora(objective):
+        return weights_in_memory(objective)
+    memory = io.BytesIO()
+    with h5py.File(memory, "w") as file:
+        for i, variable in enumerate(_all_variables(objective)):
+            array = keras.ops.convert_to_numpy(variable)
+            # HDF5 has no bfloat16; float32 holds all of its numbers
+            file[str(i)] = array.astype("float32") if variable.dtype == "bfloat16" else array
+    return memory.getbuffer()
+
+
+def load_state(objective, path):
+    """Load what `state_in_memory` gave. Raises: whatever Keras and h5py do where it does not fit."""
+    if not is_lora(objective):
+        objective.load_weights(path)
+        return
+    with h5py.File(path, "r") as file:
+        variables = _all_variables(objective)
+        if len(file) != len(variables):
+            raise ValueError(f"{len(file)} arrays for {len(variables)} variables")
+        for i, variable in enumerate(variables):
+            variable.assign(file[str(i)][()])
+
+
+def _all_variables(objective):
+    return [*objective.variables, *objective.optimizer.variables]
 
 
 def differences(saved, settings, of=""):
@@ -168,7 +205,7 @@ class StopOnNonFinite(keras.callbacks.Callback):
         if self.broken_at is None:
             return
         if self.checkpoint.state_file.exists():
-            self.model.load_weights(self.checkpoint.state_file)
+            load_state(self.model, self.checkpoint.state_file)
             good = f"those of {self.checkpoint.state_file}, step {int(self.model.steps)}"
         else:
             self.model.set_weights(self.start)

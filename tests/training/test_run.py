@@ -16,12 +16,18 @@ from killed_run import objective_and_pipeline
 from PIL import Image
 from run_state import largest_difference
 from run_state import state
+from tiny import tiny_dual_encoder
+from tiny_objectives import PICTURE
 from tiny_objectives import tiny_autoencoder
 from tiny_objectives import tiny_pipeline
 
+from keras_t2i.models import ConceptDecoder
 from keras_t2i.models import ConvAutoencoder
 from keras_t2i.models import TextToImagePreprocessor
+from keras_t2i.objectives.consistency import CodeConsistency
 from keras_t2i.training import run_folder
+from keras_t2i.training.checkpoint import load_state
+from keras_t2i.training.checkpoint import state_in_memory
 from keras_t2i.training.run import in_words
 from keras_t2i.training.run import time_a_step
 from keras_t2i.training.run import train
@@ -128,16 +134,17 @@ def test_both_networks_of_a_gan_resume_with_their_optimizers(tmp_path):
     assert largest_difference(ended, whole.new) > 1e-3
 
 
-def test_a_killed_run_ends_where_an_uninterrupted_one_does(tmp_path):
+@pytest.mark.parametrize("name", ["fixed", "lora"])
+def test_a_killed_run_ends_where_an_uninterrupted_one_does(name, tmp_path):
     """Kill -9 in another process, in the middle of an epoch; this one goes on."""
     tests = Path(__file__).parent
     path = os.pathsep.join([str(tests), str(tests.parent), str(tests.parents[1]), *sys.path])
     process = subprocess.Popen(
-        [sys.executable, tests / "killed_run.py", tmp_path / "killed"],
+        [sys.executable, tests / "killed_run.py", tmp_path / "killed", name],
         env={**os.environ, "PYTHONPATH": path},
         stderr=subprocess.PIPE,
     )
-    whole, pipeline = objective_and_pipeline("fixed")  # meanwhile
+    whole, pipeline = objective_and_pipeline(name)  # meanwhile
     train(whole, pipeline, EPOCHS, tmp_path / "whole")
     state_file, patience = tmp_path / "killed" / "state" / "state.weights.h5", time.monotonic() + 200
     while not state_file.exists() and process.poll() is None and time.monotonic() < patience:
@@ -146,10 +153,38 @@ def test_a_killed_run_ends_where_an_uninterrupted_one_does(tmp_path):
     errors = process.communicate()[1].decode()
     assert process.returncode == -signal.SIGKILL and state_file.exists(), errors
 
-    resumed, pipeline = objective_and_pipeline("fixed")
+    resumed, pipeline = objective_and_pipeline(name)
     train(resumed, pipeline, EPOCHS, tmp_path / "killed")
     assert int(resumed.steps) == EPOCHS * STEPS
     assert largest_difference(state(resumed), state(whole)) == 0
+
+
+def test_a_state_with_lora_is_not_taken_for_one_without(tmp_path):
+    objective, pipeline = objective_and_pipeline("lora")
+    train(objective, pipeline, 1, tmp_path)
+    matrices = [v for v in objective.network.trainable_variables if "lora" in v.name]
+    assert len(matrices) > 1 and all(np.any(keras.ops.convert_to_numpy(v)) for v in matrices)
+    with pytest.raises(ValueError, match=r"does not fit the networks.*--restart"):
+        train(*objective_and_pipeline("fixed"), EPOCHS, tmp_path)
+
+
+@pytest.mark.parametrize("dtype", ["mixed_float16", "bfloat16"])
+def test_a_state_with_lora_is_read_as_it_was_written(dtype, tmp_path):
+    def made(seed):
+        keras.utils.set_random_seed(seed)
+        decoder = ConceptDecoder(8, **PICTURE, dtype=dtype)
+        decoder.enable_lora(2)
+        objective = CodeConsistency(decoder, tiny_dual_encoder(8, blocks=0), form="fixed")
+        objective.compile("adam")
+        objective.build()
+        objective.optimizer.build(objective.trainable_variables)
+        return objective
+
+    written, read = made(1), made(2)
+    (tmp_path / "state").write_bytes(state_in_memory(written))
+    assert largest_difference(state(written), state(read)) > 0
+    load_state(read, tmp_path / "state")
+    assert largest_difference(state(written), state(read)) == 0
 
 
 def test_other_settings_are_named(run, finished):
