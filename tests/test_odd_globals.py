@@ -10,19 +10,15 @@ import keras_hub
 import numpy as np
 import pytest
 import record
+from odd_globals import ODD
+from odd_globals import close
+from odd_globals import step_of
+from odd_globals import under
 
 from keras_t2i.models import Generator
 from keras_t2i.presets.registry import PACKAGED
 
 FOLDER = Path(__file__).parents[1] / "keras_t2i"
-# image_data_format, floatx, the dtype policy of new networks, and how far numbers may be off, as a part of
-# the largest. Opened presets get the policy, as all of KerasHub's do; floatx alone should change nothing.
-ODD = {
-    "channels first": ("channels_first", "float32", "float32", 1e-6),
-    "floatx float16": ("channels_first", "float16", "float32", 1e-6),
-    "floatx float64": ("channels_last", "float64", "float32", 1e-6),
-    "all float16": ("channels_last", "float16", "float16", 2e-2),
-}
 PRESETS = sorted(folder.name for folder in PACKAGED.iterdir() if (folder / "config.json").exists())
 TRAININGS = (
     "reconstruction",
@@ -34,27 +30,6 @@ TRAININGS = (
     "denoising with image concepts",
     "prior",
 )
-
-
-def set_globals(data_format, floatx, policy):
-    keras.config.set_image_data_format(data_format)
-    keras.config.set_floatx(floatx)
-    keras.config.set_dtype_policy(policy)
-
-
-@pytest.fixture
-def under():
-    """A function of globals and of what is to be called under them."""
-
-    def call(globals_, function, *args):
-        set_globals(*globals_)
-        try:
-            return function(*args)
-        finally:
-            set_globals("channels_last", "float32", "float32")
-
-    yield call
-    set_globals("channels_last", "float32", "float32")
 
 
 def opened(name):
@@ -76,17 +51,8 @@ def made_up(tensor, random):
     return random.uniform(-1, 1, shape).astype("float32")
 
 
-def close(found, expected, part):
-    assert len(found) == len(expected)
-    for array, other in zip(found, expected, strict=True):
-        assert array.shape == other.shape and np.isfinite(array.astype("float64")).all()
-        scale = np.abs(other.astype("float64")).max()
-        off = np.abs(array.astype("float64") - other).max()
-        assert off <= part * scale + (other.dtype == np.uint8), f"{off / scale:.1e} of the largest"
-
-
 @pytest.mark.parametrize("name", PRESETS)
-def test_presets(under, name):
+def test_presets(name):
     expected = opened(name)
     few = name == "dual_encoder_openmoji_32"  # each setting is compiled anew
     for odd in ODD if few else ("floatx float16",):
@@ -101,16 +67,11 @@ def trained(name):
     rates = [keras.optimizers.SGD(0.015625, name=n) for n in ("one", "other")]
     eagerly = keras.config.backend() == "tensorflow"
     objective.compile(*rates[: 1 + hasattr(objective, "discriminator")], run_eagerly=eagerly)
-    before = [keras.ops.convert_to_numpy(v) for v in objective.trainable_variables]
-    pipeline = record.tiny_pipeline(**record.BESIDE.get(name, {}))
-    logs = objective.fit(pipeline, verbose=0, shuffle=False).history
-    after = [keras.ops.convert_to_numpy(v) for v in objective.trainable_variables]
-    moved = np.concatenate([(a - b).ravel() for a, b in zip(after, before, strict=True)])
-    return [np.array([logs[key][0] for key in sorted(logs)]), moved]
+    return step_of(objective, record.tiny_pipeline(**record.BESIDE.get(name, {})))
 
 
 @pytest.mark.parametrize("name", TRAININGS)
-def test_a_training_step(under, name):
+def test_a_training_step(name):
     expected = trained(name)
     for odd in ("floatx float16", "floatx float64") if name == "prior" else ("floatx float16",):
         *globals_, _ = ODD[odd]

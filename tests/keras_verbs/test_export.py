@@ -40,11 +40,37 @@ def test_torch_program(name, tmp_path):
     assert difference([one.detach().numpy() for one in found], said(network)) < 1e-5
 
 
+def interpreter(file):
+    """LiteRT's, of its own package or of TensorFlow."""
+    try:
+        from ai_edge_litert.interpreter import Interpreter
+    except ImportError:
+        Interpreter = pytest.importorskip("tensorflow").lite.Interpreter
+    return Interpreter(str(file))
+
+
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="of TensorFlow alone")
-def test_litert(tmp_path):
-    network = made("ConceptDecoder")
+@pytest.mark.parametrize("name", ["CNNTextEncoder", "ConceptDecoder"])
+def test_litert(name, tmp_path):
+    network = made(name)
     network.export(tmp_path / "x.tflite", format="litert", verbose=False)
-    assert (tmp_path / "x.tflite").read_bytes()[4:8] == b"TFL3"
+    lite, given = interpreter(tmp_path / "x.tflite"), example(network)
+    (asked,) = lite.get_input_details()
+    (told,) = lite.get_output_details()
+    lite.resize_tensor_input(asked["index"], given.shape)
+    lite.allocate_tensors()
+    lite.set_tensor(asked["index"], given)
+    lite.invoke()
+    assert difference([lite.get_tensor(told["index"])], said(network)) < 1e-5
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="of TensorFlow alone")
+@pytest.mark.parametrize("name", ["CNNTextEncoder", "ConceptDecoder"])
+def test_openvino(name, tmp_path):
+    openvino, network = pytest.importorskip("openvino"), made(name)
+    network.export(str(tmp_path / "x.xml"), format="openvino", verbose=False)
+    model = openvino.Core().compile_model(str(tmp_path / "x.xml"), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    assert difference([model(example(network))[0]], said(network)) < 1e-5
 
 
 @pytest.mark.skipif(BACKEND == "tensorflow", reason="TensorFlow exports any size")

@@ -14,6 +14,7 @@ from verbs import difference
 from verbs import made
 from verbs import said
 
+from keras_t2i.data import SetPipelineEpoch
 from keras_t2i.objectives.consistency import CodeConsistency
 from keras_t2i.objectives.prior import PriorDenoising
 from keras_t2i.objectives.reconstruction import Reconstruction
@@ -86,12 +87,22 @@ class Kill(callbacks.Callback):
             raise KilledError
 
 
-def test_backup_and_restore_goes_on(tmp_path):
+@pytest.mark.parametrize("name", ["reconstruction", "variational"])
+def test_backup_and_restore_ends_where_an_uninterrupted_fit_does(name, tmp_path):
+    """With `SetPipelineEpoch`, for a pipeline does not know with which epoch a `fit` goes on."""
+
+    def fit_to_the_end(*others):
+        objective, pipeline = tiny_objective(name), tiny_pipeline(batch_size=4, steps_per_epoch=2)
+        options = {"epochs": 4, "verbose": 0, "shuffle": False}
+        objective.fit(pipeline, callbacks=[SetPipelineEpoch(pipeline), *others], **options)
+        return objective
+
     backup = tmp_path / "backup"
     with pytest.raises(KilledError):
-        fit(tiny_objective("reconstruction"), 3, callbacks=[callbacks.BackupAndRestore(backup), Kill()])
-    resumed = fit(tiny_objective("reconstruction"), 3, callbacks=[callbacks.BackupAndRestore(backup)])
-    assert int(resumed.steps) == 3
+        fit_to_the_end(callbacks.BackupAndRestore(backup), Kill())
+    resumed, whole = fit_to_the_end(callbacks.BackupAndRestore(backup)), fit_to_the_end()
+    assert int(resumed.steps) == 8
+    assert difference(resumed.get_weights(), whole.get_weights()) == 0
 
 
 def test_early_stopping_and_swapped_averages():

@@ -2,6 +2,10 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
+from odd_globals import ODD
+from odd_globals import close
+from odd_globals import step_of
+from odd_globals import under
 from run_state import largest_difference
 from run_state import state
 from tiny_renderer import tiny_renderer
@@ -164,3 +168,14 @@ def test_a_resumed_run_ends_where_an_uninterrupted_one_does(objective, compiled,
     pipeline.truths = pipeline.truths[::-1]
     with pytest.raises(ValueError, match="truths"):
         train(fresh, pipeline, 3, tmp_path / "resumed")
+
+
+@pytest.mark.parametrize("odd", ["floatx float16", "floatx float64"])
+def test_odd_globals_change_no_step(odd):
+    def step():
+        objective = tiny_objective()
+        objective.compile(keras.optimizers.SGD(0.015625))  # which float16 holds
+        return step_of(objective, tiny_pipeline(steps_per_epoch=1))
+
+    *globals_, _ = ODD[odd]
+    close(under(globals_, step), step(), 1e-5)

@@ -2,6 +2,10 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
+from odd_globals import ODD
+from odd_globals import close
+from odd_globals import step_of
+from odd_globals import under
 from run_state import begin_again
 from run_state import state
 from tiny import tiny_dual_encoder
@@ -98,3 +102,14 @@ def test_training_learns_and_a_resumed_run_ends_where_an_uninterrupted_one_does(
 def test_another_text_encoder_is_named():
     with pytest.raises(ValueError, match=r"have \(32, 8\) numbers, the network's \(16, 8\)"):
         tiny_objective(code_dim=16)
+
+
+@pytest.mark.parametrize("odd", ["floatx float16", "floatx float64"])
+def test_odd_globals_change_no_step(odd):
+    def step():
+        objective = tiny_objective()
+        objective.compile(keras.optimizers.SGD(0.015625))  # which float16 holds
+        return step_of(objective, tiny_pipeline(steps_per_epoch=1))
+
+    *globals_, _ = ODD[odd]
+    close(under(globals_, step), step(), 1e-5)

@@ -40,6 +40,24 @@ def test_autoencoder(run, presets):
     assert network.encoder.predict(to_float(pictures), verbose=0).shape == (2, 512)
 
 
+@not_on_jax
+def test_float16(run, presets):
+    """With a scaled loss: what it learns is a number, and its preset opens as any."""
+    of_pictures = run("train_autoencoder", "--precision", "mixed_float16", "--log", "csv")
+    options = "--dual-encoder", presets[1], "--image-size", "32", "--size", "small", "--log", "csv"
+    of_words = run("train_diffusion", "--precision", "mixed_float16", *options)
+    for output in (of_pictures, of_words):
+        assert json.loads((output / "state" / "settings.json").read_text())["precision"] == "mixed_float16"
+        names, *rows = (output / "logs" / "epochs.csv").read_text().splitlines()
+        assert len(rows) == 2 and "val_loss" in names
+        assert np.isfinite([float(value) for row in rows for value in row.split(",") if value]).all()
+    network = ConvAutoencoder.from_preset(of_pictures / "preset")
+    weights = [weight.astype("float32") for weight in network.get_weights()]
+    assert all(np.isfinite(weight).all() for weight in weights)
+    drawn = Generator.from_preset(of_words / "preset").generate("a red disc", seed=0)
+    assert drawn.shape == (32, 32, 3) and drawn.std() > 1
+
+
 def test_concepts(run, presets):
     check(run("train_concepts"), "retrieval.png")
     assert DualEncoder.from_preset(presets[1]).code_dim == 512
