@@ -23,7 +23,10 @@ MAY_IMPORT = {
 }
 BACKENDS = {"tensorflow", "tensorflow_datasets", "tensorflow_text", "jax", "torch"}
 # Files that name a backend.
-BACKEND_FILES = {"keras_t2i/training/backend.py", "keras_t2i/layers/native.py", "keras_t2i/export/onnx.py"}
+BACKEND_FILES = {
+    *("keras_t2i/training/backend.py", "keras_t2i/layers/native.py", "keras_t2i/export/onnx.py"),
+    "keras_t2i/data/sources/tfds.py",  # reads data sets of others, by their own package
+}
 
 
 def imports(file):
