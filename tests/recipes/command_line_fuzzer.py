@@ -495,7 +495,7 @@ def shortened():
     """What is long once a line is accepted, cut: `AcceptedError`."""
     evaluate, cut = importlib.import_module("evaluate"), []
     cut = [(training_run, "time_a_step", lambda *args: (1.0, 0.01)), (Objective, "fit", accept)]
-    cut += [(evaluate.Evaluation, "__init__", accept), (designs, "prepared", accept)]
+    cut += [(evaluate.Evaluation, "__init__", accept), (designs, "prepare", accept)]
     cut += [(export_folder, "export_network", accept), (hub, "unreachable", accept)]
     cut += [(page, "find_spec", lambda name: True), (page, "lay_out", accept)]
     cut += [(vectorize, "path_data", lambda *args: "")]  # of an untrained renderer there are thousands
