@@ -2,10 +2,7 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
-from odd_globals import ODD
-from odd_globals import close
-from odd_globals import step_of
-from odd_globals import under
+from odd_globals import changes_no_step
 from run_state import begin_again
 from run_state import state
 from tiny import tiny_dual_encoder
@@ -106,10 +103,4 @@ def test_another_text_encoder_is_named():
 
 @pytest.mark.parametrize("odd", ["floatx float16", "floatx float64"])
 def test_odd_globals_change_no_step(odd):
-    def step():
-        objective = tiny_objective()
-        objective.compile(keras.optimizers.SGD(0.015625))  # which float16 holds
-        return step_of(objective, tiny_pipeline(steps_per_epoch=1))
-
-    *globals_, _ = ODD[odd]
-    close(under(globals_, step), step(), 1e-5)
+    changes_no_step(odd, tiny_objective, lambda: tiny_pipeline(steps_per_epoch=1))

@@ -3,13 +3,13 @@
 import os
 import re
 
+from keras_t2i.data.emoji.tfds_cache import INFO
 from keras_t2i.data.emoji.tfds_cache import cache_folder
 from keras_t2i.data.sources.columns import PICTURE
 from keras_t2i.data.sources.columns import TEXT
 from keras_t2i.data.sources.columns import choose_columns
 from keras_t2i.data.sources.source import Source
 
-INFO = "dataset_info.json"
 VERSION = re.compile(r"\d+\.\d+\.\d+")
 PREFIX = "tfds:"
 

@@ -6,6 +6,8 @@ import sys
 import numpy as np
 import pytest
 from PIL import Image
+from shards_made import contents
+from shards_made import kill_third_shard
 
 from keras_t2i.data import Pipeline
 from keras_t2i.data import load
@@ -13,7 +15,6 @@ from keras_t2i.data import prepare_shards
 from keras_t2i.data import registry
 from keras_t2i.data.folder.captioned_folder import read_captioned_folder
 from keras_t2i.data.sharded import pictures as sharded_pictures
-from keras_t2i.data.sharded import preparing
 from keras_t2i.data.sharded.loading import load_shards
 from keras_t2i.data.sharded.shard_files import INPUTS
 from keras_t2i.data.sharded.shard_files import MANIFEST
@@ -21,10 +22,6 @@ from keras_t2i.data.windows import digest_of
 
 pytestmark = pytest.mark.once
 SIZE, IN_A_SHARD = 12, 16
-
-
-def contents(folder):
-    return {file.name: file.read_bytes() for file in folder.iterdir() if file.name != INPUTS}
 
 
 @pytest.fixture
@@ -142,15 +139,7 @@ def test_the_same_pictures_give_the_same_bytes(folder, shards):
 
 
 def test_what_was_killed_goes_on_and_ends_the_same(folder, shards, monkeypatch):
-    path, write, written = folder.parent / "killed", preparing.write_shard, []
-
-    def killed(shard, *options):
-        if len(written) == 2:
-            raise KeyboardInterrupt
-        written.append(shard.name)
-        return write(shard, *options)
-
-    monkeypatch.setattr(preparing, "write_shard", killed)
+    path, written = folder.parent / "killed", kill_third_shard(monkeypatch)
     with pytest.raises(KeyboardInterrupt):
         prepare_shards(folder, path, SIZE, pictures=IN_A_SHARD)
     with pytest.raises(FileNotFoundError, match=r"not finished: run `keras-t2i prepare` again"):

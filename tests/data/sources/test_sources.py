@@ -5,6 +5,8 @@ import socket
 
 import numpy as np
 import pytest
+from shards_made import contents
+from shards_made import kill_third_shard
 from sources_made import COUNT
 from sources_made import IN_A_SHARD
 from sources_made import SIZE
@@ -21,9 +23,7 @@ from sources_made import tfds
 
 from keras_t2i.data import load
 from keras_t2i.data import prepare_shards
-from keras_t2i.data.sharded import preparing
 from keras_t2i.data.sharded.loading import load_shards
-from keras_t2i.data.sharded.shard_files import INPUTS
 from keras_t2i.data.sources.opening import open_source
 
 pytestmark = pytest.mark.once
@@ -59,10 +59,6 @@ def source(request, tmp_path, monkeypatch):
     return tfds(folder, monkeypatch, request.param)
 
 
-def contents(folder):
-    return {file.name: file.read_bytes() for file in folder.iterdir() if file.name != INPUTS}
-
-
 def test_shards_hold_the_pictures_and_captions(source, pictures, tmp_path, monkeypatch):
     report = prepare_shards(source, tmp_path / "shards", SIZE, pictures=IN_A_SHARD)
     assert (report.num_usable, report.num_files, report.left_out, report.unit) == (
@@ -82,15 +78,7 @@ def test_shards_hold_the_pictures_and_captions(source, pictures, tmp_path, monke
 
 def test_what_was_killed_goes_on_and_ends_the_same(source, tmp_path, monkeypatch):
     prepare_shards(source, tmp_path / "shards", SIZE, pictures=IN_A_SHARD)
-    write, written = preparing.write_shard, []
-
-    def killed(shard, *options):
-        if len(written) == 2:
-            raise KeyboardInterrupt
-        written.append(shard.name)
-        return write(shard, *options)
-
-    monkeypatch.setattr(preparing, "write_shard", killed)
+    written = kill_third_shard(monkeypatch)
     with pytest.raises(KeyboardInterrupt):
         prepare_shards(source, tmp_path / "killed", SIZE, pictures=IN_A_SHARD)
     written.clear()
