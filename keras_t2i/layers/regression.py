@@ -11,6 +11,7 @@ from keras_t2i.utils.random_streams import random_stream
 # large weights, nearer to 0 nothing is learned of one thing from another.
 AVERAGE_KERNEL = 0.53
 DRAWS = 32  # of the weights, around the best ones
+DIRECTIONS = 192  # in which the vectors of examples differ most; what lies beyond does not count
 
 
 @keras.saving.register_keras_serializable(package="keras_t2i")
@@ -49,7 +50,8 @@ class KernelRegression(keras.layers.Layer):
         def weight(name, shape):
             return self.add_weight(shape=shape, initializer="zeros", trainable=False, name=name)
 
-        self.frequencies = weight("frequencies", (d, self.features))
+        self.directions = weight("directions", (d, min(d, DIRECTIONS)))
+        self.frequencies = weight("frequencies", (min(d, DIRECTIONS), self.features))
         self.phases = weight("phases", (self.features,))
         self.kernel = weight("kernel", (self.features, kept))
         self.basis = weight("basis", (kept, size))
@@ -57,14 +59,19 @@ class KernelRegression(keras.layers.Layer):
         self.draws = weight("draws", (self.features, DRAWS))
 
     def call(self, x, given):
-        x, frequencies, kernel, draws, phases, given = (
-            ops.cast(v, "float32") for v in (x, self.frequencies, self.kernel, self.draws, self.phases, given)
-        )
+        x, kernel, draws, given = (ops.cast(v, "float32") for v in (x, self.kernel, self.draws, given))
         here = ops.expand_dims(given > 0.5, -1)
-        x = ops.where(here, x, ops.zeros_like(x))  # what is not given may hold anything
-        waves = 2.0**0.5 * ops.cos(ops.matmul(x, frequencies) + phases)
+        waves = self.waves(ops.where(here, x, ops.zeros_like(x)))  # what is not given may hold anything
         y = self.array_of(ops.matmul(waves, kernel), given)
         return y, ops.mean(ops.square(ops.matmul(waves, draws)), axis=-1)
+
+    def waves(self, x):
+        """The random features of vectors, float32 `(n, d)`: float32 `(n, features)`."""
+        directions, frequencies, phases = (
+            ops.cast(v, "float32") for v in (self.directions, self.frequencies, self.phases)
+        )
+        x = ops.matmul(ops.matmul(x, directions), frequencies)
+        return 2.0**0.5 * ops.cos(x + phases)
 
     def array_of(self, components, given):
         """Arrays, float32 `(n, *shape)`, of principal components, float `(n, components)`; zeros where they
@@ -117,14 +124,22 @@ class KernelRegression(keras.layers.Layer):
         root = np.sqrt(weights / weights.mean()).astype("float32")[:, None]
         mean, basis = principal_components(y, root[:, 0] ** 2, self.kernel.shape[1])
         random = random_stream(seed, "random Fourier features")
+        _, directions = principal_components(x, np.ones(len(x)), self.directions.shape[1])
         width = np.sqrt(2 * np.square(x - x.mean(axis=0)).sum(axis=1).mean() + 1e-12)
         spread = np.sqrt(-2 * np.log(AVERAGE_KERNEL)) / width
-        self.frequencies.assign(random.standard_normal(self.frequencies.shape, dtype="float32") * spread)
-        self.phases.assign(random.uniform(0, 2 * np.pi, self.features).astype("float32"))
-        frequencies, phases = (ops.convert_to_numpy(v) for v in (self.frequencies, self.phases))
+        frequencies = random.standard_normal(self.frequencies.shape, dtype="float32") * spread
+        phases = random.uniform(0, 2 * np.pi, self.features)
+        for weight, values in (
+            (self.directions, directions.T),
+            (self.frequencies, frequencies),
+            (self.phases, phases),
+        ):
+            weight.assign(
+                np.float32(np.float16(values))
+            )  # so that keeping them at half precision changes nothing
 
         def waves(rows):
-            return root[rows] * (np.sqrt(np.float32(2)) * np.cos(x[rows] @ frequencies + phases))
+            return root[rows] * ops.convert_to_numpy(self.waves(x[rows]))
 
         targets = root * ((y - mean) @ basis.T)
         equations = Equations(waves, len(x), self.features, ridge * len(x))

@@ -24,8 +24,9 @@ def say(layer, x, given=None, part=0):
 
 
 def waves_of(layer, x):
-    frequencies, phases = (ops.convert_to_numpy(v).astype("float64") for v in layer.weights[:2])
-    return 2**0.5 * np.cos(x @ frequencies + phases)
+    weights = (ops.convert_to_numpy(v).astype("float64") for v in layer.weights[:3])
+    directions, frequencies, phases = weights
+    return 2**0.5 * np.cos(x @ directions @ frequencies + phases)
 
 
 @pytest.mark.parametrize("features", [12, 90])  # fewer than examples: by features; more: by pairs of examples
@@ -45,7 +46,7 @@ def test_without_a_group_it_says_what_a_regression_without_it_says(features):
     pairs, fives = np.arange(40) // 2, np.arange(40) // 2 // 5
     options = {"weights": weights, "ridge": 0.01}
     layer, left_out = adapted(x, y, features, groupings=[pairs[::-1], fives[::-1]], **options)
-    waves, basis, mean = waves_of(layer, x), *(ops.convert_to_numpy(v) for v in layer.weights[3:5])
+    waves, basis, mean = waves_of(layer, x), *(ops.convert_to_numpy(v) for v in layer.weights[4:6])
     targets, share = (y.reshape(40, -1) - mean) @ basis.T, weights / weights.mean()
     for groups, (components, doubts) in zip([pairs[::-1], fives[::-1]], left_out, strict=True):
         for group in (0, 3):
@@ -53,7 +54,7 @@ def test_without_a_group_it_says_what_a_regression_without_it_says(features):
             there = share[~here, None] * waves[~here]
             matrix = waves[~here].T @ there + 0.4 * np.eye(features)
             weights_without = np.linalg.solve(matrix, there.T @ targets[~here])
-            np.testing.assert_allclose(components[here], waves[here] @ weights_without, atol=5e-3)
+            np.testing.assert_allclose(components[here], waves[here] @ weights_without, atol=1e-2)
             known = np.einsum("ij,ij->i", waves[here], np.linalg.solve(matrix, waves[here].T).T)
             np.testing.assert_allclose(doubts[here], known, rtol=5e-3)
     with pytest.raises(ValueError, match="must lie within"):
@@ -70,8 +71,9 @@ def test_doubt_is_the_variance_of_what_is_not_known(features):
         seen = waves_of(layer, some)
         exact = np.einsum("ij,jk,ik->i", seen, inverse, seen)
         said = say(layer, some, part=1)
-        # The mean of 32 squares: a chi-square distribution, one standard deviation is a quarter.
-        assert np.mean(said / exact) == pytest.approx(1, abs=0.25)
+        # The mean of 32 squares: a chi-square distribution, one standard deviation is a quarter, and much the same
+        # one for all 100, which lie near one another.
+        assert np.mean(said / exact) == pytest.approx(1, abs=0.35)
         assert np.all(said < 2.5 * exact) and np.all(said > 0.3 * exact)
     assert say(layer, far, part=1).mean() > 3 * say(layer, x, part=1).mean()
 

@@ -142,13 +142,13 @@ class DiffusionUNet(Backbone):
         # === Layers and functional model ===
         parts, tokens, present, codes = conditions(inputs, condition_dim, whitened_dim, dtype, log_snr_limit)
         if draft_features:
-            given = inputs["image_condition_mask" if image_code else "condition_mask"]
+            code, given = (inputs[name] for name in draft_inputs(image_code))
             side = draft_size(image_size, patch_size)
             shape = (side, side, channels)
             regression = KernelRegression(
                 draft_features, draft_components, shape, dtype="float32", name="draft"
             )
-            draft, doubt = regression(codes[-1], given)
+            draft, doubt = regression(code, given)
             variance = GuessVariance(data_std, dtype="float32", name="draft_variance")(doubt, given)
             parts.append(guess_condition(variance, condition_dim, dtype))
         condition = condition_of(parts)
@@ -266,7 +266,7 @@ class DiffusionUNet(Backbone):
             self.get_layer(f"{name}_whitening").adapt(vectors, noise_scale**2 * spread)
 
     def adapt_draft(self, codes, pictures, weights=None, ridge=1e-3, seed=0, groupings=()):
-        """Before training, after `adapt`: find the draft in closed form.
+        """Before training: find the draft in closed form.
 
         Args:
             codes: float array `(n, code_dim)`: image codes where there is an `image_code`, else text codes.
@@ -277,8 +277,8 @@ class DiffusionUNet(Backbone):
             the doubt.
         Raises: ValueError as there, and where the network has no draft.
         """
-        white = np.concatenate(self._whitened_for_draft(codes))
-        return self.get_layer("draft").adapt(white, pictures, weights, ridge, seed, groupings)
+        self._check_draft()
+        return self.get_layer("draft").adapt(codes, pictures, weights, ridge, seed, groupings)
 
     def measure_drafts(self, drafts, doubts, pictures):
         """Before training, after `adapt_draft`: find how far drafts, resized, are from their pictures, by
@@ -301,22 +301,21 @@ class DiffusionUNet(Backbone):
     @property
     def draft_inputs(self):
         """Names of the inputs that the draft is made of: the code, and whether it counts."""
-        if self.image_code:
-            return "image_code", "image_condition_mask"
-        return "text_code", "condition_mask"
+        return draft_inputs(self.image_code)
 
     @property
     def draft_error(self):
         """float, mean squared error of drafts, as `measure_drafts` found it."""
         return self.get_layer("draft_variance").mean
 
-    def drafts(self, codes):
+    def drafts(self, codes, rows=1024):
         """What stands beside the noise for these codes, `(n, code_dim)`: float32 `(n, s, s, channels)`, and
         its doubt, `(n,)`.
 
         Raises: ValueError where the network has no draft.
         """
-        blocks = self._whitened_for_draft(codes)
+        self._check_draft()
+        blocks = (np.asarray(codes[i : i + rows], "float32") for i in range(0, len(codes), rows))
         drafts = [self.get_layer("draft")(block, np.ones(len(block), "float32")) for block in blocks]
         return [
             np.concatenate([keras.ops.convert_to_numpy(x) for x in part])
@@ -345,22 +344,11 @@ class DiffusionUNet(Backbone):
 
     def draft_of(self, inputs):
         """Draft and doubt, tensors `(n, s, s, channels)` and `(n,)`, of a dict of inputs."""
-        code, given = (inputs[name] for name in self.draft_inputs)
-        return self.get_layer("draft")(self._whiten_for_draft(code), given)
-
-    def _whiten_for_draft(self, code):
-        return self.get_layer(f"{self.draft_inputs[0]}_whitening")(code)
+        return self.get_layer("draft")(*(inputs[name] for name in self.draft_inputs))
 
     def _check_draft(self):
         if not self.draft_features:
             raise ValueError("this network has no draft: give it draft_features")
-
-    def _whitened_for_draft(self, codes, rows=1024):
-        """Blocks of codes, float32, as the draft takes them."""
-        self._check_draft()
-        blocks = (codes[start : start + rows] for start in range(0, len(codes), rows))
-        white = (self._whiten_for_draft(np.asarray(block, "float32")) for block in blocks)
-        return [keras.ops.convert_to_numpy(block) for block in white]
 
     def load_matching_weights(self, trained):
         """Before training: take the weights of a trained network, layer by layer, wherever one of the same
@@ -413,6 +401,11 @@ class DiffusionUNet(Backbone):
             "data_std": self.data_std,
             "detail_filters": self.detail_filters,
         }
+
+
+def draft_inputs(image_code):
+    """Names of the inputs that a draft is made of: the code, and whether it counts."""
+    return ("image_code", "image_condition_mask") if image_code else ("text_code", "condition_mask")
 
 
 def draft_size(image_size, patch_size):
