@@ -54,6 +54,12 @@ class Equations:
         self.weights = weights
         return weights
 
+    def said(self, rows=None):
+        """What `solve`'s weights say of all rows, or of these (int array), float32 `(b, k)`."""
+        if rows is not None:
+            return self.rows(rows) @ self.weights
+        return np.concatenate([self.rows(block) @ self.weights for block in self._blocks()])
+
     def draws(self, random, count):
         """Normal draws of what is not known of weights, of covariance A^-1, A = rows' rows + ridge: float32
         `(features, count)`. By rows as Matheron has it: a draw of the prior, less what is seen of it."""
@@ -77,6 +83,8 @@ class Equations:
         Returns: list of `(residuals, variances)`, float32 `(n, k)` and `(n,)`, for each grouping.
         Raises: ValueError where a group is not within one of the next grouping.
         """
+        if not len(groupings):
+            return []
         order = np.lexsort(groupings)
         sorted_groups = [np.asarray(grouping)[order] for grouping in groupings]
         starts = [np.flatnonzero(np.r_[True, groups[1:] != groups[:-1]]) for groups in sorted_groups]
@@ -137,3 +145,12 @@ def _runs(starts):
             yield first, start
             first = start
     yield first, starts[-1]
+
+
+def principal_components(y, weights, count):
+    """Mean, float32 `(d,)`, and the `count` directions of length 1, float32 `(count, d)`, in which rows of
+    `y`, float `(n, d)`, differ most, each row counted `weights` `(n,)` times."""
+    mean = np.average(y, axis=0, weights=weights).astype("float32")
+    centered = (y - mean) * np.sqrt(weights, dtype="float32")[:, None]
+    _, directions = np.linalg.eigh((centered.T @ centered).astype("float64"))
+    return mean, directions[:, ::-1][:, :count].T.astype("float32")

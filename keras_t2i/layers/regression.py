@@ -5,13 +5,17 @@ import numpy as np
 from keras import ops
 
 from keras_t2i.layers.least_squares import Equations
+from keras_t2i.layers.least_squares import principal_components
+from keras_t2i.utils.batching import spread
 from keras_t2i.utils.random_streams import random_stream
 
-# Two examples at an average distance are this alike. Nearer to 1 the features tell neighbours apart only with
-# large weights, nearer to 0 nothing is learned of one thing from another.
-AVERAGE_KERNEL = 0.53
+# Two examples at an average distance are this alike, to what is general and to memory. Nearer to 1 the
+# features tell neighbours apart only with large weights, nearer to 0 nothing is learned of one from another.
+GENERAL_KERNEL, AVERAGE_KERNEL = 0.53, 0.3
+GENERAL_RIDGE = 1e-2
 DRAWS = 32  # of the weights, around the best ones
 DIRECTIONS = 192  # in which the vectors of examples differ most; what lies beyond does not count
+MOST_MEASURED = 4096  # examples, to find how far memory is trusted
 
 
 @keras.saving.register_keras_serializable(package="keras_t2i")
@@ -28,50 +32,68 @@ class KernelRegression(keras.layers.Layer):
     and Williams 2006, eq. 2.11): small near the examples. A itself would fill a gigabyte; a few random draws
     of the weights around the best ones (`DRAWS`) give it to a fifth.
 
+    What remembers each example says nonsense of what is new, and what is smooth enough for the new blurs what
+    it has seen. So a few general features, of a wider kernel and a larger ridge, are fitted first, and memory
+    to what they leave: what it adds is trusted the less the more doubt there is,
+
+        f(x) = general(x) + memory(x) / (1 + (doubt / scale) ^ power),
+
+    scale and power those of the smallest error of examples that were learned from and of such that were not.
+
     Args:
-        features: int, random cosines. About as many different things can be remembered.
+        features: int, random cosines of memory. About as many different things can be remembered.
         components: int, principal components of the arrays; all of them where there are fewer.
         shape: tuple of ints, of an array.
+        general_features: int, 0: all is memory.
 
     Call: float `(n, d)` vectors, float or bool `(n,)` given (0: zeros in place of what the vector says), to
     float32 `(n, *shape)` and `(n,)`, the doubt: that variance for a ridge of 1, 0 or more.
     """
 
-    def __init__(self, features, components, shape, **kwargs):
+    def __init__(self, features, components, shape, general_features=0, **kwargs):
         super().__init__(**{"trainable": False, **kwargs})
         self.features = int(features)
         self.components = int(components)
         self.shape = tuple(int(side) for side in shape)
+        self.general_features = int(general_features)
 
     def build(self, x_shape, given_shape):
         size, d = int(np.prod(self.shape)), x_shape[-1]
-        kept = min(self.components, size)
+        kept, general = min(self.components, size), self.general_features
 
         def weight(name, shape):
             return self.add_weight(shape=shape, initializer="zeros", trainable=False, name=name)
 
         self.directions = weight("directions", (d, min(d, DIRECTIONS)))
-        self.frequencies = weight("frequencies", (min(d, DIRECTIONS), self.features))
-        self.phases = weight("phases", (self.features,))
+        self.frequencies = weight("frequencies", (min(d, DIRECTIONS), general + self.features))
+        self.phases = weight("phases", (general + self.features,))
+        self.general_kernel = weight("general_kernel", (general, kept)) if general else None
         self.kernel = weight("kernel", (self.features, kept))
         self.basis = weight("basis", (kept, size))
         self.mean = weight("mean", (size,))
         self.draws = weight("draws", (self.features, DRAWS))
+        self.trust = weight("trust", (2,)) if general else None  # logarithm of the scale, and power
 
     def call(self, x, given):
-        x, kernel, draws, given = (ops.cast(v, "float32") for v in (x, self.kernel, self.draws, given))
-        here = ops.expand_dims(given > 0.5, -1)
-        waves = self.waves(ops.where(here, x, ops.zeros_like(x)))  # what is not given may hold anything
-        y = self.array_of(ops.matmul(waves, kernel), given)
-        return y, ops.mean(ops.square(ops.matmul(waves, draws)), axis=-1)
+        x, given = ops.cast(x, "float32"), ops.cast(given, "float32")
+        x = ops.where(ops.expand_dims(given > 0.5, -1), x, ops.zeros_like(x))  # what is not given: anything
+        general, waves = self.waves(x)
+        kernel, draws = (ops.cast(v, "float32") for v in (self.kernel, self.draws))
+        doubt = ops.mean(ops.square(ops.matmul(waves, draws)), axis=-1)
+        y = ops.matmul(waves, kernel)
+        if self.general_features:
+            y = y * ops.expand_dims(trusted(doubt, ops.cast(self.trust, "float32")), -1)
+            y = y + ops.matmul(general, ops.cast(self.general_kernel, "float32"))
+        return self.array_of(y, given), doubt
 
     def waves(self, x):
-        """The random features of vectors, float32 `(n, d)`: float32 `(n, features)`."""
+        """The random features of vectors, float32 `(n, d)`: general ones and those of memory, float32
+        `(n, general_features)` and `(n, features)`."""
         directions, frequencies, phases = (
             ops.cast(v, "float32") for v in (self.directions, self.frequencies, self.phases)
         )
-        x = ops.matmul(ops.matmul(x, directions), frequencies)
-        return 2.0**0.5 * ops.cos(x + phases)
+        waves = 2.0**0.5 * ops.cos(ops.matmul(ops.matmul(x, directions), frequencies) + phases)
+        return waves[:, : self.general_features], waves[:, self.general_features :]
 
     def array_of(self, components, given):
         """Arrays, float32 `(n, *shape)`, of principal components, float `(n, components)`; zeros where they
@@ -123,34 +145,52 @@ class KernelRegression(keras.layers.Layer):
             raise ValueError(f"ridge and weights must be above 0, received ridge {ridge}")
         root = np.sqrt(weights / weights.mean()).astype("float32")[:, None]
         mean, basis = principal_components(y, root[:, 0] ** 2, self.kernel.shape[1])
-        random = random_stream(seed, "random Fourier features")
-        _, directions = principal_components(x, np.ones(len(x)), self.directions.shape[1])
-        width = np.sqrt(2 * np.square(x - x.mean(axis=0)).sum(axis=1).mean() + 1e-12)
-        spread = np.sqrt(-2 * np.log(AVERAGE_KERNEL)) / width
-        frequencies = random.standard_normal(self.frequencies.shape, dtype="float32") * spread
-        phases = random.uniform(0, 2 * np.pi, self.features)
-        for weight, values in (
-            (self.directions, directions.T),
-            (self.frequencies, frequencies),
-            (self.phases, phases),
-        ):
-            weight.assign(
-                np.float32(np.float16(values))
-            )  # so that keeping them at half precision changes nothing
-
-        def waves(rows):
-            return root[rows] * ops.convert_to_numpy(self.waves(x[rows]))
-
-        targets = root * ((y - mean) @ basis.T)
-        equations = Equations(waves, len(x), self.features, ridge * len(x))
         self.mean.assign(mean)
         self.basis.assign(basis)
-        self.kernel.assign(equations.solve(targets))
+        random = random_stream(seed, "random Fourier features")
+        self._draw_waves(x, random)
+
+        def waves_of(part):
+            return lambda rows: root[rows] * ops.convert_to_numpy(self.waves(x[rows])[part])
+
+        targets = root * ((y - mean) @ basis.T)
+        general, left_of_general = np.zeros_like(targets), []
+        if self.general_features:
+            equations = Equations(waves_of(0), len(x), self.general_features, GENERAL_RIDGE * len(x))
+            self.general_kernel.assign(equations.solve(targets))
+            general = equations.said()
+            left_of_general = [targets - left for left, _ in equations.without(targets, groupings)]
+        equations = Equations(waves_of(1), len(x), self.features, ridge * len(x))
+        self.kernel.assign(equations.solve(targets - general))
         self.draws.assign(equations.draws(random, DRAWS))
-        left_out = equations.without(targets, groupings) if groupings else []
-        return [
-            ((targets - residuals) / root, variances / root[:, 0] ** 2) for residuals, variances in left_out
+        memory = [
+            ((targets - general - left) / root, doubt / root[:, 0] ** 2)
+            for left, doubt in equations.without(targets - general, groupings)
         ]
+        if not self.general_features:
+            return memory
+        left_out = [(said / root, *more) for said, more in zip(left_of_general, memory, strict=True)]
+        some = spread(len(x), MOST_MEASURED)
+        doubt = ops.convert_to_numpy(self(x[some], np.ones(len(some), "float32"))[1])
+        said = [(general[some] / root[some], equations.said(some) / root[some], doubt)]
+        said += [tuple(part[some] for part in parts) for parts in left_out]
+        self.trust.assign(find_trust(said, targets[some] / root[some], root[some, 0] ** 2))
+        trust = ops.convert_to_numpy(self.trust)
+        return [
+            (general + ops.convert_to_numpy(trusted(doubt, trust))[:, None] * more, doubt)
+            for general, more, doubt in left_out
+        ]
+
+    def _draw_waves(self, x, random):
+        _, directions = principal_components(x, np.ones(len(x)), self.directions.shape[1])
+        width = np.sqrt(2 * np.square(x - x.mean(axis=0)).sum(axis=1).mean() + 1e-12)
+        alike = np.repeat([GENERAL_KERNEL, AVERAGE_KERNEL], [self.general_features, self.features])
+        frequencies = random.standard_normal(self.frequencies.shape, dtype="float32")
+        frequencies *= np.sqrt(-2 * np.log(alike)) / width
+        phases = random.uniform(0, 2 * np.pi, len(alike))
+        drawn = [(self.directions, directions.T), (self.frequencies, frequencies), (self.phases, phases)]
+        for weight, values in drawn:  # such that keeping them at half precision changes nothing
+            weight.assign(values.astype("float16").astype("float32"))
 
     def get_config(self):
         return {
@@ -158,13 +198,40 @@ class KernelRegression(keras.layers.Layer):
             "features": self.features,
             "components": self.components,
             "shape": self.shape,
+            "general_features": self.general_features,
         }
 
 
-def principal_components(y, weights, count):
-    """Mean, float32 `(d,)`, and the `count` directions of length 1, float32 `(count, d)`, in which rows of
-    `y`, float `(n, d)`, differ most, each row counted `weights` `(n,)` times."""
-    mean = np.average(y, axis=0, weights=weights).astype("float32")
-    centered = (y - mean) * np.sqrt(weights, dtype="float32")[:, None]
-    _, directions = np.linalg.eigh((centered.T @ centered).astype("float64"))
-    return mean, directions[:, ::-1][:, :count].T.astype("float32")
+def trusted(doubt, trust):
+    """How far memory is trusted where there is doubt, `(n,)`: 0 to 1. trust: `KernelRegression.trust`."""
+    return ops.sigmoid(trust[1] * (trust[0] - ops.log(doubt + 1e-12)))
+
+
+def find_trust(said, targets, weights):
+    """The logarithm of the scale, and the power, float32 `(2,)`, of the smallest squared error: half of it of
+    what is known, half of what is not.
+
+    Args:
+        said: list of `(general, memory, doubt)`, float `(n, k)`, `(n, k)`, `(n,)`: of known examples first,
+            then of left-out ones, if any (without: memory is trusted).
+        targets: float `(n, k)`.
+        weights: float `(n,)`, of examples.
+    """
+    if len(said) == 1:
+        return np.float32([100, 1])
+    # |general + trust memory - target|^2 is a parabola in trust, whose numbers do for every curve.
+    parts = []
+    for general, memory, doubt in said:
+        rest = targets - general
+        parts.append((doubt, np.square(memory).sum(axis=1), (memory * rest).sum(axis=1)))
+    shares = [1.0] + [1 / (len(said) - 1)] * (len(said) - 1)
+    doubts = np.log(np.concatenate([doubt for doubt, *_ in parts]) + 1e-12)
+    found = []
+    for scale in np.quantile(doubts, np.linspace(0.01, 0.99, 50)):
+        for power in (0.5, 1, 2, 3, 5, 8):
+            error = 0.0
+            for share, (doubt, square, product) in zip(shares, parts, strict=True):
+                trust = ops.convert_to_numpy(trusted(doubt.astype("float32"), (scale, power)))
+                error += share * np.average(trust**2 * square - 2 * trust * product, weights=weights)
+            found.append((error, scale, power))
+    return np.float32(min(found)[1:])

@@ -79,7 +79,7 @@ def adapt_conditions(unet, dual_encoder, token_ids, images, most=4096):
     unet.adapt(features["text_code"], features["text_tokens"][features["text_mask"] > 0], concepts)
 
 
-def adapt_draft(unet, dual_encoder, pipeline, captions=3, plain=1.0, ridge=2e-3):
+def adapt_draft(unet, dual_encoder, pipeline, captions=3, plain=1.0, ridge=1e-3):
     """Before training, after `adapt_conditions`: find a U-Net's drafts of training captions in closed form.
 
     Of more pictures than `MOST_DRAFTED` so many are remembered, evenly spread over all. How far off drafts

@@ -7,14 +7,18 @@ from sklearn.linear_model import Ridge
 from keras_t2i.layers import KernelRegression
 from keras_t2i.layers import least_squares
 from keras_t2i.layers.regression import AVERAGE_KERNEL
+from keras_t2i.layers.regression import GENERAL_KERNEL
+from keras_t2i.layers.regression import GENERAL_RIDGE
+from keras_t2i.layers.regression import find_trust
+from keras_t2i.layers.regression import trusted
 
 
 def normal(*shape, seed=0):
     return np.random.default_rng(seed).standard_normal(shape, dtype="float32")
 
 
-def adapted(x, y, features, components=100, **options):
-    layer = KernelRegression(features, components, y.shape[1:])
+def adapted(x, y, features, components=100, general_features=0, **options):
+    layer = KernelRegression(features, components, y.shape[1:], general_features)
     layer.build(x.shape, (len(x),))
     return layer, layer.adapt(x, y, **options)
 
@@ -71,8 +75,8 @@ def test_doubt_is_the_variance_of_what_is_not_known(features):
         seen = waves_of(layer, some)
         exact = np.einsum("ij,jk,ik->i", seen, inverse, seen)
         said = say(layer, some, part=1)
-        # The mean of 32 squares: a chi-square distribution, one standard deviation is a quarter, and much the same
-        # one for all 100, which lie near one another.
+        # The mean of 32 squares: a chi-square distribution, one standard deviation is a quarter, and much the
+        # same one for all 100, which lie near one another.
         assert np.mean(said / exact) == pytest.approx(1, abs=0.35)
         assert np.all(said < 2.5 * exact) and np.all(said > 0.3 * exact)
     assert say(layer, far, part=1).mean() > 3 * say(layer, x, part=1).mean()
@@ -90,12 +94,82 @@ def test_factors_of_many_equations_are_found_half_by_half(monkeypatch):
 
 def test_features_are_those_of_a_gaussian_kernel():
     x = normal(60, 4)
-    layer, _ = adapted(x, normal(60, 2), 20000)
+    layer, _ = adapted(x, normal(60, 2), 20000, general_features=20000)
     waves = waves_of(layer, x)
     squares = np.square(x[:, None] - x[None]).sum(axis=-1)
     average = 2 * np.square(x - x.mean(axis=0)).sum(axis=1).mean()
-    kernel = AVERAGE_KERNEL ** (squares / average)
-    np.testing.assert_allclose(waves @ waves.T / 20000, kernel, atol=0.05)
+    for part, alike in zip(np.split(waves, 2, axis=1), (GENERAL_KERNEL, AVERAGE_KERNEL), strict=True):
+        np.testing.assert_allclose(part @ part.T / 20000, alike ** (squares / average), atol=0.05)
+
+
+def test_what_is_general_is_fitted_first_and_memory_to_what_it_leaves():
+    x, y, weights = normal(60, 5), normal(60, 2, 3, seed=1), np.linspace(0.5, 2, 60)
+    pairs = np.arange(60) // 2
+    options = {"weights": weights, "ridge": 0.01, "groupings": [pairs], "general_features": 12}
+    layer, ((components, doubts),) = adapted(x, y, 40, **options)
+    kept = {weight.name: ops.convert_to_numpy(weight).astype("float64") for weight in layer.weights}
+    general, memory = np.split(waves_of(layer, x), [12], axis=1)
+    targets, share = (y.reshape(60, -1) - kept["mean"]) @ kept["basis"].T, weights / weights.mean()
+
+    def solved(waves, targets, ridge, rows):
+        matrix = waves[rows].T @ (share[rows, None] * waves[rows]) + ridge * 60 * np.eye(waves.shape[1])
+        return np.linalg.solve(matrix, waves[rows].T @ (share[rows, None] * targets[rows])), matrix
+
+    everyone = np.ones(60, bool)
+    general_kernel, _ = solved(general, targets, GENERAL_RIDGE, everyone)
+    np.testing.assert_allclose(general_kernel, kept["general_kernel"], atol=2e-3)
+    rest = targets - general @ general_kernel
+    kernel, _ = solved(memory, rest, 0.01, everyone)
+    np.testing.assert_allclose(kernel, kept["kernel"], atol=2e-3)
+    said, doubt = (say(layer, x, part=part) for part in (0, 1))
+    trust = 1 / (1 + (doubt / np.exp(kept["trust"][0])) ** kept["trust"][1])
+    expected = general @ general_kernel + trust[:, None] * (memory @ kernel)
+    np.testing.assert_allclose(said.reshape(60, -1), expected @ kept["basis"] + kept["mean"], atol=5e-3)
+    for group in (0, 7):
+        here = pairs == group
+        general_without, _ = solved(general, targets, GENERAL_RIDGE, ~here)
+        without, matrix = solved(memory, rest, 0.01, ~here)
+        known = np.einsum("ij,ij->i", memory[here], np.linalg.solve(matrix, memory[here].T).T)
+        np.testing.assert_allclose(doubts[here], known, rtol=5e-3)
+        trust = ops.convert_to_numpy(trusted(known.astype("float32"), kept["trust"].astype("float32")))
+        found = general[here] @ general_without + trust[:, None] * (memory[here] @ without)
+        np.testing.assert_allclose(components[here], found, atol=1e-2)
+
+
+def test_memory_is_trusted_where_it_is_right():
+    def example(doubt, right, seed):  # memory says what is missing, or nonsense of the same size
+        general, missing = normal(500, 3, seed=seed), normal(500, 3, seed=seed + 1)
+        memory = missing if right else normal(500, 3, seed=seed + 2)
+        return (general, memory, np.full(500, doubt) + np.linspace(0, 0.1, 500)), general + missing
+
+    known, targets = example(0.2, True, 0)
+    strange, others = example(2.0, False, 10)
+    general, memory, doubt = strange
+    moved = (general + targets - others, memory, doubt)  # of the same targets
+    trust = find_trust([known, moved], targets, np.ones(500))
+    assert ops.convert_to_numpy(trusted(np.float32([0.2, 2.0]), trust)) == pytest.approx([1, 0], abs=0.05)
+    alone = find_trust([known], targets, np.ones(500))
+    np.testing.assert_allclose(trusted(np.float32([0.0, 1e6]), alone), [1, 1])
+
+
+def test_with_general_features_what_is_new_is_said_better():
+    random = np.random.default_rng(3)
+    x, new = random.uniform(-2, 2, (2, 150, 3)).astype("float32")
+    noise = 0.5 * normal(150, 1, seed=4)
+
+    def smooth(x):
+        return np.sin(x).sum(axis=1, keepdims=True)
+
+    def errors(general):
+        layer, _ = adapted(x, smooth(x) + noise, 600, ridge=1e-5, general_features=general, groupings=groups)
+        return [
+            np.square(say(layer, seen) - y).mean() for seen, y in ((x, smooth(x) + noise), (new, smooth(new)))
+        ]
+
+    groups = [np.arange(150)]
+    (known, strange), (known_too, better) = errors(0), errors(40)
+    assert better < 0.1 * strange
+    assert known < known_too < 0.7 * np.square(noise).mean()  # all of the noise is not remembered any more
 
 
 def test_answers_lie_in_the_principal_components():

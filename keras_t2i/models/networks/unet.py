@@ -145,9 +145,8 @@ class DiffusionUNet(Backbone):
             code, given = (inputs[name] for name in draft_inputs(image_code))
             side = draft_size(image_size, patch_size)
             shape = (side, side, channels)
-            regression = KernelRegression(
-                draft_features, draft_components, shape, dtype="float32", name="draft"
-            )
+            options = {"general_features": draft_features // 16, "dtype": "float32", "name": "draft"}
+            regression = KernelRegression(draft_features, draft_components, shape, **options)
             draft, doubt = regression(code, given)
             variance = GuessVariance(data_std, dtype="float32", name="draft_variance")(doubt, given)
             parts.append(guess_condition(variance, condition_dim, dtype))
