@@ -3,7 +3,7 @@
 import numpy as np
 
 
-def diffuse(network, text, noise, schedule, scale, settings):
+def diffuse(network, text, noise, schedule, scale, settings, draft=None):
     """Pictures out of noise.
 
     Args:
@@ -14,6 +14,8 @@ def diffuse(network, text, noise, schedule, scale, settings):
         scale: float: x_0 is scale conditional + (1 - scale) unconditional (classifier-free guidance: arXiv
             2207.12598).
         settings: dict, `with_text`, `image_code` and `threshold` of the stage.
+        draft: function of these inputs but for the picture and its noise level to a dict of more inputs, or
+            `None`.
 
     Returns:
         float32 `(n, s, s, 3)`, about [-1, 1].
@@ -26,6 +28,8 @@ def diffuse(network, text, noise, schedule, scale, settings):
     inputs = {**text, "condition_mask": given * np.float32(settings["with_text"])}
     if settings["image_code"]:
         inputs |= {"image_code": text["text_code"], "image_condition_mask": given}
+    if draft is not None:
+        inputs |= draft(inputs)
     parts = [noise]
     for step in schedule["steps"]:
         x = mixed(step["x"], parts)

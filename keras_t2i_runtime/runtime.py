@@ -68,6 +68,7 @@ class Runtime:
             raise ValueError(f"{folder} has format {self.settings.get('format')}, this reads {FORMAT}")
         self.tokenizer = Tokenizer(folder / "tokenizer", self.settings["sequence_length"])
         self.text, self.base = Network(folder / "text_encoder.onnx"), Network(folder / "base.onnx")
+        self.draft = Network(folder / "draft.onnx") if self.settings.get("draft") else None
         self.folder = folder
 
     @classmethod
@@ -135,7 +136,9 @@ class Runtime:
             known = ", ".join(self.settings["schedules"])
             raise ValueError(f"num_steps={chosen['num_steps']!r} was not exported; there are {known}")
         scale = float(chosen["guidance_scale"])
-        return lambda text, noise: diffuse(self.base.only, text, noise, schedule, scale, self.settings)
+        return lambda text, noise: diffuse(
+            self.base.only, text, noise, schedule, scale, self.settings, self.draft
+        )
 
     @cached_property
     def drawer(self):

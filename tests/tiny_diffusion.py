@@ -49,12 +49,12 @@ def tiny_unclip_generator(prior=True, **options):
     return Generator(TextToImageBackbone(stages), preprocessor)
 
 
-def tiny_diffusion_generator(guide=False, latent=False, **options):
+def tiny_diffusion_generator(guide=False, latent=False, sizes=None, **options):
     keras.utils.set_random_seed(0)
     preprocessor = tiny_preprocessor()
     dual_encoder = tiny_dual_encoder(preprocessor.tokenizer.vocabulary_size())
     grid = {"image_size": 4, "channels": 2} if latent else {}
-    unet = filled(tiny_unet(**grid))
+    unet = filled(tiny_unet(**grid, **(sizes or {})))
     guide = filled(tiny_unet(**grid), 2) if guide else None
     stages = [
         TextStage(dual_encoder),

@@ -58,7 +58,11 @@ def export_generator(generator, folder, renderer=None, most_steps=MOST_STEPS):
         export_network(base, folder / "base.onnx")
     else:
         settings |= diffusion_settings(base, max(most_steps, base.num_steps))
-        export_network(base.unet, folder / "base.onnx", text.sequence_length)
+        unet = base.unet
+        if unet.draft_features:  # depends on the caption alone: once a picture, not at every step
+            export_network(unet.draft_network(), folder / "draft.onnx")
+            unet = unet.with_drafts()
+        export_network(unet, folder / "base.onnx", text.sequence_length)
     if renderer is not None:
         settings["renderer"] = renderer_settings(renderer)
         side = min(base.image_size + -base.image_size % 4, BLOCK + 2 * MARGIN)  # what it sees at once
@@ -76,6 +80,7 @@ def diffusion_settings(stage, most_steps):
         "threshold": stage.threshold,
         "with_text": stage.with_text,
         "image_code": bool(stage.unet.image_code),
+        "draft": bool(stage.unet.draft_features),
         "schedules": {str(n): schedule(stage, n) for n in range(1, most_steps + 1)},
     }
 

@@ -67,6 +67,25 @@ def test_drawings_at_size_are_the_same(exported, options):
     )
 
 
+@pytest.mark.parametrize("sizes", [{}, {"detail_filters": 6, "patch_size": 2, "image_size": 16}])
+def test_a_draft_is_drawn_once_and_the_same(sizes, tmp_path):
+    sizes = {"draft_features": 30, "draft_components": 8, **sizes}
+    generator = tiny_diffusion_generator(sizes=sizes, parameterization="x0")
+    unet = generator.base.unet
+    unet.get_layer("draft_variance").curve.assign([0.05, 0.2, 0.7, 0.1])
+    runtime = Runtime.open(export_generator(generator, tmp_path, most_steps=3))
+    assert "draft" in runtime.base.dtypes and "text_code" in runtime.draft.dtypes
+    seen, draft = [], runtime.draft
+    runtime.draft = lambda inputs: seen.append(draft(inputs)) or seen[-1]
+    for settings in ({}, {"guidance_scale": 1.0}):
+        wanted = generator.generate(PROMPTS, seed=3, **settings)
+        assert_near(runtime.generate(PROMPTS, seed=3, **settings), wanted)
+    assert len(seen) == 2 and seen[0]["draft"][:3].std() > 0.1 and not seen[0]["draft"][3:].any()
+    runtime.draft = lambda inputs: {name: said + 0.5 for name, said in draft(inputs).items()}
+    other = runtime.generate(PROMPTS, seed=3, guidance_scale=1.0)
+    assert np.abs(other.astype(int) - wanted).max() > 9  # it matters
+
+
 @tensorflow_only
 @pytest.mark.parametrize(
     "options, said",

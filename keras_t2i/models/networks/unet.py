@@ -341,6 +341,17 @@ class DiffusionUNet(Backbone):
         draft, doubt = self.get_layer("draft").output
         return keras.Model({**self.input, "draft": draft, "draft_doubt": doubt}, self.output)
 
+    def draft_network(self):
+        """What makes "draft" and "draft_doubt" of those of this network's inputs that they depend on: a
+        `keras.Model` of the same layer.
+
+        Raises: ValueError where the network has no draft.
+        """
+        self._check_draft()
+        draft, doubt = self.get_layer("draft").output
+        inputs = {name: self.input[name] for name in self.draft_inputs}
+        return keras.Model(inputs, {"draft": draft, "draft_doubt": doubt})
+
     def draft_of(self, inputs):
         """Draft and doubt, tensors `(n, s, s, channels)` and `(n,)`, of a dict of inputs."""
         return self.get_layer("draft")(*(inputs[name] for name in self.draft_inputs))
