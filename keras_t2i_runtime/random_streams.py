@@ -7,7 +7,8 @@ import numpy as np
 
 
 @functools.lru_cache
-def _hash_purpose(purpose):
+def hash_purpose(purpose):
+    """A number below 2**64 for what random numbers are for."""
     # Python's own hash() differs from process to process.
     return int.from_bytes(hashlib.blake2b(purpose.encode(), digest_size=8).digest(), "little")
 
@@ -30,7 +31,7 @@ def random_stream(seed, purpose, index=0, subindex=0):
     for name, value in (("seed", seed), ("index", index), ("subindex", subindex)):
         if not 0 <= value < 2**64:
             raise ValueError(f"`{name}` must be between 0 and 2**64 - 1, received {value}")
-    key = np.array([int(seed), _hash_purpose(purpose)], dtype="uint64")
+    key = np.array([int(seed), hash_purpose(purpose)], dtype="uint64")
     # The stream itself counts in the low words and never reaches these two.
     counter = np.array([0, 0, int(subindex), int(index)], dtype="uint64")
     return np.random.Generator(np.random.Philox(key=key, counter=counter))

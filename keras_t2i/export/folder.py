@@ -10,12 +10,14 @@ from keras_t2i.models.stages import OnePassStage
 from keras_t2i.utils.files import expanded
 from keras_t2i.utils.files import write_text
 from keras_t2i.utils.folders import check_ours
+from keras_t2i_runtime.random_streams import hash_purpose
 from keras_t2i_runtime.runtime import FORMAT
 from keras_t2i_runtime.runtime import UNFINISHED
 from keras_t2i_runtime.tiling import BLOCK
 from keras_t2i_runtime.tiling import MARGIN
 
 MOST_STEPS = 32
+PURPOSE = "picture"  # of the random stream, as of `sampling.noise_of`
 
 
 def export_generator(generator, folder, renderer=None, most_steps=MOST_STEPS):
@@ -49,7 +51,8 @@ def export_generator(generator, folder, renderer=None, most_steps=MOST_STEPS):
         "format": FORMAT,
         "keras_t2i": __version__,
         "sequence_length": text.sequence_length,
-        "purpose": "picture",  # of the random stream, as of `sampling.noise_of`
+        "purpose": PURPOSE,
+        "purpose_hash": str(hash_purpose(PURPOSE)),  # for JavaScript: no number there holds 64 bits
         "noise_shape": base.noise_shape,
         "image_size": base.image_size,
     }
