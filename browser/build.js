@@ -5,7 +5,12 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 
 const HERE = path.dirname(fileURLToPath(import.meta.url));
-const RUNTIME = ["ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm"];
+// Not all file servers know that .mjs is JavaScript.
+const RUNTIME = {
+  "ort.wasm.min.mjs": "ort.js",
+  "ort-wasm-simd-threaded.mjs": "wasm.js",
+  "ort-wasm-simd-threaded.wasm": "ort.wasm",
+};
 const PAGE = ["index.html", "page.css", "src"];
 const OURS = [...PAGE, "ort", "model", "files.json"];
 
@@ -18,8 +23,8 @@ async function build(exported, site) {
   const others = (await readdir(site)).filter((name) => !OURS.includes(name));
   if (others.length) throw new Error(`${site} holds other files (${others[0]}): choose an empty folder`);
   const modules = path.join(HERE, "node_modules", "onnxruntime-web", "dist");
-  for (const name of RUNTIME) {
-    await cp(path.join(modules, name), path.join(site, "ort", name)).catch(() => {
+  for (const [theirs, name] of Object.entries(RUNTIME)) {
+    await cp(path.join(modules, theirs), path.join(site, "ort", name)).catch(() => {
       throw new Error(`onnxruntime-web is not installed: run npm install in ${HERE}`);
     });
   }

@@ -3,7 +3,10 @@
 const LARGEST = 1024;
 const find = (id) => document.getElementById(id);
 const [form, button, save, bar, told, canvas] = ["form", "draw", "save", "progress", "told", "picture"].map(find);
-const worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
+// A worker out of a blob keeps to the page's policy: it asks no other server for anything either.
+const source = `import ${JSON.stringify(new URL("./worker.js", import.meta.url))};`;
+const blob = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
+const worker = new Worker(blob, { type: "module" });
 let asked = null; // what is being drawn
 let started = 0;
 
@@ -45,7 +48,8 @@ form.onsubmit = (event) => {
   event.preventDefault();
   if (asked) return;
   const number = (id) => (find(id).disabled ? {} : { [id]: Number(find(id).value) });
-  asked = { words: find("words").value, seed: seed(), size: null };
+  // The field's pattern lets 19 digits through: numbers below 2^64.
+  asked = { words: find("words").value, seed: BigInt(find("seed").value), size: null };
   for (const id of ["num_steps", "guidance_scale", "temperature", "size"]) asked = { ...asked, ...number(id) };
   button.disabled = true;
   save.disabled = true;
@@ -53,11 +57,6 @@ form.onsubmit = (event) => {
   told.textContent = percent(0);
   worker.postMessage(asked);
 };
-
-/** A whole number below 2^64: the field's pattern lets no other through, but for such as are larger. */
-function seed() {
-  return BigInt.asUintN(64, BigInt(find("seed").value || 0));
-}
 
 function show({ pixels, size, cut }) {
   canvas.width = canvas.height = size;
@@ -70,9 +69,9 @@ function show({ pixels, size, cut }) {
 }
 
 save.onclick = () => {
-  canvas.toBlob((blob) => {
+  canvas.toBlob((png) => {
     const link = document.createElement("a");
-    link.href = URL.createObjectURL(blob);
+    link.href = URL.createObjectURL(png);
     link.download = save.dataset.name;
     link.click();
     URL.revokeObjectURL(link.href);

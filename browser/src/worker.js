@@ -1,9 +1,10 @@
 // Opens the generator and draws, beside the page, which stays responsive. Takes and gives messages: `page.js`.
 
-import * as ort from "../ort/ort.wasm.min.mjs";
+import * as ort from "../ort/ort.js";
 import { Generator } from "./generator.js";
 
-ort.env.wasm.wasmPaths = new URL("../ort/", import.meta.url).href;
+const beside = (path) => new URL(path, import.meta.url).href;
+ort.env.wasm.wasmPaths = { mjs: beside("../ort/wasm.js"), wasm: beside("../ort/ort.wasm") };
 // Threads share memory, which browsers allow where the server says that the page is isolated: docs/browser.md.
 ort.env.wasm.numThreads = self.crossOriginIsolated ? Math.min(navigator.hardwareConcurrency || 1, 4) : 1;
 
@@ -28,7 +29,7 @@ async function open() {
 }
 
 async function read(path) {
-  const response = await fetch(new URL(path, import.meta.url));
+  const response = await fetch(beside(path));
   if (!response.ok) throw new Error(`The file ${path.replace("../", "")} is missing on the server.`);
   return response;
 }

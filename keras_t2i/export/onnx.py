@@ -10,8 +10,9 @@ LENGTH = 32
 
 
 def export_network(network, file, length=LENGTH):
-    """Write a network that takes a dict of inputs, or one. Inputs, and several outputs, have its names. Weights
-    take half the room where that changes none (`pack_weights`).
+    """Write a network that takes a dict of inputs, or one. Inputs, and several outputs, have its names.
+
+    Weights take half the room where that changes none (`pack_weights`).
 
     Args:
         network: Keras model in float32.

@@ -1,0 +1,118 @@
+"""The page's JavaScript computes what Python computes: run by Node, where it is installed."""
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tiny import tiny_preprocessor
+from tiny_diffusion import tiny_diffusion_generator
+from tiny_renderer import waves
+
+from keras_t2i.export.schedules import schedule
+from keras_t2i_runtime.captions import Tokenizer
+from keras_t2i_runtime.diffusion import diffuse
+from keras_t2i_runtime.drawing import Drawer
+from keras_t2i_runtime.random_streams import hash_purpose
+from keras_t2i_runtime.random_streams import random_stream
+from keras_t2i_runtime.tiling import blocks
+from keras_t2i_runtime.tiling import framed_bands
+
+pytestmark = pytest.mark.once
+TESTS = Path(__file__).parents[2] / "browser" / "test" / "numbers.test.js"
+STRANGE = [
+    "a red apple",
+    "A  Red-APPLE, half-past five",
+    "\ufeffnaïve\x1f\N{GREEN APPLE} ﬁne\x85ＡＢ İstanbul ΟΔΟΣ",
+    "x\N{EN DASH}y e\u0301\N{HYPHEN}e \u0301-e _-1 ½-² $5 it’s (a)'b'",
+    "aaaa a aaaaaaa reded appleapple",
+    "हिन्दी <pad> \x00",
+]
+SETTINGS = {"with_text": True, "image_code": False, "threshold": 0.9}
+
+
+def normal(seed, purpose, n):
+    numbers = random_stream(seed, purpose).standard_normal(n, dtype="float32")
+    return {"seed": str(seed), "purpose": str(hash_purpose(purpose)), "numbers": numbers.tolist()}
+
+
+def captions(folder):
+    tiny_preprocessor().tokenizer.save_assets(str(folder))
+    ids = Tokenizer(folder, 64)(STRANGE)
+    return [{"caption": c, "ids": row.tolist()} for c, row in zip(STRANGE, ids, strict=True)]
+
+
+def diffusion():
+    def network(inputs):
+        waves = np.tanh(inputs["images"]) * np.cos(inputs["log_snr"].clip(-20, 20))[:, None, None, None]
+        return waves + (0.3 * inputs["condition_mask"] * inputs["draft"][:, 0])[:, None, None, None]
+
+    steps = schedule(tiny_diffusion_generator().base, 4)
+    noise = random_stream(0, "noise").standard_normal((1, 4, 4, 3), dtype="float32")
+    text, draft = {"code": np.float32([[0.4]])}, lambda inputs: {"draft": 2 * inputs["code"]}
+    drawn = {s: diffuse(network, text, noise, steps, s, SETTINGS, draft).ravel().tolist() for s in (1.0, 2.5)}
+    return {"noise": noise.ravel().tolist(), "schedule": steps, "settings": SETTINGS, "drawn": drawn}
+
+
+def drawing(side, size, slots, nodes, with_fields=True):
+    def field(images, level, n, channels):
+        near = images[0].repeat(n, axis=0).repeat(n, axis=1)
+        rows, columns, _ = near.shape
+        place = np.arange(rows * columns).reshape(rows, columns, 1) // 3
+        channel = np.arange(channels)
+        return np.take_along_axis(near, (channel + place) % 3, axis=2) + np.float32(level) * channel
+
+    def network(inputs):
+        sizes = {"logits": slots, "colors": 4 * slots}
+        return {
+            name: field(inputs["images"], inputs["noise_level"][0], nodes[name], channels)[None]
+            for name, channels in sizes.items()
+        }
+
+    image, drawer = waves(side, side), Drawer(network, slots, nodes)
+    bands, place = drawer.placed_bands(image, size, size, 0.25)
+    pixels = np.concatenate(list(framed_bands(bands, place, size, size, (255, 255, 255))))
+    told = {"slots": slots, "nodes": nodes, "noise_level": 0.25}
+    found = {"side": side, "size": size, "told": told, "image": image.ravel().tolist()}
+    if with_fields:  # as they are where the side is no multiple of 4
+        found |= {name: values.ravel().tolist() for name, values in drawer.fields(image, 0.25).items()}
+    return {**found, "pixels": pixels.ravel().tolist()}
+
+
+def windows(side):
+    pairs = [[[s.start, s.stop] for s in pair] for pair in blocks(side)]
+    return {"side": side, "seen": [seen for seen, _ in pairs], "own": [own for _, own in pairs]}
+
+
+def test_javascript_computes_the_same(tmp_path):
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("Node is not installed")
+    said = subprocess.run([node, "--version"], capture_output=True, text=True, check=True).stdout
+    if int(said.lstrip("v").split(".")[0]) < 20:
+        pytest.skip(f"Node is {said.strip()}, the page's tests need 20")
+    drawings = [
+        drawing(8, 8, 2, {"logits": 2, "colors": 1}),
+        drawing(10, 77, 3, {"logits": 4, "colors": 2}, with_fields=False),
+        drawing(132, 140, 1, {"logits": 1, "colors": 1}),
+    ]
+    numbers = {
+        "normal": [
+            normal(0, "picture", 100_000),
+            normal(7, "picture", 9),
+            normal(2**64 - 1, "noise", 50_000),
+        ],
+        "captions": captions(tmp_path),
+        "diffusion": diffusion(),
+        "blocks": [windows(side) for side in (8, 112, 116, 192, 256)],
+        "drawings": drawings,
+    }
+    (tmp_path / "numbers.json").write_text(json.dumps(numbers), encoding="utf-8")
+    environment = {**os.environ, "KERAS_T2I_NUMBERS": str(tmp_path)}
+    command = [node, "--test", "--test-reporter=tap", str(TESTS)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, encoding="utf-8")
+    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
+    assert "# pass 5" in done.stdout and "# skipped 0" in done.stdout
