@@ -81,12 +81,13 @@ export class Generator {
   async draw({ words, seed, size = null, ...given }, told = () => {}) {
     const { settings } = this;
     const chosen = { ...settings.defaults, ...given };
-    const [side] = settings.noise_shape;
+    const side = settings.image_size;
     if (size !== null && !this.renderer) throw new Error("No renderer was exported: pictures have one size.");
     if (size !== null && size < side) throw new Error(`The size must be ${side} or more.`);
     const { ids, cut } = this.tokenizer.encode(words);
     const text = await this.text_encoder.run({ token_ids: ids });
-    const noise = new Philox(seed, BigInt(settings.purpose_hash)).normal(side * side * 3);
+    const numbers = settings.noise_shape.reduce((product, sides) => product * sides, 1);
+    const noise = new Philox(seed, BigInt(settings.purpose_hash)).normal(numbers);
     const large = size === null ? 0 : (size / 1024) ** 2; // what drawing at size takes, about, in steps
     const small = toUint8(await this.small(text, noise, chosen, large, told));
     if (size === null) return { pixels: withOpacity(small), size: side, cut };

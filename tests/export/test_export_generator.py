@@ -18,6 +18,7 @@ from verbs import said
 import keras_t2i_cli
 from keras_t2i.export import export_generator
 from keras_t2i.export.onnx import export_network
+from keras_t2i.export.packing import pack_weights
 from keras_t2i_runtime import Runtime
 from keras_t2i_runtime.__main__ import main
 from keras_t2i_runtime.runtime import Network
@@ -134,3 +135,27 @@ def test_torch_exports_the_same(name, tmp_path):
     found = Network(tmp_path / "x.onnx")(example(network))
     found = [found[key] for key in sorted(found)]
     assert difference(found, wanted) < 1e-4
+
+
+@pytest.mark.once
+def test_weights_take_half_the_room_where_that_changes_none(tmp_path):
+    from onnx import TensorProto
+    from onnx import helper
+    from onnx import numpy_helper
+
+    random = np.random.default_rng(0)
+    exact = random.standard_normal((32, 64)).astype("float16").astype("float32")
+    weights = {"exact": exact, "rounded": exact + np.float32(1e-4), "large": exact * np.float32(1e5)}
+    weights["few"] = exact[0]
+    sums = ["x", *(f"{name}_sum" for name in weights)]
+    nodes = [helper.make_node("Add", [sums[i], name], [sums[i + 1]]) for i, name in enumerate(weights)]
+    of = {name: helper.make_tensor_value_info(name, TensorProto.FLOAT, [32, 64]) for name in ("x", sums[-1])}
+    held = [numpy_helper.from_array(values, name) for name, values in weights.items()]
+    graph = helper.make_graph(nodes, "sums", [of["x"]], [of[sums[-1]]], held)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
+    file = tmp_path / "sums.onnx"
+    file.write_bytes(model.SerializeToString())
+    before, size = Network(file).only({"x": exact}), file.stat().st_size
+    pack_weights(file)
+    np.testing.assert_array_equal(Network(file).only({"x": exact}), before)
+    assert size - file.stat().st_size == pytest.approx(exact.nbytes / 2, abs=200)  # of one of them
