@@ -7,6 +7,7 @@ const [form, button, save, bar, told, canvas] = ["form", "draw", "save", "progre
 const source = `import ${JSON.stringify(new URL("./worker.js", import.meta.url))};`;
 const blob = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
 const worker = new Worker(blob, { type: "module" });
+let loading = true;
 let asked = null; // what is being drawn
 let started = 0;
 
@@ -14,6 +15,7 @@ worker.onmessage = ({ data }) => {
   if (data.error) return finish(data.error);
   if (data.choices) return offer(data.choices);
   if (data.drawn) return show(data.drawn);
+  if (!loading && !asked) return; // other files, after one that is missing
   const share = data.total ? Math.min(data.loaded / data.total, 1) : data.share;
   bar.value = share;
   told.textContent = data.total ? `Loading ${(data.total / 1e6).toFixed(0)} MB: ${percent(share)}` : percent(share);
@@ -38,6 +40,7 @@ function offer({ defaults, steps, smallest, any }) {
 
 /** End what was going on, with a sentence. */
 function finish(sentence) {
+  loading = false;
   asked = null;
   bar.value = 0;
   button.disabled = false;
