@@ -20,6 +20,7 @@ from keras_t2i.diffusion.samplers import euler
 from keras_t2i.diffusion.samplers import heun
 from keras_t2i.diffusion.samplers import rk4
 from keras_t2i.diffusion.stochastic_samplers import annealed_langevin
+from keras_t2i.diffusion.stochastic_samplers import consistency
 from keras_t2i.diffusion.stochastic_samplers import ddpm
 from keras_t2i.diffusion.stochastic_samplers import euler_maruyama
 from keras_t2i.diffusion.stochastic_samplers import predictor_corrector
@@ -47,6 +48,7 @@ __all__ = [
     "ScaledLinearSchedule",
     "VarianceExploding",
     "annealed_langevin",
+    "consistency",
     "ddim",
     "ddim_inversion",
     "ddpm",

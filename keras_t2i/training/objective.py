@@ -13,6 +13,7 @@ from keras_t2i.training.averages import PowerFunctionEMA
 from keras_t2i.training.backend import replicas
 from keras_t2i.training.backend import run_before
 from keras_t2i.training.optimizers import scale_loss
+from keras_t2i.training.optimizers import set_steps
 from keras_t2i.utils.deprecation import former_argument
 
 
@@ -128,6 +129,13 @@ class Objective(keras.Model):
             f"a {type(self).__name__} is not quantized: train first, then quantize what draws, "
             'objective.average.quantize("int8")'
         )
+
+    def set_steps(self, steps):
+        """Set the steps of the whole run, before it begins: the learning rate falls by them.
+
+        Raises: ValueError where the run ends before its first update.
+        """
+        set_steps(self.optimizer, steps)
 
     def chosen(self, training):
         """The network in training, its average otherwise."""

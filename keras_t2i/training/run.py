@@ -15,7 +15,6 @@ from keras_t2i.training.checkpoint import Checkpoint
 from keras_t2i.training.checkpoint import StopOnNonFinite
 from keras_t2i.training.logs import Logs
 from keras_t2i.training.logs import check_logs
-from keras_t2i.training.optimizers import set_steps
 from keras_t2i.training.run_folder import is_run
 from keras_t2i.training.run_folder import keep_tokenizer
 from keras_t2i.training.run_folder import open_run
@@ -94,7 +93,7 @@ def train(
     elif "minutes" in saved:  # which these epochs were made of
         checkpoint.settings["minutes"] = saved["minutes"]
     done = checkpoint.restore(objective, len(pipeline))
-    set_steps(objective.optimizer, epochs * len(pipeline))
+    objective.set_steps(epochs * len(pipeline))
     if not done:
         keep_tokenizer(folder, pipeline.preprocessor)
     if done:
