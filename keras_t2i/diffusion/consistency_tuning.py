@@ -1,7 +1,7 @@
 """From which earlier time a consistency model is taught: the schedule of Easy Consistency Tuning.
 
-Geng et al. 2024, arXiv 2406.14548, section 3.3 and appendix A. The paper's t is EDM's noise level; on any process
-here that is sigma / alpha, the noise beside a picture of its own size.
+Geng et al. 2024, arXiv 2406.14548, section 3.3 and appendix A. The paper's t is EDM's noise level; on any
+process here that is sigma / alpha, the noise beside a picture of its own size.
 """
 
 import math
@@ -38,8 +38,8 @@ def noise_ratio(process, t, stage, spread=0.5, q=2.0, k=8.0, b=1.0, boundary=0.0
 
 
 def earlier_time(process, t, ratio):
-    """The time r at which sigma / alpha is `ratio` times what it is at `t`; `t` itself for a ratio of 0, whose
-    time is 0, where logarithms are infinite.
+    """The time r at which sigma / alpha is `ratio` times what it is at `t`; `t` itself for a ratio of 0,
+    whose time is 0, where logarithms are infinite.
 
     Args: as of `noise_ratio`; ratio: like `t`, in [0, 1].
     """

@@ -136,16 +136,14 @@ def annealed_langevin(denoiser, x, levels, process, noise=None, steps_per_level=
 
 @sampler(evaluations=1, stochastic=True)
 def consistency(denoiser, x, levels, process, noise=None):
-    """Multistep consistency sampling (Song et al. 2023, arXiv 2303.01469, algorithm 1): the estimate, with new
-    noise on it, is estimated again. In one step it is the estimate at the first time.
+    """Multistep consistency sampling (Song et al. 2023, arXiv 2303.01469, algorithm 1): the estimate, with
+    new noise on it, is estimated again. In one step it is the estimate at the first time.
 
     It is for consistency models, whose estimate is itself a picture. That of a denoiser is a mean of
     pictures, and what is drawn of it so has too little variance.
     """
     if not process.gaussian:
-        raise ValueError(
-            f"{process.name!r} does not end in noise, which the sampler 'consistency' draws anew."
-        )
+        raise ValueError(f"{process.name!r} does not end in noise, which 'consistency' draws anew.")
     for i, (now, then) in enumerate(itertools.pairwise(levels)):
         x0 = denoiser(x, now.t)
         x = then.alpha * x0

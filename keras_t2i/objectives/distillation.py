@@ -49,9 +49,9 @@ class ConsistencyTuning(Denoising):
         guidance_scale: float, of the teacher. What is learned from it is drawn without guidance.
         kwargs: of `Denoising`, as the network was trained.
 
-    Metrics: those of `Denoising`, and of drawings in one step out of nothing but noise, `error_one_step`, mean
-    squared error, and `detail_one_step`, how far neighbors differ in them, as a share of how far they do in
-    pictures: of a mean of pictures the error is the lowest and the detail far below 1.
+    Metrics: those of `Denoising`, and of drawings in one step out of nothing but noise: `error_one_step`,
+    their mean squared error, and `detail_one_step`, how far neighbors differ in them, as a share of how far
+    they do in pictures. A mean of pictures has the lowest error, and detail far below 1.
 
     The loss is another in each stage: compare it within one alone.
 
@@ -76,9 +76,7 @@ class ConsistencyTuning(Denoising):
         super().__init__(network, text_encoder, **kwargs)
         for name, value, least in (("q", q, 1), ("k", k, 0), ("b", b, 0), ("boundary", boundary, 0)):
             if not value >= least or (name == "q" and value == 1):
-                raise ValueError(
-                    f"{name} must be {'above' if least else 'at least'} {least}, received {value}"
-                )
+                raise ValueError(f"{name} must be {'above 1' if least else 'at least 0'}, received {value}")
         if not (isinstance(stages, int) and stages >= 1):
             raise ValueError(f"stages must be a whole number of at least 1, received {stages}")
         if huber is not None and not huber > 0:
@@ -158,7 +156,7 @@ class ConsistencyTuning(Denoising):
         return super().compute_loss(x, y, y_pred, sample_weight, training)
 
     def taught(self, x_t, t, condition, latent):
-        """The teacher's guided estimate of x_0, float32 `(n, ...)`, clipped as it is where pictures are drawn."""
+        """The teacher's guided estimate of x_0, float32 `(n, ...)`, clipped as in drawing."""
         kind = self.parameterization.kind
         teacher = Denoiser(self._given_teacher, self.process, kind, self.data_std, self.x_name)
         away = {

@@ -1,4 +1,4 @@
-"""The schedule of consistency tuning, and multistep sampling with a consistency function known in closed form."""
+"""The schedule of consistency tuning, and multistep sampling with an exact consistency function."""
 
 import numpy as np
 import pytest
@@ -29,7 +29,7 @@ def noise_level(process, t):
 
 @pytest.mark.parametrize("stage", [0, 1, 4, 7])
 def test_on_edm_it_is_the_published_schedule(stage):
-    """r = t max(0, 1 - (1 + k sigmoid(-b t)) / q^(stage + 1)), t the noise level (arXiv 2406.14548, eq. 18)."""
+    """r = t max(0, 1 - (1 + k sigmoid(-b t)) / q^(stage + 1)), t the noise level (2406.14548, eq. 18)."""
     process, level = EDM(), np.geomspace(0.01, 60, 40)
     t = level / 80
     for q, k, b in ((2.0, 8.0, 1.0), (4.0, 8.0, 2.0), (256.0, 0.0, 1.0)):
