@@ -22,6 +22,7 @@ from command_line import number as number
 from command_line import sentence
 from command_line import training_parser as training_parser
 from opening import build_unet as build_unet
+from opening import drafts_left_out as drafts_left_out
 from opening import keep_left_out
 from opening import open_decoder as open_decoder
 from opening import open_encoders as open_encoders

@@ -4,7 +4,6 @@ import numpy as np
 
 from keras_t2i.diffusion import SAMPLERS
 from keras_t2i.diffusion import from_config
-from keras_t2i.diffusion import sampling_times
 
 LARGEST_LOG_SNR = 1e6  # JSON has no infinity; networks take what lies beyond 20 for 20
 
@@ -47,7 +46,7 @@ def schedule(stage, num_steps):
     def refuse(number):
         raise ValueError(f"the sampler {stage.sampler!r} draws noise on its way, and is not exported")
 
-    times = sampling_times(process, num_steps)
+    times = stage.times(num_steps)
     options = {"noise": refuse} if sampler.stochastic else {}
     drawn = sampler(denoise, process.start(unit[0], times[0]), times, process, **options)
     return {"steps": steps, "drawn": drawn[: len(steps) + 1].tolist()}

@@ -168,6 +168,7 @@ VALID = {  # of options whose defaults would take long, or lie elsewhere
 }
 LINES = {  # which work
     **{name: ["--smoke"] for name in TRAINING},
+    "train_few_steps": ["--smoke", "--start", "presets/diffusion"],
     "train_upsampler": ["--smoke", "--generator", "presets/generator"],
     "generate": ["a red apple", "--preset", "presets/generator", "--size", "24", "--output", "out.png"],
     "evaluate": ["--smoke", "--preset", "presets/generator", "--no-cards", "--sizes", "40", "--judges"],

@@ -377,6 +377,32 @@ def test_an_upsampler_of_some_pictures_and_of_a_generator_of_ones_own(run, prese
 
 
 @not_on_jax
+def test_few_steps(run, presets):
+    """Of a preset with guidance: learned along. It draws in one step, and in its own two."""
+    start = run("train_diffusion", "--dual-encoder", presets[1]) / "preset"
+    output = run("train_few_steps", "--start", str(start))
+    check(output, "drawings.png")
+    generator = Generator.from_preset(output / "preset")
+    base, text = generator.base, {"seed": 0}
+    assert (base.sampler, base.num_steps, base.power, base.guidance_scale) == ("consistency", 2, 2.0, 1.0)
+    drawn = [generator.generate("a red disc", **text, **more) for more in ({}, {"num_steps": 2})]
+    np.testing.assert_array_equal(*drawn)
+    assert generator.generate("a red disc", seed=0, num_steps=1).shape == (32, 32, 3)
+
+
+@once
+def test_few_steps_of_a_network_with_a_draft(run, presets):
+    size = ["--dual-encoder", presets[1], "--size", "draft", "--guidance", "1"]
+    start = run("train_diffusion", *size) / "preset"
+    output = run("train_few_steps", "--start", str(start))
+    assert (output / "state" / "left_out.npz").exists()
+    ours, theirs = (Generator.from_preset(folder).base.unet for folder in (output / "preset", start))
+    assert ours.draft_features == theirs.draft_features > 0 and ours.draft_error == theirs.draft_error
+    with pytest.raises(ValueError, match="has no DiffusionStage of pictures"):
+        run("train_few_steps", "--start", "generator_openmoji_32")
+
+
+@not_on_jax
 def test_evaluator(run):
     output = run("train_evaluator", "--half", "1")
     check(output, "retrieval.png")

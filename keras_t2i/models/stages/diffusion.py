@@ -28,6 +28,8 @@ class DiffusionStage(DenoisingStage):
         latent: bool, whether the U-Net works on latents, for a `LatentDecoder`; else on pixels.
         num_steps, sampler, guidance_scale: of `Generator.generate` where it is not told.
         with_text: bool, whether a U-Net with an `image_code` was also trained on captions.
+        power: float from 1 to 10: the larger, the nearer to the picture are the steps' times
+            (`diffusion.timesteps.uniform_timesteps`); or `None`: those that suit the process.
 
     Call: one evaluation of the U-Net, see there.
     Raises: ValueError where sizes differ, and for unknown names.
@@ -51,6 +53,7 @@ class DiffusionStage(DenoisingStage):
         sampler="dpm_solver_pp_2m",
         guidance_scale=2.0,
         with_text=True,
+        power=None,
         dtype=None,
         **kwargs,
     ):
@@ -71,6 +74,7 @@ class DiffusionStage(DenoisingStage):
         self.guide = guide
         self.latent = bool(latent)
         self.with_text = bool(with_text)
+        self.power = None if power is None else check_number("power", power, 1.0, 10.0)
 
     @property
     def produces(self):
@@ -103,6 +107,13 @@ class DiffusionStage(DenoisingStage):
         rescale = 0.0 if rescale is None else check_number("rescale", rescale, 0.0, 1.0)
         return {**super().resolve(num_steps, sampler, guidance_scale), "rescale": rescale}
 
+    def times(self, num_steps, start=1.0):
+        """Falling times of so many steps, float64 `(num_steps + 1,)`, from `start` to 0."""
+        process = from_config(self.process)
+        if self.power is None:
+            return sampling_times(process, num_steps, start=start)
+        return sampling_times(process, num_steps, "uniform", start=start, power=self.power)
+
     def sample_batch(
         self,
         conditions,
@@ -130,7 +141,7 @@ class DiffusionStage(DenoisingStage):
             on_step: function of a sampler's `State`, called after every step.
         """
         process = from_config(self.process)
-        times = sampling_times(process, num_steps, start=1.0 if start is None else start.time(process))
+        times = self.times(num_steps, 1.0 if start is None else start.time(process))
 
         def noise_at(number):
             return noise_of(draws, self.noise_shape, number)
@@ -149,7 +160,7 @@ class DiffusionStage(DenoisingStage):
     def invert_batch(self, conditions, x, num_steps=None, refinements=2):
         """The noise out of which DDIM draws `x` again, float32 like it (arXiv 2204.06125, section 3)."""
         process = from_config(self.process)
-        times = sampling_times(process, self.resolve(num_steps=num_steps)["num_steps"])
+        times = self.times(self.resolve(num_steps=num_steps)["num_steps"])
         inversion, denoiser = SAMPLERS["ddim_inversion"], self._guided(conditions)
         x = inversion(denoiser, x, times[::-1], process, refinements=refinements)
         return x / np.float32(process.sigma(times[0]))
@@ -185,6 +196,7 @@ class DiffusionStage(DenoisingStage):
             **super().get_config(),
             "latent": self.latent,
             "with_text": self.with_text,
+            "power": self.power,
         }
 
 
