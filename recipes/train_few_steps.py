@@ -9,8 +9,8 @@ end. It is its own teacher: of one picture with more and with less of the same n
 second is what it is to say of the first. At the least noise that is the picture itself, and from there it is
 handed on. The two are far apart at first and come nearer in stages (Easy Consistency Tuning).
 
-Steps are still worth something: put new, weaker noise on what was drawn and say again what it is. Guidance, if
-the preset has it, is learned along: it is drawn without.
+More steps still help: put new, weaker noise on what was drawn, and ask again. Guidance, if the preset has it,
+is learned along: it is drawn without.
 
 Watch "detail_one_step", how far neighboring pixels differ in drawings of one step, beside those of pictures:
 far below 1 is a blur. The loss is another in each stage.
@@ -26,8 +26,8 @@ from keras_t2i.training.averages import PowerFunctionEMA
 
 DEFAULTS = {
     **{"minutes": 15, "batch_size": 32, "learning_rate": 3e-4},  # options
-    "times": {"name": "normal_log_snr", "mean": 0.5, "std": 2.5},  # how often each noise level is trained
-    "weight": "edm",  # how much each counts
+    "times": {"name": "normal_log_snr", "mean": 0.5, "std": 2.5},  # how often each t is trained
+    "weight": "edm",  # how much each t counts
     "stages": 6,  # in which the two come nearer: 1 / q as far apart in each as before
     "q": 2.0,
     "huber": 1e-3,  # the loss is the square of smaller errors, and the size of larger ones
@@ -40,8 +40,8 @@ DEFAULTS = {
 
 def main(argv=None, **changes):
     parser = common.training_parser(__doc__, "few_steps", DEFAULTS, changes)
-    preset = "preset of lesson 4, of pictures, whose network and encoders are used"
-    parser.add_argument("--start", default="diffusion_emoji_32", type=common.filled, help=preset)
+    of_start = {"default": "diffusion_emoji_32", "type": common.filled, "help": "preset of lesson 4"}
+    parser.add_argument("--start", **of_start)
     args = common.start(parser, argv)
     dual_encoder, preprocessor, start = common.open_encoders(args, models.DiffusionStage, "lesson 4")
     if start.unet.image_code or start.guide is not None:
@@ -61,8 +61,7 @@ def main(argv=None, **changes):
         teacher=None if start.guidance_scale == 1 else start.unet,
         guidance_scale=start.guidance_scale,
         averages=PowerFunctionEMA((0.1,)),
-        seed=args.seed,
-        **form,
+        **{"seed": args.seed, **form},
     )
     objective.compile(common.adamw(args))
 
@@ -70,9 +69,10 @@ def main(argv=None, **changes):
         backbone = models.TextToImageBackbone([models.TextStage(dual_encoder), stage])
         return models.Generator(backbone, preprocessor)
 
-    options = {"sampler": "consistency", "guidance_scale": 1.0, "threshold": start.threshold}
-    options |= common.chosen(args, "num_steps", "power")
-    generator = generator_of(models.DiffusionStage(objective.average, **options, **form))
+    options = {"sampler": "consistency", "guidance_scale": 1.0, **common.chosen(args, "num_steps", "power")}
+    generator = generator_of(
+        models.DiffusionStage(objective.average, threshold=start.threshold, **options, **form)
+    )
     shown = pictures.spread(12)
     before = generator_of(start).generate(shown.plain_captions, seed=0)
 
@@ -82,10 +82,8 @@ def main(argv=None, **changes):
 
     logs = common.train(args, objective, pipeline, validation, draw)
     names = [name for name in logs if name.startswith("val_")]
-    what = f"true, in {start.num_steps} steps before, in 1, in {args.num_steps}"
-    common.finish(
-        args, logs, generator, common.figures(logs, *names), {"drawings.png": (what, draw(objective))}
-    )
+    what = f"true, in {start.num_steps} steps before, in 1, in {args.num_steps}", draw(objective)
+    common.finish(args, logs, generator, common.figures(logs, *names), {"drawings.png": what})
 
 
 if __name__ == "__main__":
