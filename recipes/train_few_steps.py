@@ -26,7 +26,7 @@ from keras_t2i.training.averages import PowerFunctionEMA
 
 DEFAULTS = {
     **{"minutes": 15, "batch_size": 32, "learning_rate": 3e-4},  # options
-    "times": {"name": "normal_log_snr", "mean": 0.5, "std": 2.5},  # how often each t is trained
+    "times": {"name": "normal_log_snr", "mean": 0.5, "std": 3.0},  # how often each t is trained
     "weight": "edm",  # how much each t counts
     "stages": 6,  # in which the two come nearer: 1 / q as far apart in each as before
     "q": 2.0,

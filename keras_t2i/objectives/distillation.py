@@ -134,7 +134,8 @@ class ConsistencyTuning(Denoising):
                 x_r = step_from(self.process, x_t, end, t, r)
             known = expand(ops.cast(ratio > 0.0, "float32"), x0) > 0.0
             target = ops.where(known, denoiser(x_r, r, condition, training), end)
-            m = ops.maximum(ops.shape(x0)[0] // EVERY, 1) if training else ops.shape(x0)[0]
+            n = ops.shape(x0)[0]
+            m = (n + EVERY - 1) // EVERY if training else n
             start = self.process.start(noise[:m], 1.0)
             one_step = denoiser(start, 1.0, {name: rows[:m] for name, rows in condition.items()})
         target, one_step = ops.stop_gradient(target), ops.stop_gradient(one_step)

@@ -1,3 +1,5 @@
+import itertools
+
 import keras
 import numpy as np
 import pytest
@@ -101,6 +103,34 @@ def test_a_picture_does_not_depend_on_its_batch(generator):
     nearly(several[0], together[0])
     assert (several[0] != several[1]).any()
     nearly(generator.generate([PROMPTS[0]] * 2, seed=[7, 6], sampler="ddpm"), several[[2, 1]])
+
+
+def test_a_preset_of_few_steps_has_times_of_its_own_and_the_same_picture_for_a_seed(monkeypatch):
+    """What the sampler of consistency models draws at 3 steps, by hand; and the times are stored."""
+    few = tiny_diffusion_generator(sampler="consistency", power=2.0, guidance_scale=1.0)
+    base = few.base
+    np.testing.assert_allclose(base.times(4), [1, 0.5625, 0.25, 0.0625, 0])
+    np.testing.assert_allclose(base.times(2, start=0.81), [0.81, 0.2025, 0], atol=1e-12)
+    assert type(base).from_config(base.get_config()).power == 2.0
+    assert tiny_diffusion_generator().base.times(2).tolist() == [1.0, 0.5, 0.0]
+    asked, evaluate = [], base.denoiser().guided
+
+    class Listening:
+        def guided(self, *args, **options):
+            denoise = evaluate(*args, **options)
+            return lambda x, t: asked.append((x, t, x0 := denoise(x, t))) or x0
+
+    monkeypatch.setattr(base, "denoiser", Listening)
+    drawn = few.generate("a red apple", seed=4, num_steps=3)
+    assert [t for _, t, _ in asked] == pytest.approx([1, 4 / 9, 1 / 9])
+    for number, ((_, _, x0), (x, t, _)) in enumerate(itertools.pairwise(asked), 1):
+        noise = noise_of([Draw(4)], (8, 8, 3), number)
+        np.testing.assert_allclose(x[:1], (1 - t) * x0[:1] + t * noise, atol=1e-5)
+    monkeypatch.undo()
+    together = few.generate(["a red apple", "a green apple"], seed=4, num_steps=3)
+    nearly(together[0], drawn)
+    with pytest.raises(ValueError, match=r"power must be in \[1, 10\]"):
+        tiny_diffusion_generator(power=0.5)
 
 
 @pytest.mark.parametrize("parameterization", ["x0", "epsilon", "v", "flow"])
