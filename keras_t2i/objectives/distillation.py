@@ -136,8 +136,8 @@ class ConsistencyTuning(Denoising):
             target = ops.where(known, denoiser(x_r, r, condition, training), end)
             n = ops.shape(x0)[0]
             m = (n + EVERY - 1) // EVERY if training else n
-            start = self.process.start(noise[:m], 1.0)
-            one_step = denoiser(start, 1.0, {name: rows[:m] for name, rows in condition.items()})
+            some = {name: rows[:m] for name, rows in condition.items()}
+            one_step = denoiser(self.process.start(noise[:m]), ops.ones_like(t[:m]), some)
         target, one_step = ops.stop_gradient(target), ops.stop_gradient(one_step)
         wanted = Parameterization("x0", self.process).convert(target, x_t, t, self.parameterization.kind)
         losses = pseudo_huber(self.weights_of(t) * mean_square(output - wanted), self.huber) / (1.0 - ratio)
