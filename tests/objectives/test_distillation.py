@@ -141,6 +141,7 @@ def test_of_normal_pictures_the_ends_of_paths_are_what_the_loss_asks_for(process
     unet = tiny_unet()
     for q in (2.0, 8.0, 64.0):
         options = {"process": process, "data_std": 1.0, "k": 0.0, "boundary": 0.0, "averages": None}
+        options["times"] = {"name": "normal_log_snr", "mean": 0.0, "std": 2.0}
         objective = tiny(unet, q=q, **options)
         monkeypatch.setattr(objective, "chosen", lambda training: lambda inputs, **_: inputs["images"])
         seen = numpy(objective(batch))
