@@ -113,7 +113,7 @@ def test_a_long_run_is_drawn_and_validated_now_and_then(pipeline, monkeypatch, t
 def test_a_schedule_is_set_in_both_optimizers_of_a_gan(pipeline, tmp_path):
     both = [adamw(3e-3, name="generator"), adamw(3e-3, steps=50, name="discriminator")]
     gan = tiny_gan(optimizers=lambda: both)
-    run.set_steps(gan.optimizer, 200)
+    gan.set_steps(200)
     rates = [[float(o.schedule(step)) for step in (0, 20, 200)] for o in gan.optimizer.optimizers]
     np.testing.assert_allclose(rates[0], [0, 3e-3, 3e-5], atol=1e-8)
     assert rates[1][1] < 2.5e-3  # its length was given: it stays
