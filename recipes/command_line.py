@@ -3,7 +3,6 @@
 import argparse
 import math
 import os
-import re
 import shlex
 import sys
 from pathlib import Path
@@ -73,7 +72,9 @@ class Parser(argparse.ArgumentParser):
         """A line with its lists of choices at the end: in "--log csv my_folder" the folder is no log."""
         if not any(not action.option_strings for action in self._actions):
             return words
-        end = words.index("--") if "--" in words else len(words)
+        # Behind "--", and behind an option that takes all the rest, nothing is moved.
+        takers = [o for a in self._actions if a.nargs == argparse.REMAINDER for o in a.option_strings]
+        end = min((words.index(word) for word in ("--", *takers) if word in words), default=len(words))
         others, lists, self._greedy, i = [], [], [], 0
         while i < end:
             word, i = words[i], i + 1
@@ -145,8 +146,13 @@ def size(text):
 
 
 def seed(text):
-    """A type for `add_argument`: an int; "random": a new one."""
-    return int.from_bytes(os.urandom(4), "little") if text == "random" else int(text)
+    """A type for `add_argument`: an int; "random": `None`, for which `new_seed` is taken."""
+    return None if text == "random" else int(text)
+
+
+def new_seed():
+    """An int of 32 bits."""
+    return int.from_bytes(os.urandom(4), "little")
 
 
 def filled(text):
@@ -175,11 +181,12 @@ def existing_file(text):
 
 def free_name(prompt, suffix=".png"):
     """A name for a picture of `prompt` that no file has: pictures/a-red-apple.png, ...-2.png, ..."""
-    slug = re.sub(r"\W+", "-", prompt.lower()).strip("-")[:40].strip("-") or "picture"
-    count, file = 1, Path("pictures", f"{slug}{suffix}")
+    from keras_t2i.utils.files import slug  # which imports Keras
+
+    count, file = 1, Path("pictures", f"{slug(prompt)}{suffix}")
     while file.exists():
         count += 1
-        file = file.with_stem(f"{slug}-{count}")
+        file = file.with_stem(f"{slug(prompt)}-{count}")
     return file
 
 
@@ -249,7 +256,9 @@ def generate_parser(doc, size_of_all):
     name = program("generate.py")
     parser = Parser(name, description=doc)
     add, count = parser.add_argument, {"type": number(int, least=1, most=10_000), "metavar": "N"}
-    add("prompts", nargs="+", metavar="PROMPT", help="what to show, in quotes; several make a grid")
+    add("prompts", nargs="*", metavar="PROMPT", help="what to show, in quotes; several make a grid")
+    lines = "in their place, a text file of them, a line each, of any length; --output is then a folder"
+    add("--prompts", dest="prompt_file", type=existing_file, metavar="FILE", help=lines)
     add("--preset", default="diffusion_emoji_32", help="name of a preset, a folder, or hf://...")
     add("--seed", default="random", type=seed, help="whole number; the same seed makes the same picture")
     add("--num-images", default=1, **count, help="pictures of each prompt")
@@ -270,4 +279,37 @@ def generate_parser(doc, size_of_all):
     add("--upsampler", help="preset of lesson 9, which draws larger before that; None: the generator's")
     replaced = "where the picture goes; a file you name is replaced, the default gets a number instead"
     add("--output", default=OUTPUT, metavar="FILE", help=replaced)
+    add_beam(parser, "with --prompts: Apache Beam draws")
     return parser
+
+
+def tell_drawn(made, folder, seconds):
+    """Print what became of a file of prompts, `Generated`; returns the folder."""
+    for line, why in made.problems.items():
+        print(f"      left out: line {line} {why}")
+    kept = f", {made.kept} of them kept" if made.kept else ""
+    print(f"[3/3] {folder} ({made.pictures} pictures{kept}, seed {made.seed}, {seconds:.0f} s)")
+    return folder
+
+
+def add_beam(parser, about):
+    """Give a parser `--beam`, which takes all that is behind it."""
+    rest = f"{about}; all behind it are its own options, such as --runner; nothing: on this machine"
+    parser.add_argument("--beam", nargs=argparse.REMAINDER, metavar="OPTION", help=rest)
+
+
+def check_prompts(parser, options):
+    """End with a sentence where the prompts, or what is asked of a file of them, are not whole."""
+    if bool(options.prompts) == bool(options.prompt_file):
+        what = (
+            "PROMPT, in quotes, or --prompts FILE" if options.prompts else "PROMPT: what to show, in quotes"
+        )
+        parser.error(
+            f"give one: {what}" if options.prompts else f"the following arguments are required: {what}"
+        )
+    if options.prompt_file is None and options.beam is not None:
+        parser.error("--beam is for --prompts FILE")
+    if options.prompt_file and (options.svg or options.frames):
+        parser.error("--svg, --frames: not with --prompts, whose pictures are PNG files")
+    if options.prompt_file and options.output == OUTPUT:
+        parser.error("--prompts needs --output FOLDER, for its pictures")

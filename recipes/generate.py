@@ -5,6 +5,7 @@ Each argument is a prompt; put quotes around its words:
     python recipes/generate.py "a red apple" "a green apple" --num-images 4
     python recipes/generate.py "a red apple" --size 4096 --transparent
     python recipes/generate.py "a red apple" --svg --renderer runs/renderer/preset
+    python recipes/generate.py --prompts prompts.txt --output drawn
 """
 
 import os
@@ -12,9 +13,12 @@ import sys
 import time
 
 from command_line import OUTPUT
+from command_line import check_prompts
 from command_line import free_name
 from command_line import generate_parser
+from command_line import new_seed
 from command_line import sentence
+from command_line import tell_drawn
 
 SIZE, SETTINGS = 512, ("num_steps", "guidance_scale", "temperature")
 
@@ -23,23 +27,26 @@ def main(argv=None):
     """Make the pictures that the command line asks for; returns the path of the PNG."""
     parser = generate_parser(__doc__, SIZE)
     options = parser.parse_args(argv)
+    check_prompts(parser, options)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # hides what TensorFlow says about the machine
     start = time.monotonic()
     print("[1/3] Loading Keras and the preset", options.preset, flush=True)
     import numpy as np
 
-    from keras_t2i.models.generator import Generator
+    from keras_t2i.models.prompt_files import generate_file
+    from keras_t2i.models.prompt_files import open_generator
     from keras_t2i.utils.gif import save_frames
     from keras_t2i.utils.images import make_grid
     from keras_t2i.utils.images import save_png
 
-    prompts, n, first = options.prompts, options.num_images, options.seed
+    prompts, n = options.prompts, options.num_images
+    first = new_seed() if options.seed is None else options.seed
     count = len(prompts) * n
     try:
-        generator = Generator.from_preset(options.preset)
-        if parts := {k: v for k, v in vars(options).items() if k in ("renderer", "upsampler") and v}:
-            generator = Generator.from_stages(decoder=generator, **parts)
-        print(f"[2/3] Making {count} of {options.preset}, seed {first}", flush=True)
+        parts = {k: v for k, v in vars(options).items() if k in ("renderer", "upsampler") and v}
+        if options.prompt_file is None:
+            generator = open_generator(options.preset, **parts)
+            print(f"[2/3] Making {count} of {options.preset}, seed {first}", flush=True)
         given = {k: v for k, v in vars(options).items() if k in SETTINGS and v != parser.get_default(k)}
         if options.frames is not None and not generator.base.watchable:
             raise ValueError(f"--frames: {options.preset} makes a picture in one step")
@@ -51,6 +58,10 @@ def main(argv=None):
         if sized:
             given |= {"size": shape, "background": None if options.transparent else "white"}
         draw = given | {"best_of": options.best_of, "progress": True}
+        if options.prompt_file:  # by the seed of what is there already, if there is any
+            file, keep = options.output, {"beam": options.beam, "scale": scale, "seed": options.seed}
+            made = generate_file(options.prompt_file, file, options.preset, n, parts, **draw | keep)
+            return tell_drawn(made, file, time.monotonic() - start)
         if options.svg or (count == 1 and sized):  # of any size: a picture is never held as a whole
             suffix = ".svg" if options.svg else ".png"
             for i, prompt in enumerate(np.repeat(prompts, n).tolist()):
@@ -65,7 +76,7 @@ def main(argv=None):
         if options.frames is not None:
             frames = generator.generate_frames(prompts[0], seed=first, **given | {"background": "white"})
             print(f"      {save_frames(frames, options.frames, scale)}")
-    except (ValueError, TypeError, OSError, ImportError, MemoryError) as error:
+    except (ValueError, TypeError, OSError, ImportError, MemoryError, RuntimeError) as error:
         parser.exit(2, f"{parser.prog}: error: {sentence(error)}\n")
     print(f"[3/3] {file} ({shape[1]} x {shape[0]} pixels, {time.monotonic() - start:.0f} s)")
     if len(prompts) > 1 and not any(" " in prompt for prompt in prompts):

@@ -5,7 +5,6 @@
 
 Shards: decoded, checked, shrunk to --size, written to a folder of which training reads what a batch needs.
 What cannot be used is named, with its reason. Killed, it goes on by the same command.
-
 "emoji": OpenMoji in two styles and eight more designs, fetched once by npm, drawn once at each size.
 """
 
@@ -13,6 +12,7 @@ import sys
 import time
 
 from command_line import Parser
+from command_line import add_beam
 from command_line import folder
 from command_line import number
 from command_line import sentence
@@ -40,19 +40,19 @@ def parse_arguments(arguments=None):
     add("--designs", nargs="*", **designs, metavar="DESIGN", help=f"besides OpenMoji: {', '.join(DESIGNS)}")
     add("--data-dir", default=str(cache_folder()), type=folder, help="of prepared data sets and packages")
     add("--smoke", action="store_true", help="some emoji of OpenMoji alone, without a network, in seconds")
+    add_beam(parser, "of shards: Apache Beam writes them, the same")
     options = parser.parse_args(arguments)
     if options.source and not options.shards:
         parser.error(f"where to? Name the folder of the shards: prepare_data.py {options.source} shards")
-    if not options.source and (options.split or options.columns):
-        parser.error("--split and --columns are of a source: name one, and the folder of the shards")
+    if not options.source and (options.split or options.columns or options.beam is not None):
+        parser.error("--split, --columns, --beam are of a source: name one, and the folder of the shards")
     options.size = options.size or (64 if options.shards else 32)
     return options
 
 
 def shard(options):
-    """Shards of a person's own pictures."""
     start, meant = time.perf_counter(), {"split": options.split, "columns": options.columns}
-    report = prepare_shards(options.source, options.shards, options.size, **meant)
+    report = prepare_shards(options.source, options.shards, options.size, **meant, beam=options.beam)
     megabytes = sum(file.stat().st_size for file in options.shards.iterdir()) / 1e6
     seconds = time.perf_counter() - start
     print(f"{report}\n\nReady after {seconds:.0f} s, {megabytes:.0f} MB. Train by --data {options.shards}")

@@ -5,6 +5,7 @@ import hashlib
 import itertools
 import json
 import math
+import operator
 import warnings
 from collections.abc import Callable
 from collections.abc import Mapping
@@ -14,10 +15,13 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_t2i.data.ahead import Ahead
+from keras_t2i.data.pictures import StoredPictures
 from keras_t2i.data.pictures import identity_of
 from keras_t2i.utils.annotations import Array
 from keras_t2i.utils.random_streams import random_stream
 
+WORKERS = 2  # threads that read pictures out of files
 # Batches larger than the data hold repeats, each with a caption and augmentation of its own. More of each
 # picture than this take memory and teach nothing.
 LARGEST_REPETITION = 4
@@ -74,6 +78,8 @@ class Pipeline(keras.utils.PyDataset):
             share, some more than once and some not at all, in place of each once. In training alone.
         training: `False` for validation: in the data's order, each picture once per epoch with its first
             caption and as it is, the last batch perhaps smaller, the same in every epoch.
+        workers: int, threads that make the batches of `self[i]` ahead, which are the same with any number; 0:
+            none does. `None`: `WORKERS` where the pictures are in shards, none where they are in memory.
 
     Raises:
         ValueError: if there is no picture, a picture has no caption, or shapes do not fit.
@@ -91,8 +97,9 @@ class Pipeline(keras.utils.PyDataset):
         caption_features: Mapping[str, Array] | None = None,
         shares: Array | None = None,
         training: bool = True,
+        workers: int | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__()  # without its `workers`: see `Ahead`
         self.data, self.preprocessor = data, preprocessor
         self.batch_size = fitting_batch(int(batch_size), len(data))
         self.seed = seed
@@ -100,6 +107,9 @@ class Pipeline(keras.utils.PyDataset):
         self.image_features, self.caption_features = dict(image_features or {}), dict(caption_features or {})
         self.shares = None if shares is None else np.asarray(shares, "float64")
         self.training = bool(training)
+        stored = isinstance(data.pictures, StoredPictures)
+        workers = (WORKERS if stored else 0) if workers is None else operator.index(workers)
+        self.ahead = Ahead(lambda step: self.batch(step), workers) if workers > 0 else None
         self._check(steps_per_epoch)
         one_pass = math.ceil(len(data) / self.batch_size)
         self.steps_per_epoch = steps_per_epoch or one_pass
@@ -153,6 +163,8 @@ class Pipeline(keras.utils.PyDataset):
         Raises: ValueError where they have no row for each picture.
         """
         self.image_features |= dict(features)
+        if self.ahead:
+            self.ahead.forget()
         self._check(None)
 
     def _tokenize(self, preprocessor):
@@ -258,7 +270,12 @@ class Pipeline(keras.utils.PyDataset):
         return self.steps_per_epoch
 
     def __getitem__(self, index):
-        return self.batch(self.first_step + index)
+        step = self.first_step + int(index)
+        if self.ahead is None:
+            return self.batch(step)
+        # Behind a training epoch the next one follows; validation ends.
+        last = step + self.ahead.most if self.training else self.first_step + len(self) - 1
+        return self.ahead(step, last)
 
 
 class SetPipelineEpoch(keras.callbacks.Callback):

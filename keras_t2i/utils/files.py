@@ -44,6 +44,11 @@ def expanded(path):
     return Path(os.path.expanduser(path))  # noqa: PTH111
 
 
+def slug(text):
+    """Text as a part of a file's name that every system takes: its letters and digits, 40 at most."""
+    return re.sub(r"\W+", "-", text.lower()).strip("-")[:40].strip("-") or "picture"
+
+
 @contextlib.contextmanager
 def atomic_file(path):
     """A file, open for writing bytes, that takes the place of `path` when the block ends without an error.

@@ -103,10 +103,34 @@ def test_diffusion(tmp_path, capsys):
     assert "temperature" in capsys.readouterr().err
 
 
+@pytest.mark.once
+def test_a_file_of_prompts(preset, capsys):
+    Path("prompts.txt").write_text("a red apple\n\na car\n")
+    command = ["--prompts", "prompts.txt", "--preset", preset, "--scale", "2", "--output", "drawn"]
+    assert recipe.main([*command, "--num-images", "2", "--seed", "3"]) == "drawn"
+    said = capsys.readouterr().out
+    assert "left out: line 2 is blank" in said and "drawn (4 pictures, seed 3, " in said
+    names = sorted(file.name for file in Path("drawn").rglob("*.png"))
+    assert names == [
+        f"000000{i}-{j}-{name}.png" for i, name in ((0, "a-red-apple"), (2, "a-car")) for j in "01"
+    ]
+    assert np.asarray(Image.open(f"drawn/00000/{names[0]}")).shape == (16, 16, 3)
+    recipe.main([*command, "--num-images", "2"])  # the seed is that of the folder
+    assert "4 pictures, 4 of them kept, seed 3" in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        recipe.main(command)
+    assert "another call: num_images differ" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "arguments, message",
     [
         ([], "PROMPT"),
+        (["a", "--prompts", __file__], "give one"),
+        (["--prompts", __file__], "--output FOLDER"),
+        (["--prompts", "nothing.txt"], "no file nothing.txt"),
+        (["--prompts", __file__, "--output", "o", "--svg"], "not with --prompts"),
+        (["a", "--beam", "--runner", "FlinkRunner", "--seed", "3"], "--beam is for --prompts"),
         (["a", "--seed", "x"], "seed"),
         (["a", "--num-images", "0"], "at least 1"),
         (["a", "--preset", "no_such"], "no preset 'no_such'"),
@@ -124,7 +148,7 @@ def test_diffusion(tmp_path, capsys):
 )
 def test_errors_are_one_line_and_code_2(preset, capsys, arguments, message):
     if "--preset" not in arguments:
-        arguments = [*arguments, "--preset", preset]
+        arguments = ["--preset", preset, *arguments]
     with pytest.raises(SystemExit) as exit:
         recipe.main(arguments)
     assert exit.value.code == 2

@@ -1,35 +1,36 @@
 """Writes a folder of shards: decode, check, shrink, write, split."""
 
+import functools
 import json
 from collections.abc import Sequence
 
 import numpy as np
 from tqdm.auto import tqdm
 
-from keras_t2i.data.folder.cache import fingerprint
 from keras_t2i.data.folder.captioned_folder import VALIDATION_FRACTION
 from keras_t2i.data.folder.captioned_folder import in_validation
 from keras_t2i.data.folder.captioned_folder import number_groups
 from keras_t2i.data.folder.report import FolderReport
+from keras_t2i.data.sharded.on_beam import write_on_beam
+from keras_t2i.data.sharded.planning import PICTURES
+from keras_t2i.data.sharded.planning import begin
+from keras_t2i.data.sharded.planning import finished_of
+from keras_t2i.data.sharded.planning import plan
 from keras_t2i.data.sharded.shard_files import FORMAT
 from keras_t2i.data.sharded.shard_files import INPUTS
 from keras_t2i.data.sharded.shard_files import MANIFEST
-from keras_t2i.data.sharded.shard_files import SUFFIX
-from keras_t2i.data.sharded.shard_files import Shard
 from keras_t2i.data.sharded.shard_files import array_record
 from keras_t2i.data.sharded.shard_files import read_json
 from keras_t2i.data.sharded.shard_files import write_shard
 from keras_t2i.data.sources.opening import open_source
 from keras_t2i.utils.annotations import Place
+from keras_t2i.utils.beam import pipeline_options
 from keras_t2i.utils.files import expanded
 from keras_t2i.utils.files import move_file
-from keras_t2i.utils.files import remove_file
 from keras_t2i.utils.files import staged_folder
 from keras_t2i.utils.files import write_text
 from keras_t2i.utils.folders import check_apart
 from keras_t2i.utils.folders import check_ours
-
-PICTURES = 4096  # of a shard
 
 
 def prepare_shards(
@@ -40,6 +41,7 @@ def prepare_shards(
     pictures: int = PICTURES,
     split: str | None = None,
     columns: Sequence[str] | None = None,
+    beam: Sequence[str] | None = None,
 ) -> FolderReport:
     """Turn captioned pictures into shards, of which training reads what a batch needs.
 
@@ -62,6 +64,8 @@ def prepare_shards(
         split: str, of a source that has splits; `None`: "train".
         columns: two names, of the column of pictures and that of captions, of a table (Parquet, Arrow, TFDS);
             `None`: those that are called as usual.
+        beam: list of str, options of Apache Beam, whose workers then write the shards, to the same bytes (the
+            extra `beam`; `source` and `folder` are on a disk that all of them see); `None`: a loop.
 
     Returns:
         `FolderReport`: what became of every file, or example.
@@ -72,8 +76,11 @@ def prepare_shards(
         ValueError: nothing in it can be used, it is damaged, it has no such split or columns, or the two
             places are not apart.
         ImportError: a package is not installed: array_record, or pyarrow for Parquet and Arrow files.
+        RuntimeError: a worker of Beam failed.
     """
     array_record()  # before any work
+    if beam is not None:
+        pipeline_options(beam)
     if size < 1:
         raise ValueError(f"`size` must be at least 1, received {size}")
     folder = expanded(folder)
@@ -81,7 +88,11 @@ def prepare_shards(
     opened = open_source(source, split, columns)
     check_apart(folder, opened.place)
     shards = plan(opened, size, pictures)
-    write_unfinished(shards, folder)
+    if beam is None:
+        write_unfinished(shards, folder)
+    else:
+        place = expanded(source).absolute() if expanded(source).exists() else source
+        write_on_beam(shards, folder.absolute(), functools.partial(open_source, place, split, columns), beam)
     held = [read_json(folder / f"{shard.name}.json") for shard in shards]
     records = [header for of_shard in held for header in of_shard["records"]]
     captions = {header["name"]: header["captions"] for header in records}
@@ -105,52 +116,20 @@ def prepare_shards(
     return report
 
 
-def plan(source, size, pictures=PICTURES):
-    """The shards of a source's pictures: list of `Shard`.
-
-    Args:
-        source: `Source`.
-        size, pictures: as of `prepare_shards`.
-    """
-    parts = [(i, min(i + pictures, len(source))) for i in range(0, len(source), pictures)]
-    keys = [fingerprint([FORMAT, size, *source.state(*part)]) for part in parts]
-    return [
-        Shard(f"{i:05}-of-{len(parts):05}", source, *part, size, key)
-        for i, (part, key) in enumerate(zip(parts, keys, strict=True))
-    ]
-
-
 def write_unfinished(shards, folder):
-    """Write those shards of a plan that are not there yet, each whole or not at all.
-
-    The manifest goes before the first is written, so what is half of another plan is never trained on.
-    """
-    inputs = read_json(folder / INPUTS) if (folder / INPUTS).exists() else {}
-    finished = {s.name: s.key for s in shards if inputs.get(s.name) == s.key and _is_whole(folder, s.name)}
-    missing = [shard for shard in shards if shard.name not in finished]
-    total = sum(map(len, shards))
-    if not missing and inputs == finished:
+    """Write those shards of a plan that are not there yet, each whole or not at all."""
+    finished, missing = finished_of(shards, folder)
+    if finished is None:
         return
-    remove_file(folder / MANIFEST)
+    total = sum(map(len, shards))
     with (
         staged_folder(folder) as staged,
         tqdm(total=total, desc="Preparing shards", unit="picture") as progress,
     ):
-        write_text(folder / INPUTS, json.dumps(finished))
-        for name in {*inputs} - {shard.name for shard in shards}:  # of an earlier plan
-            for suffix in (SUFFIX, ".json"):
-                remove_file(folder / f"{name}{suffix}")
+        begin(shards, folder, finished)
         progress.update(total - sum(map(len, missing)))
         for shard in missing:
             for file in write_shard(shard, staged, progress):
                 move_file(file, folder / file.name)
             finished[shard.name] = shard.key
             write_text(folder / INPUTS, json.dumps(finished))
-
-
-def _is_whole(folder, name):
-    try:
-        held = read_json(folder / f"{name}.json")
-        return (folder / f"{name}{SUFFIX}").stat().st_size == held["bytes"]
-    except (OSError, ValueError):
-        return False

@@ -83,8 +83,7 @@ def write_shard(shard, folder, progress=None):
     """Write the two files of a shard.
 
     They depend on what the shard is made of alone, and on no other shard, so workers on many machines can
-    write them, those of Apache Beam for one: `beam.Create(shards) | beam.Map(write_shard, folder)`. Here it
-    is a loop.
+    write them (`on_beam.write_on_beam`).
 
     Args:
         shard: `Shard`.
