@@ -174,9 +174,12 @@ def folder(text):
 
 def existing_file(text):
     """A type for `add_argument`: the path of a file that is there."""
-    if not Path(text).is_file():
-        raise argparse.ArgumentTypeError(f"there is no file {text}")
-    return Path(text)
+    try:
+        if Path(text).is_file():
+            return Path(text)
+    except OSError:  # such as a name that is too long
+        pass
+    raise argparse.ArgumentTypeError(f"there is no file {text}")
 
 
 def free_name(prompt, suffix=".png"):
