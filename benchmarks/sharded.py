@@ -1,13 +1,13 @@
 """What shards cost and save: memory, and processor seconds to prepare and to draw an epoch's batches.
 
-    python benchmarks/sharded.py      # 1,000 and 10,000 pictures of 64 pixels: three minutes
-    python benchmarks/sharded.py --pictures 1000 10000 100000 --folders
+    python benchmarks/sharded.py                   # 1,000 and 10,000 pictures of 64 pixels: three minutes
+    python benchmarks/sharded.py --pictures 100000
 
-Each row is a process of its own, for memory is what the system says the process held at most, less what it
-held once the package was imported. Times are those of the processor, of all threads.
+Each row is a process of its own, for memory is what the system says the process holds.
 """
 
 import argparse
+import mmap
 import multiprocessing
 import tempfile
 import time
@@ -32,34 +32,31 @@ def make_folder(folder, count):
     (folder / "metadata.csv").write_text("\n".join(lines))
 
 
-def memory(kind):
-    """MiB that this process holds now ("VmRSS") or held at most ("VmHWM")."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return int(next(line.split()[1] for line in lines if line.startswith(kind))) / 2**10
+def resident():
+    """MiB that this process holds now."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * mmap.PAGESIZE / 2**20
 
 
 def prepare(source, shards, results):
-    """Put MiB that preparing takes at most, and its processor seconds."""
     from keras_t2i.data import prepare_shards
 
-    before, start = memory("VmRSS"), time.process_time()
+    start = time.process_time()
     prepare_shards(source, shards, SIZE)
-    results.put((memory("VmHWM") - before, time.process_time() - start))
+    results.put(time.process_time() - start)
 
 
 def draw(source, results):
-    """Put MiB that the data takes at most, processor seconds to open it and to draw an epoch's batches, and
-    how many these are."""
+    """Put MiB that the data takes, and processor seconds to open it and to draw an epoch's batches."""
     from keras_t2i.data import Pipeline
     from keras_t2i.data import load
 
-    before, start = memory("VmRSS"), time.process_time()
+    before, start = resident(), time.process_time()
     pipeline = Pipeline(load(source, "train", SIZE), batch_size=BATCH)
     opened = time.process_time()
     for step in range(len(pipeline)):
-        pipeline[step]
-    drawn = time.process_time() - opened
-    results.put((memory("VmHWM") - before, opened - start, drawn, len(pipeline)))
+        pipeline.batch(step)
+    results.put((resident() - before, opened - start, time.process_time() - opened, len(pipeline)))
 
 
 def apart(function, *arguments):
@@ -77,31 +74,25 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    counts = {"nargs": "+", "type": int, "default": [1000, 10_000]}
-    parser.add_argument("--pictures", **counts, help="how many, a row each, of shards")
-    parser.add_argument("--folders", **{**counts, "nargs": "*"}, help="the same of the folder, in memory")
-    asked = parser.parse_args()
-    print("| pictures | data | MiB to prepare | prepare, ms a picture | MiB to draw | open, s | ms a batch |")
+    parser.add_argument(
+        "--pictures", nargs="+", type=int, default=[1000, 10_000], help="how many, a row each"
+    )
+    print("| pictures | data | MiB resident | prepare, s | open, s | an epoch's batches, s | ms a batch |")
     print("|---|---|---|---|---|---|---|")
-    for count in sorted({*asked.pictures, *asked.folders}):
+    for count in parser.parse_args().pictures:
         with tempfile.TemporaryDirectory() as folder:
             source, shards = Path(folder, "pictures"), Path(folder, "shards")
             source.mkdir()
             make_folder(source, count)
-            if count in asked.pictures:
-                taken, seconds = apart(prepare, source, shards)
-                tell(count, "shards", f"{taken:.0f} | {1000 * seconds / count:.2f}", *apart(draw, shards))
-            if count in asked.folders:
-                apart(draw, source)  # fills the cache of fitted pictures, as a first run does
-                tell(count, "folder", "- | -", *apart(draw, source))
-
-
-def tell(count, name, prepared, taken, opened, drawn, steps):
-    """Print a row."""
-    milliseconds = 1000 * drawn / steps
-    print(
-        f"| {count:,} | {name} | {prepared} | {taken:.0f} | {opened:.2f} | {milliseconds:.1f} |", flush=True
-    )
+            seconds = apart(prepare, source, shards)
+            apart(draw, source)  # fills the cache of fitted pictures, as a first run does
+            for name, where, prepared in (("folder", source, "-"), ("shards", shards, f"{seconds:.1f}")):
+                memory, opened, epoch, steps = apart(draw, where)
+                print(
+                    f"| {count:,} | {name} | {memory:.0f} | {prepared} | {opened:.2f} | {epoch:.2f} | "
+                    f"{1000 * epoch / steps:.1f} |",
+                    flush=True,
+                )
 
 
 if __name__ == "__main__":
