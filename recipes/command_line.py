@@ -261,7 +261,7 @@ def generate_parser(doc, size_of_all):
     add, count = parser.add_argument, {"type": number(int, least=1, most=10_000), "metavar": "N"}
     add("prompts", nargs="*", metavar="PROMPT", help="what to show, in quotes; several make a grid")
     lines = "in their place, a text file of them, a line each, of any length; --output is then a folder"
-    add("--prompts", dest="prompt_file", type=existing_file, metavar="FILE", help=lines)
+    add("--prompts", dest="prompt_file", type=filled, metavar="FILE", help=lines)
     add("--preset", default="diffusion_emoji_32", help="name of a preset, a folder, or hf://...")
     add("--seed", default="random", type=seed, help="whole number; the same seed makes the same picture")
     add("--num-images", default=1, **count, help="pictures of each prompt")
@@ -314,5 +314,10 @@ def check_prompts(parser, options):
         parser.error("--beam is for --prompts FILE")
     if options.prompt_file and (options.svg or options.frames):
         parser.error("--svg, --frames: not with --prompts, whose pictures are PNG files")
+    if options.prompt_file:
+        try:
+            existing_file(options.prompt_file)
+        except argparse.ArgumentTypeError as error:
+            parser.error(f"--prompts: {error}")
     if options.prompt_file and options.output == OUTPUT:
         parser.error("--prompts needs --output FOLDER, for its pictures")
