@@ -66,7 +66,9 @@ def losses(workers, epochs, start=0):
     pipe, found = pipeline(workers), []
     model = Recorder()
     model.compile(optimizer="sgd")
-    see = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: found.append(logs["loss"]))
+    see = keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda batch, logs: found.append(float(logs["loss"]))
+    )
     callbacks = [SetPipelineEpoch(pipe), see]
     model.fit(pipe, shuffle=False, verbose=0, epochs=epochs, initial_epoch=start, callbacks=callbacks)
     return found
