@@ -28,7 +28,7 @@ import json, time
 start = time.perf_counter()
 import keras
 from keras_t2i.models import Generator
-generator = Generator.from_preset("diffusion_emoji_32")
+generator = Generator.from_preset("diffusion_emoji")
 opened = time.perf_counter() - start
 generator.generate("a red apple", seed=0, size=512)
 start = time.perf_counter()

@@ -262,7 +262,7 @@ def generate_parser(doc, size_of_all):
     add("prompts", nargs="*", metavar="PROMPT", help="what to show, in quotes; several make a grid")
     lines = "in their place, a text file of them, a line each, of any length; --output is then a folder"
     add("--prompts", dest="prompt_file", type=filled, metavar="FILE", help=lines)
-    add("--preset", default="diffusion_emoji_32", help="name of a preset, a folder, or hf://...")
+    add("--preset", default="diffusion_emoji", help="name of a preset, a folder, or hf://...")
     add("--seed", default="random", type=seed, help="whole number; the same seed makes the same picture")
     add("--num-images", default=1, **count, help="pictures of each prompt")
     add("--best-of", default=1, **count, help="make N for each picture, keep the best")

@@ -89,8 +89,8 @@ class Generator(keras_hub.models.TextToImage):
     Example:
 
     ```python
-    generator = Generator.from_preset("diffusion_emoji_32")  # Generator.presets lists the names
-    picture = generator.generate("a red apple", seed=0)  # uint8 (32, 32, 3)
+    generator = Generator.from_preset("diffusion_emoji")  # Generator.presets lists the names
+    picture = generator.generate("a red apple", seed=0)  # uint8 (64, 64, 3)
     ```
     """
 

@@ -285,4 +285,4 @@ def test_presets_are_opened_once_and_draw_by_the_renderer_that_is_given(tmp_path
     found = Presets([name], renderer=str(tmp_path / "renderer"))
     assert found.open(name) is found.open(name)
     assert found.open(name).stage("rendering").renderer.slots == tiny_stage().renderer.slots
-    assert Presets().names[0] == "diffusion_emoji_32" and {*Presets().names} == {*Generator.presets}
+    assert Presets().names[0] == "diffusion_emoji" and {*Presets().names} == {*Generator.presets}

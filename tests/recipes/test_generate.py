@@ -169,7 +169,7 @@ def test_help_names_every_default(capsys):
         recipe.main(["--help"])
     assert exit.value.code == 0
     text = " ".join(capsys.readouterr().out.split())
-    for default in ("diffusion_emoji_32", "random", "default: 1", "1.0", "512", "pictures/<prompt>.png"):
+    for default in ("diffusion_emoji", "random", "default: 1", "1.0", "512", "pictures/<prompt>.png"):
         assert default in text
 
 

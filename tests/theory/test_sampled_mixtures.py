@@ -32,7 +32,7 @@ def sampled(name, process, mixture, n=N, **options):
     return sampler(mixture.denoiser(process), start, times, process, **options)
 
 
-# "consistency" is for a network that says where the path ends, not the mean of x_0 (test_consistency_tuning.py).
+# "consistency" is for networks that say where a path ends, not the mean of x_0 (test_consistency_tuning.py).
 @pytest.mark.parametrize("name", [n for n, s in SAMPLERS.items() if not s.inverts and n != "consistency"])
 @pytest.mark.parametrize("process", [RectifiedFlow(), EDM()], ids=lambda p: p.name)
 def test_weights_and_moments_of_a_mixture_in_50_steps(name, process):
