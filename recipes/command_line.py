@@ -303,21 +303,19 @@ def add_beam(parser, about):
 
 def check_prompts(parser, options):
     """End with a sentence where the prompts, or what is asked of a file of them, are not whole."""
-    if bool(options.prompts) == bool(options.prompt_file):
-        what = (
-            "PROMPT, in quotes, or --prompts FILE" if options.prompts else "PROMPT: what to show, in quotes"
-        )
-        parser.error(
-            f"give one: {what}" if options.prompts else f"the following arguments are required: {what}"
-        )
-    if options.prompt_file is None and options.beam is not None:
-        parser.error("--beam is for --prompts FILE")
-    if options.prompt_file and (options.svg or options.frames):
+    if not options.prompts and not options.prompt_file:
+        parser.error("the following arguments are required: PROMPT: what to show, in quotes")
+    if options.prompts and options.prompt_file:
+        parser.error("give one: PROMPT, in quotes, or --prompts FILE")
+    if not options.prompt_file:
+        if options.beam is not None:
+            parser.error("--beam is for --prompts FILE")
+        return
+    if options.svg or options.frames:
         parser.error("--svg, --frames: not with --prompts, whose pictures are PNG files")
-    if options.prompt_file:
-        try:
-            existing_file(options.prompt_file)
-        except argparse.ArgumentTypeError as error:
-            parser.error(f"--prompts: {error}")
-    if options.prompt_file and options.output == OUTPUT:
+    try:
+        existing_file(options.prompt_file)
+    except argparse.ArgumentTypeError as error:
+        parser.error(f"--prompts: {error}")
+    if options.output == OUTPUT:
         parser.error("--prompts needs --output FOLDER, for its pictures")

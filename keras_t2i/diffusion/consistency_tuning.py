@@ -6,9 +6,9 @@ process here that is sigma / alpha, the noise beside a picture of its own size.
 
 import math
 
-from keras_t2i.diffusion.namespace import expand
 from keras_t2i.diffusion.namespace import namespace
 from keras_t2i.diffusion.namespace import sigmoid
+from keras_t2i.diffusion.parameterization import Parameterization
 
 LARGEST_LOG_NOISE = 30.0  # beyond it, as at t = 1 of many a process, there is nothing but noise
 
@@ -69,5 +69,4 @@ def step_from(process, x, x0, t, r):
         x, x0: float `(n, ...)`: x_t, and the estimate.
         t, r: `(n,)`, in (0, 1).
     """
-    noise = (x - expand(process.alpha(t), x) * x0) / expand(process.sigma(t), x)
-    return process.diffuse(x0, noise, r)
+    return process.diffuse(x0, Parameterization("x0", process).epsilon(x0, x, t), r)

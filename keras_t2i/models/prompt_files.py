@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 from typing import NamedTuple
 
-import numpy as np
 from tqdm.auto import tqdm
 
 from keras_t2i.models.generator import Generator
+from keras_t2i.models.inputs import as_seeds
 from keras_t2i.presets.registry import preset_fingerprint
 from keras_t2i.utils.annotations import Place
 from keras_t2i.utils.batching import at_least_one
@@ -123,14 +123,13 @@ def generate_file(
     check_ours(folder, OF_ALL, lambda held: held["format"] == FORMAT)
     held = json.loads((folder / OF_ALL).read_text("utf-8")) if (folder / OF_ALL).exists() else None
     if seed is None:
-        seed = held["seed"] if held else int(np.random.SeedSequence().generate_state(1)[0])
+        seed = held["seed"] if held else as_seeds(None, 1)[0]
     meant = {
         "format": FORMAT,
-        "preset": {name: preset_fingerprint(one) for name, one in {"preset": preset, **parts}.items()},
+        **_drawn_from(found, preset, parts),
         "seed": seed,
         "num_images": at_least_one("num_images", num_images),
         "settings": settings,
-        "prompts": digest(json.dumps(found).encode()),
     }
     meant = json.loads(json.dumps(meant))  # tuples are lists there
     other = [name for name in meant if held is None or held.get(name) != meant[name]]
@@ -142,14 +141,18 @@ def generate_file(
             "remove it"
         )
     of_part = _in_parts(found)
-    missing = [n for n in of_part if not is_drawn(folder / f"{n:05}", of_part[n], seed, num_images)]
+
+    def undrawn(numbers):
+        return [n for n in numbers if not is_drawn(folder / f"{n:05}", of_part[n], seed, num_images)]
+
+    missing = undrawn(of_part)
     total, left = (num_images * sum(len(of_part[n]) for n in some) for some in (of_part, missing))
     options = {"seed": seed, "num_images": num_images, **settings}
     if beam is not None and missing:
         places = [expanded(prompts).absolute(), meant, folder.absolute(), _place(preset)]
         of_worker = [*places, {name: _place(one) for name, one in parts.items()}, options]
         run_on_beam(missing, functools.partial(_open_worker, *of_worker), beam)
-        if lost := [n for n in missing if not is_drawn(folder / f"{n:05}", of_part[n], seed, num_images)]:
+        if lost := undrawn(missing):
             raise RuntimeError(
                 f"{folder} has no part {lost[0]:05}, which a worker drew: the folder must be where all see it"
             )
@@ -166,6 +169,12 @@ def open_generator(preset, renderer=None, upsampler=None):
     generator = Generator.from_preset(preset)
     parts = {k: v for k, v in {"renderer": renderer, "upsampler": upsampler}.items() if v}
     return Generator.from_stages(decoder=generator, **parts) if parts else generator
+
+
+def _drawn_from(prompts, preset, parts):
+    """What tells these prompts and presets from others: a dict, as `generated.json` has it."""
+    presets = {name: preset_fingerprint(one) for name, one in {"preset": preset, **parts}.items()}
+    return {"preset": presets, "prompts": digest(json.dumps(prompts).encode())}
 
 
 def _place(preset):
@@ -187,9 +196,7 @@ def _open_worker(file, meant, folder, preset, parts, options):
     Raises: ValueError where it reads other prompts, or another preset, than who called.
     """
     prompts, _ = read_prompts(file)
-    same = digest(json.dumps(prompts).encode()) == meant["prompts"]
-    presets = {name: preset_fingerprint(one) for name, one in {"preset": preset, **parts}.items()}
-    if not same or presets != meant["preset"]:
+    if any(meant[name] != found for name, found in _drawn_from(prompts, preset, parts).items()):
         raise ValueError(
             f"A worker sees another {file} or another preset: put both where all workers see them"
         )

@@ -3,7 +3,6 @@ seed, a file. Needs Gradio; the browser playwright and Chromium."""
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 import threading
@@ -79,18 +78,6 @@ def app(tmp_path_factory):
     finally:
         process.kill()
         process.wait()
-
-
-@pytest.fixture
-def browser():
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if chromium is None:
-        pytest.skip("Chromium is not installed")
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 def test_the_app_of_the_documentation_is_served(app):

@@ -7,6 +7,9 @@ from keras import ops
 from run_state import begin_again
 from run_state import state
 from tiny import tiny_dual_encoder
+from tiny_denoising import evaluated
+from tiny_denoising import numpy
+from tiny_denoising import tiny_denoising
 from tiny_diffusion import filled
 from tiny_diffusion import tiny_unet
 from tiny_objectives import tiny_pipeline
@@ -18,24 +21,10 @@ from keras_t2i.models import CNNTextEncoder
 from keras_t2i.models import ImageTower
 from keras_t2i.objectives.denoising import Denoising
 from keras_t2i.objectives.diffusion import LEVELS
-from keras_t2i.training.averages import PowerFunctionEMA
 from keras_t2i.training.run import train
 from keras_t2i.training.snapshots import SaveSnapshots
 from keras_t2i.training.snapshots import snapshots
 from keras_t2i.utils.images import to_float
-
-
-def tiny_denoising(unet=None, optimizer=None, **options):
-    """Twice the same for the same arguments."""
-    keras.utils.set_random_seed(1)
-    options = {"averages": PowerFunctionEMA((0.1,)), **options}
-    objective = Denoising(unet or tiny_unet(), tiny_dual_encoder(8, blocks=0).text_encoder, **options)
-    objective.compile(optimizer=optimizer or keras.optimizers.SGD(0.02))
-    return objective
-
-
-def numpy(structure):
-    return keras.tree.map_structure(ops.convert_to_numpy, structure)
 
 
 @pytest.fixture(scope="module")
@@ -46,14 +35,6 @@ def batch():
 @pytest.fixture(scope="module")
 def network():
     return filled(tiny_unet())
-
-
-def evaluated(objective, batch, training=False):
-    """What `call` made of a batch, its loss and its metrics."""
-    objective.reset_metrics()
-    seen = objective(batch, training=training)
-    loss = float(ops.convert_to_numpy(objective.compute_loss(batch, y_pred=seen, training=training)))
-    return numpy(seen), loss, {metric.name: float(metric.result()) for metric in objective.errors}
 
 
 def test_the_loss_by_hand(network, batch):

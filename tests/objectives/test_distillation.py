@@ -1,3 +1,5 @@
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -5,6 +7,9 @@ from keras import ops
 from run_state import begin_again
 from run_state import state
 from tiny import tiny_dual_encoder
+from tiny_denoising import evaluated
+from tiny_denoising import numpy
+from tiny_denoising import tiny_denoising
 from tiny_diffusion import filled
 from tiny_diffusion import tiny_unet
 from tiny_objectives import tiny_pipeline
@@ -12,23 +17,12 @@ from tiny_objectives import tiny_pipeline
 from keras_t2i.objectives.denoising import Denoising
 from keras_t2i.objectives.distillation import ConsistencyTuning
 from keras_t2i.objectives.distillation import contrast
-from keras_t2i.training.averages import PowerFunctionEMA
 from keras_t2i.training.run import train
 
 NEVER = {"boundary": 1e9}  # r is 0
 
 
-def tiny(unet=None, kind=ConsistencyTuning, optimizer=None, **options):
-    """Twice the same for the same arguments."""
-    keras.utils.set_random_seed(1)
-    options = {"averages": PowerFunctionEMA((0.1,)), **options}
-    objective = kind(unet or tiny_unet(), tiny_dual_encoder(8, blocks=0).text_encoder, **options)
-    objective.compile(optimizer=optimizer or keras.optimizers.SGD(0.02))
-    return objective
-
-
-def numpy(structure):
-    return keras.tree.map_structure(ops.convert_to_numpy, structure)
+tiny = functools.partial(tiny_denoising, kind=ConsistencyTuning)
 
 
 @pytest.fixture(scope="module")
@@ -39,15 +33,6 @@ def batch():
 @pytest.fixture(scope="module")
 def network():
     return filled(tiny_unet())
-
-
-def evaluated(objective, batch, training=False):
-    """What `call` made of a batch, its loss and its metrics."""
-    objective.reset_metrics()
-    seen = objective(batch, training=training)
-    loss = float(ops.convert_to_numpy(objective.compute_loss(batch, y_pred=seen, training=training)))
-    metrics = [*objective.errors, *getattr(objective, "of_one_step", [])]
-    return numpy(seen), loss, {metric.name: float(metric.result()) for metric in metrics}
 
 
 def network_inputs(objective, batch, x, t):
@@ -74,7 +59,7 @@ def network_inputs(objective, batch, x, t):
 def test_where_r_is_0_it_is_the_loss_of_denoising(network, batch, kind, process, training):
     options = {"parameterization": kind, "process": process, "caption_dropout": 0.5}
     denoising, tuning = (
-        tiny(network, one, **options, **more)
+        tiny(network, kind=one, **options, **more)
         for one, more in ((Denoising, {}), (ConsistencyTuning, {"huber": None, **NEVER}))
     )
     wanted, found = (evaluated(objective, batch, training) for objective in (denoising, tuning))

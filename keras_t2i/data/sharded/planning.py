@@ -36,6 +36,11 @@ def key_of(source, first, last, size):
     return fingerprint([FORMAT, size, *source.state(first, last)])
 
 
+def inputs_of(folder):
+    """What the shards of an earlier plan were made of: dict of name to key."""
+    return read_json(folder / INPUTS) if (folder / INPUTS).exists() else {}
+
+
 def keys_beside(folder):
     """What workers wrote: dict of a shard's name to what it was made of."""
     return {file.stem: file.read_text("utf-8") for file in folder.glob(f"*{KEY}")}
@@ -44,7 +49,7 @@ def keys_beside(folder):
 def finished_of(shards, folder):
     """The shards of a plan that are there, dict of name to key, and a list of the others; `(None, [])` where
     nothing is to be done."""
-    inputs, keys = read_json(folder / INPUTS) if (folder / INPUTS).exists() else {}, keys_beside(folder)
+    inputs, keys = inputs_of(folder), keys_beside(folder)
     known = inputs | keys
     finished = {s.name: s.key for s in shards if known.get(s.name) == s.key and is_whole(folder, s.name)}
     missing = [shard for shard in shards if shard.name not in finished]
@@ -60,9 +65,10 @@ def begin(shards, folder, finished):
         finished: as of `finished_of`.
     """
     remove_file(folder / MANIFEST)
-    earlier = {*(read_json(folder / INPUTS) if (folder / INPUTS).exists() else {}), *keys_beside(folder)}
+    keys = keys_beside(folder)
+    earlier = {*inputs_of(folder), *keys}
     write_text(folder / INPUTS, json.dumps(finished))
-    for name in keys_beside(folder):
+    for name in keys:
         remove_file(folder / f"{name}{KEY}")
     for name in earlier - {shard.name for shard in shards}:
         for suffix in (SUFFIX, ".json"):
