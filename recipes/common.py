@@ -162,6 +162,7 @@ def train(args, objective, pipeline, validation, draw=None, callbacks=()):
         callbacks=callbacks,
         presets=[*filter(None, presets), *getattr(args, "critics", [])],
         minutes=args.minutes,
+        most_epochs=getattr(args, "most_epochs", None),
         log=args.log,
     )
 

@@ -15,6 +15,7 @@ say how well it remembers; those kept for validation, how well it draws what it 
 """
 
 import sys
+import time
 
 import common
 import keras
@@ -51,9 +52,10 @@ def main(argv=None):
     if any(len(captions) > 1 for captions in data.captions):  # else there is nothing to learn there
         lessons["captions"] = train_captions.main
     lessons["diffusion"] = train_diffusion.main
-    whole, dual_encoder = sum(SHARES[name] for name in lessons), None
+    start, dual_encoder, to_come = time.monotonic(), None, list(lessons)
     for place, (name, lesson) in enumerate(lessons.items(), 1):
-        minutes = args.minutes * SHARES[name] / whole
+        left = args.minutes - (time.monotonic() - start) / 60  # what a lesson does not need is the next ones'
+        minutes = max(left, 0.1) * SHARES[name] / sum(SHARES[other] for other in to_come[place - 1 :])
         print(
             f"\n{place} of {len(lessons)}: {name}, about {minutes:.0f} minutes", file=sys.stderr, flush=True
         )
@@ -63,7 +65,7 @@ def main(argv=None):
         if dual_encoder:
             command += ["--dual-encoder", dual_encoder]
         if name == "diffusion":
-            command += ["--image-size", str(args.image_size), "--size", "draft", "--guidance", "1"]
+            command += ["--image-size", str(args.image_size), "--size", "draft"]
         keras.utils.clear_session()  # what the last lesson held
         lesson(command)
         dual_encoder = str(args.output / name / "preset")

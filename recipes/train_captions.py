@@ -24,6 +24,7 @@ from keras_t2i.objectives.regression import CaptionRegression
 
 DEFAULTS = {
     **{"minutes": 15, "batch_size": 256, "learning_rate": 2e-3},  # options
+    "most_epochs": 100,  # however many minutes: few pictures are soon learned
     "text_filters": 128,  # channels of the text encoder's convolutions
     "text_blocks": 3,  # convolutions after the first
     "embedding_dim": 128,  # numbers a word piece

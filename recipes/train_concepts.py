@@ -23,6 +23,7 @@ from keras_t2i.utils.images import make_grid
 
 DEFAULTS = {
     **{"minutes": 7, "batch_size": 256, "learning_rate": 2e-3},  # options
+    "most_epochs": 100,  # however many minutes: passes over few pictures soon only learn them by heart
     "vocabulary_size": 2048,  # word pieces that the tokenizer learns
     "sequence_length": 32,  # word pieces of a caption; the rest is cut
     "text_filters": 128,  # channels of the text encoder's convolutions

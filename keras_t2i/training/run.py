@@ -37,6 +37,7 @@ def train(
     callbacks=(),
     presets=(),
     minutes=None,
+    most_epochs=None,
     log=("tensorboard",),
 ):
     """Train a compiled objective, or go on where an interrupted run of the same settings stopped.
@@ -60,6 +61,7 @@ def train(
             data or the versions of this package and Keras change, the run is not resumed.
         minutes: float, how long the steps may take by the time of one, which is measured when the run begins:
             a run that is resumed has the epochs that it began with.
+        most_epochs: int, of those that minutes are made of; `None`: any number.
         log: names out of `training.logs.LOGS`, of what is written into `logs/`.
 
     Returns:
@@ -88,7 +90,7 @@ def train(
         epochs = saved.get("epochs")
         if epochs is None:
             timed = time_a_step(objective, pipeline)
-            epochs = epochs_in(minutes, timed[1], len(pipeline))
+            epochs = epochs_in(minutes, timed[1], len(pipeline), most_epochs)
         checkpoint.settings |= {"minutes": minutes, "epochs": epochs}
     elif "minutes" in saved:  # which these epochs were made of
         checkpoint.settings["minutes"] = saved["minutes"]
@@ -131,9 +133,10 @@ def train(
     return {"seconds": time.perf_counter() - start, "seconds_per_step": per_step, **last}
 
 
-def epochs_in(minutes, seconds_per_step, steps_per_epoch):
-    """How many epochs come nearest to so many minutes: an int of at least 1."""
-    return max(1, round(60 * minutes / (seconds_per_step * steps_per_epoch)))
+def epochs_in(minutes, seconds_per_step, steps_per_epoch, most=None):
+    """How many epochs come nearest to so many minutes: an int of at least 1, and of `most`, if given."""
+    epochs = max(1, round(60 * minutes / (seconds_per_step * steps_per_epoch)))
+    return epochs if most is None else min(epochs, most)
 
 
 def where_it_stands(folder, done, epochs):

@@ -88,6 +88,7 @@ def test_a_run_stopped_in_its_first_epoch_begins_anew(pipeline, speed, tmp_path)
 def test_minutes_become_whole_epochs_and_at_least_one():
     assert run.epochs_in(7, seconds_per_step=0.1, steps_per_epoch=100) == 42
     assert run.epochs_in(0.01, seconds_per_step=10, steps_per_epoch=100) == 1
+    assert run.epochs_in(7, 0.1, 100, most=40) == 40 and run.epochs_in(7, 0.1, 100, most=43) == 42
 
 
 def test_the_length_must_be_given_and_hold_an_update(pipeline, speed, tmp_path):

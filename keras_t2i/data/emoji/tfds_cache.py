@@ -11,7 +11,6 @@ and reads it (`tensorflow_datasets.builder_from_directory`). Neither that packag
 """
 
 import hashlib
-import importlib
 import json
 import os
 from importlib.util import find_spec
@@ -19,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_t2i.data.array_records import array_record
 from keras_t2i.data.captioned_images import CaptionedImages
 from keras_t2i.data.emoji.examples import decode_example
 from keras_t2i.data.emoji.examples import encode_example
@@ -113,8 +113,7 @@ def write_records(path, records):
         write_bytes(path, b"".join(map(frame_record, records)))
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    module = importlib.import_module("array_record.python.array_record_module")
-    writer = module.ArrayRecordWriter(str(path), "group_size:1")
+    writer = array_record().ArrayRecordWriter(str(path), "group_size:1")
     for record in records:
         writer.write(record)
     writer.close()
@@ -125,13 +124,8 @@ def read_array_records(path):
 
     Raises: ImportError, without the package; ValueError that names the file where it is damaged.
     """
-    try:
-        module = importlib.import_module("array_record.python.array_record_module")
-    except ImportError:
-        raise ImportError(
-            f'To read {path}, the package array_record is needed: pip install "keras-t2i[shards]". Or delete '
-            f"{path.parent}: the data set is then drawn again"
-        ) from None
+    otherwise = f". Or delete {path.parent}: the data set is then drawn again"
+    module = array_record(what=f"Reading {path} takes", otherwise=otherwise)
     try:
         return module.ArrayRecordReader(str(path)).read_all()
     except (RuntimeError, IndexError) as error:

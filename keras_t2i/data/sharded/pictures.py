@@ -5,10 +5,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from keras_t2i.data.array_records import array_record
 from keras_t2i.data.pictures import StoredPictures
 from keras_t2i.data.sharded.records import decode_picture
 from keras_t2i.data.sharded.shard_files import SUFFIX
-from keras_t2i.data.sharded.shard_files import array_record
 
 IN_MEMORY = 2**28  # bytes; what `take` chooses is decoded at once where it is no more than this
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from tqdm.auto import tqdm
 
+from keras_t2i.data.array_records import array_record
 from keras_t2i.data.folder.captioned_folder import VALIDATION_FRACTION
 from keras_t2i.data.folder.captioned_folder import in_validation
 from keras_t2i.data.folder.captioned_folder import number_groups
@@ -19,7 +20,6 @@ from keras_t2i.data.sharded.planning import plan
 from keras_t2i.data.sharded.shard_files import FORMAT
 from keras_t2i.data.sharded.shard_files import INPUTS
 from keras_t2i.data.sharded.shard_files import MANIFEST
-from keras_t2i.data.sharded.shard_files import array_record
 from keras_t2i.data.sharded.shard_files import read_json
 from keras_t2i.data.sharded.shard_files import write_shard
 from keras_t2i.data.sources.opening import open_source

@@ -9,11 +9,11 @@ All but `shards.inputs.json` (it has times of files) depends on what was read al
 """
 
 import hashlib
-import importlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from keras_t2i.data.array_records import array_record
 from keras_t2i.data.folder.captioned_folder import digest_of
 from keras_t2i.data.folder.image_files import decode_square_pictures
 from keras_t2i.data.sharded.records import encode_record
@@ -27,19 +27,6 @@ BLOCK = 256  # pictures that are decoded at a time while a shard is written
 BLOCK_BYTES = 2**26  # and bytes of their files, where these are in memory
 # A record can be read without its neighbors; PNGs are compressed already.
 WRITER_OPTIONS = "group_size:1,uncompressed"
-
-
-def array_record(module="array_record_module"):
-    """A module of the package array_record, which only shards need.
-
-    Raises: ImportError that says how to install it.
-    """
-    try:
-        return importlib.import_module(f"array_record.python.{module}")
-    except ImportError:
-        raise ImportError(
-            'Shards need the package array_record, for Linux and macOS: pip install "keras-t2i[shards]"'
-        ) from None
 
 
 def is_sharded(source):
