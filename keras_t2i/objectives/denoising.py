@@ -97,6 +97,10 @@ class Denoising(DiffusionObjective):
         self.image_encoder = None if image_encoder is None else freeze(image_encoder)
         self.features = token_features(freeze(text_encoder))
 
+    def get_config(self):
+        # With the draft's error: a network that is made anew does not know it before its weights are there.
+        return {**super().get_config(), "weight": dict(self.weight)}
+
     def clean(self, x):
         """The latents, or the pictures in [-1, 1]."""
         return ops.cast(x["latents"], "float32") if "latents" in x else to_float(x["images"])

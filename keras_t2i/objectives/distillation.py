@@ -47,6 +47,8 @@ class ConsistencyTuning(Denoising):
             and its noise, where the path of `guidance_scale` leads from x_t to time r (consistency
             distillation: arXiv 2303.01469, algorithm 2). `None`: guidance is not distilled.
         guidance_scale: float, of the teacher. What is learned from it is drawn without guidance.
+        spread: float above 0, root mean square of what is not known of a picture before there is any of it:
+            noise is large or small beside that. `None`: that of the draft's error, or of pictures.
         kwargs: of `Denoising`, as the network was trained.
 
     Metrics: those of `Denoising`, and of drawings in one step out of nothing but noise: `error_one_step`,
@@ -71,6 +73,7 @@ class ConsistencyTuning(Denoising):
         huber=1e-3,
         teacher=None,
         guidance_scale=1.0,
+        spread=None,
         **kwargs,
     ):
         super().__init__(network, text_encoder, **kwargs)
@@ -79,6 +82,8 @@ class ConsistencyTuning(Denoising):
                 raise ValueError(f"{name} must be {'above 1' if least else 'at least 0'}, received {value}")
         if not (isinstance(stages, int) and stages >= 1):
             raise ValueError(f"stages must be a whole number of at least 1, received {stages}")
+        if spread is not None and not spread > 0:
+            raise ValueError(f"spread must be above 0, or None, received {spread}")
         if huber is not None and not huber > 0:
             raise ValueError(f"huber must be above 0, or None, received {huber}")
         if (guidance_scale != 1) != (teacher is not None):
@@ -99,11 +104,15 @@ class ConsistencyTuning(Denoising):
         # Past Keras, which would track the layers twice.
         given = teacher.with_drafts() if drafted and teacher is not None else teacher
         object.__setattr__(self, "_given_teacher", given)
-        # What of a picture is not known before there is any of it: noise is large or small beside that.
-        self.spread = network.draft_error**0.5 if drafted else self.data_std
+        if spread is None:
+            spread = network.draft_error**0.5 if drafted else self.data_std
+        self.spread = spread
         self.of_one_step = [
             keras.metrics.Mean(dtype="float32", name=f"{what}_one_step") for what in ("error", "detail")
         ]
+
+    def get_config(self):
+        return {**super().get_config(), "spread": self.spread}
 
     def set_steps(self, steps):
         super().set_steps(steps)

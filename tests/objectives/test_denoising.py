@@ -20,6 +20,7 @@ from keras_t2i.diffusion import from_config
 from keras_t2i.models import CNNTextEncoder
 from keras_t2i.models import ImageTower
 from keras_t2i.objectives.denoising import Denoising
+from keras_t2i.objectives.distillation import ConsistencyTuning
 from keras_t2i.objectives.diffusion import LEVELS
 from keras_t2i.training.run import train
 from keras_t2i.training.snapshots import SaveSnapshots
@@ -361,3 +362,15 @@ def test_so_often_a_draft_does_not_know_its_picture(left_out, least, most):
 def test_how_often_a_draft_is_left_out_is_a_share():
     with pytest.raises(ValueError, match="left_out must be"):
         tiny_denoising(left_out=1.5)
+
+
+@pytest.mark.parametrize("kind", [Denoising, ConsistencyTuning])
+def test_what_is_opened_weighs_by_the_error_of_its_draft(kind, tmp_path):
+    unet = filled(tiny_unet(draft_features=20, draft_components=4, data_std=0.5))
+    unet.get_layer("draft_variance").curve.assign([0.01, 0.1, 0.5, 0.09])
+    objective = tiny_denoising(unet, kind=kind, weight="edm")
+    objective.save(tmp_path / "objective.keras")
+    opened = keras.models.load_model(tmp_path / "objective.keras")
+    for one in (objective, opened):
+        assert one.weight["data_std"] == pytest.approx(0.3)  # not that of pictures, 0.5
+        assert getattr(one, "spread", 0.3) == pytest.approx(0.3)

@@ -244,6 +244,7 @@ def test_guidance_is_distilled(batch, drafted):
         ({"k": -1.0}, "k must be at least 0, received -1.0"),
         ({"stages": 0}, "stages must be a whole number of at least 1, received 0"),
         ({"huber": 0.0}, "huber must be above 0, or None, received 0.0"),
+        ({"spread": 0.0}, "spread must be above 0, or None, received 0.0"),
         ({"guidance_scale": 2.0}, "guidance_scale 2.0 and no teacher"),
         ({"data_std": 0.0}, "data_std must be above 0"),
     ],
