@@ -27,6 +27,7 @@ from opening import keep_left_out
 from opening import open_decoder as open_decoder
 from opening import open_encoders as open_encoders
 from opening import plain_concepts as plain_concepts
+from opening import times_and_weight as times_and_weight
 from opening import trainable_copy as trainable_copy
 
 import keras_t2i

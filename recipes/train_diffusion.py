@@ -20,7 +20,6 @@ from keras_t2i import models
 from keras_t2i.data import Pipeline
 from keras_t2i.data import concept_shares
 from keras_t2i.models.networks.unet import SIZES
-from keras_t2i.objectives.denoising import OVER_A_DRAFT
 from keras_t2i.objectives.denoising import Denoising
 
 DEFAULTS = {  # as in 2020: "parameterization": "epsilon", "weight": "none", "times": "uniform"
@@ -52,7 +51,7 @@ def main(argv=None, **changes):
     pipeline = Pipeline(pictures, preprocessor, args.batch_size, seed=args.seed, shares=shares)
     validation = Pipeline(unseen, preprocessor, args.batch_size, training=False)
     unet = common.build_unet(args, dual_encoder, pipeline, start, image_size=args.image_size)
-    form = OVER_A_DRAFT if unet.draft_features else common.chosen(args, "times", "weight")
+    form = common.times_and_weight(args, unet)
     objective = Denoising(
         unet,
         dual_encoder.text_encoder,

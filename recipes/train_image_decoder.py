@@ -15,7 +15,6 @@ import common
 from keras_t2i import models
 from keras_t2i.data import Pipeline
 from keras_t2i.models.networks.unet import SIZES
-from keras_t2i.objectives.denoising import OVER_A_DRAFT
 from keras_t2i.objectives.denoising import Denoising
 
 DEFAULTS = {
@@ -47,7 +46,7 @@ def main(argv=None, **changes):
 
     sizes = {"image_size": dual_encoder.image_size, "image_code": True}
     unet = common.build_unet(args, dual_encoder, pipeline, start, **sizes)
-    form = OVER_A_DRAFT if unet.draft_features else common.chosen(args, "times", "weight")
+    form = common.times_and_weight(args, unet)
     objective = Denoising(
         unet,
         dual_encoder.text_encoder,

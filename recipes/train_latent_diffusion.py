@@ -15,7 +15,6 @@ import common
 from keras_t2i import models
 from keras_t2i.data import Pipeline
 from keras_t2i.models.networks.unet import SIZES
-from keras_t2i.objectives.denoising import OVER_A_DRAFT
 from keras_t2i.objectives.denoising import Denoising
 from keras_t2i.training.encoding import encode_latents
 
@@ -52,7 +51,7 @@ def main(argv=None, **changes):
 
     _, _, side, channels = coded["latents"].shape
     unet = common.build_unet(args, dual_encoder, pipeline, image_size=side, channels=channels)
-    form = OVER_A_DRAFT if unet.draft_features else common.chosen(args, "times", "weight")
+    form = common.times_and_weight(args, unet)
     objective = Denoising(
         unet,
         dual_encoder.text_encoder,

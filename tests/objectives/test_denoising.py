@@ -20,8 +20,8 @@ from keras_t2i.diffusion import from_config
 from keras_t2i.models import CNNTextEncoder
 from keras_t2i.models import ImageTower
 from keras_t2i.objectives.denoising import Denoising
-from keras_t2i.objectives.distillation import ConsistencyTuning
 from keras_t2i.objectives.diffusion import LEVELS
+from keras_t2i.objectives.distillation import ConsistencyTuning
 from keras_t2i.training.run import train
 from keras_t2i.training.snapshots import SaveSnapshots
 from keras_t2i.training.snapshots import snapshots
