@@ -1,9 +1,12 @@
-"""What only Unix has is not needed to import the package or a recipe: Windows has none of it."""
+"""What only Unix has is not needed to import the package or a recipe: Windows has none of it. And the lowest
+versions of what is needed are those that were tried."""
 
 import ast
 import os
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -60,3 +63,15 @@ def test_all_is_imported_where_these_modules_are_hidden():
     )
     assert done.returncode == 0, done.stderr[-3000:]
     assert int(done.stdout.split()[0]) > 100
+
+
+def test_the_page_names_the_lowest_versions():
+    needed = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["dependencies"]
+    page = (ROOT / "docs" / "promises.md").read_text(encoding="utf-8")
+    lowest_tried = page.split("Lowest: ")[1].split("Highest")[0]
+    tried = dict(re.findall(r"([a-z][a-z0-9-]+)\s(\d+(?:\.\d+)+)", lowest_tried))
+    for one in needed:
+        name, lowest = re.match(r"([a-z0-9-]+)(?:[>=]=([\d.]+))?", one).groups()
+        assert lowest is not None, f"{name} has no lower bound"
+        if "==" not in one:
+            assert f"{tried.get(name)}.".startswith(f"{lowest}."), f"{one}: the page names {tried.get(name)}"

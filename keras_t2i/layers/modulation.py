@@ -182,5 +182,6 @@ def pixel_detail(seen, condition, filters, channels, dtype=None):
     x = layers.Activation("silu", dtype=dtype, name="detail_1_silu")(x)
     x = Conv2D(filters, 3, padding="same", dtype=dtype, name="detail_2")(x)
     x = layers.Activation("silu", dtype=dtype, name="detail_2_silu")(x)
+    # A part of what the network says, which stays float32.
     last = {"kernel_initializer": "zeros", "dtype": "float32", "name": "detail"}
     return Conv2D(channels, 3, padding="same", **last)(x)

@@ -46,7 +46,8 @@ class Standardization(keras.layers.Layer):
     """Shift and scale of a code, measured once after training, or with `invert` its inverse.
 
     Codes of an autoencoder have any mean and size; what is trained on them later (regression, diffusion)
-    wants zero mean and unit variance. Until `adapt` is called the layer is the identity.
+    wants zero mean and unit variance. Until `adapt` is called the layer is the identity. It is float32 at any
+    dtype: what is measured once is not rounded.
 
     Args:
         invert: bool, `x * scale + mean` in place of `(x - mean) / scale`.
@@ -79,7 +80,8 @@ class Whitening(keras.layers.Layer):
     """The directions in which vectors differ most, each brought to unit variance (PCA whitening).
 
     Concepts of a contrastive encoder fill few of their dimensions, very unevenly: what tells one flag from
-    another is a hundred times smaller than what tells flags from faces, and would be learned last.
+    another is a hundred times smaller than what tells flags from faces, and would be learned last. It is
+    float32 at any dtype: a smaller type rounds such differences away.
 
     Args:
         dim: int, how many directions are kept.

@@ -5,6 +5,8 @@ import copy
 import keras
 import numpy as np
 import pytest
+from every_objective import OF_WINDOWS
+from every_objective import TRAININGS
 from keras import callbacks
 from tiny_objectives import tiny_autoencoder
 from tiny_objectives import tiny_gan
@@ -37,9 +39,12 @@ def test_what_modelcheckpoint_saves_trains_on(make, tmp_path):
     assert difference(opened.get_weights(), objective.get_weights()) == 0
 
 
-@pytest.mark.parametrize("name", ["siglip", "regression", "fixed", "conditional"])
+EVERY = TRAININGS | OF_WINDOWS
+
+
+@pytest.mark.parametrize("name", EVERY)
 def test_every_argument_is_stored(name, tmp_path):
-    objective = tiny_objective(name)
+    objective = EVERY[name]()
     objective.save(tmp_path / "x.keras")
     opened = keras.models.load_model(tmp_path / "x.keras")
     assert difference(opened.get_weights(), objective.get_weights()) == 0

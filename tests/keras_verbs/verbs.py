@@ -1,4 +1,5 @@
-"""Networks small enough for tests, by the name of their class, and what the tests do with them."""
+"""Networks small enough for tests, by the name of their class (and what else they have), and what is done
+with them."""
 
 import keras
 import numpy as np
@@ -27,6 +28,7 @@ NETWORKS = {
     "ConceptDecoder": lambda: ConceptDecoder(8, **PICTURE),
     "ConvAutoencoder": tiny_autoencoder,
     "DiffusionUNet": lambda: tiny_unet(image_code=True),
+    "DiffusionUNet, a draft": lambda: tiny_unet(draft_features=20, draft_components=4, detail_filters=6),
     "Discriminator": lambda: Discriminator(8, **PICTURE),
     "DualEncoder": lambda: tiny_dual_encoder(50),
     "ImageDecoder": lambda: ImageDecoder(8, **PICTURE),

@@ -6,6 +6,7 @@ from tiny_objectives import tiny_pipeline
 from tiny_trained import tiny_trained
 
 from keras_t2i.training.snapshots import SaveSnapshots
+from keras_t2i.training.snapshots import begin_snapshots
 from keras_t2i.training.snapshots import choose_average
 from keras_t2i.training.snapshots import coefficients
 from keras_t2i.training.snapshots import inner_products
@@ -100,6 +101,25 @@ def test_snapshots_are_taken_on_the_way_and_at_the_end(trained):
     for width, average in zip((0.1, 0.2), trained.objective.averages, strict=True):
         for found, weight in zip(reconstruct(trained.folder, width), average.get_weights(), strict=True):
             np.testing.assert_allclose(found, weight, atol=1e-4, rtol=1e-3)
+
+
+@pytest.mark.once
+def test_a_run_takes_no_average_of_another(tmp_path):
+    def store(run, *steps, value=1):
+        for step in steps:
+            save_snapshot(tmp_path, [np.full(3, value, "float32")], step, 0.1, run)
+
+    (tmp_path / "mine.npz").touch()
+    first = begin_snapshots(tmp_path, 0)
+    store(first, 2, 4, 6)
+    assert begin_snapshots(tmp_path, 4) == first  # it goes on from a state of step 4
+    assert [step for step, *_ in snapshots(tmp_path)] == [2, 4]
+    second = begin_snapshots(tmp_path, 0)
+    assert second > first and [file.name for file in tmp_path.iterdir()] == ["mine.npz"]
+    store(first, 3)  # as where it could not be removed
+    store(second, 4, 6, value=5)
+    assert [step for step, *_ in snapshots(tmp_path)] == [4, 6]
+    np.testing.assert_allclose(reconstruct(tmp_path, 0.2), [np.full(3, 5.0)], rtol=1e-6)
 
 
 def test_validation_chooses_an_average(trained):

@@ -107,6 +107,7 @@ def picture_head(x, dtype=None):
     """Features at half size to a float32 picture: the last transposed convolution."""
     x = layers.Activation("silu", dtype=dtype, name="head_silu")(x)
     x = TransposedConvolution(3, dtype=dtype, name="head")(x)
+    # Float32: what is made of pictures, losses and samplers, computes in that.
     return layers.Activation("linear", dtype="float32", name="images")(x)
 
 

@@ -29,6 +29,7 @@ class DualEncoder(Backbone):
         # === Functional model ===
         images = keras.Input(image_encoder.input_shape[1:], dtype="float32", name="images")
         token_ids = keras.Input(text_encoder.input_shape[1:], dtype="int32", name="token_ids")
+        # Codes are compared: their lengths and products are float32.
         unit = layers.UnitNormalization(dtype="float32", name="unit")
         super().__init__(
             inputs={"images": images, "token_ids": token_ids},

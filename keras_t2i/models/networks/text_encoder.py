@@ -153,6 +153,7 @@ def token_features(text_encoder):
     """
     token_ids = text_encoder.input
     tokens = text_encoder.get_layer("pool_norm").output
+    # What goes from network to network is float32, whatever the dtype of each.
     return keras.Model(
         inputs=token_ids,
         outputs={

@@ -145,6 +145,7 @@ class DiffusionUNet(Backbone):
             code, given = (inputs[name] for name in draft_inputs(image_code))
             side = draft_size(image_size, patch_size)
             shape = (side, side, channels)
+            # A sum over thousands of features, found in closed form, which nothing trains: float32.
             options = {"general_features": draft_features // 16, "dtype": "float32", "name": "draft"}
             regression = KernelRegression(draft_features, draft_components, shape, **options)
             draft, doubt = regression(code, given)
@@ -185,6 +186,7 @@ class DiffusionUNet(Backbone):
             x = level(x, i, f"up{i}")
         x = GroupNormalization(dtype=dtype, name="head_norm")(x)
         x = layers.Activation("silu", dtype=dtype, name="head_silu")(x)
+        # What is said is summed up over steps: it stays float32.
         last = {"kernel_initializer": "zeros", "dtype": "float32", "name": "head"}
         x = Conv2D(channels * patch_size**2, 3, padding="same", **last)(x)
         x = DepthToSpace(patch_size, dtype="float32", name="change" if draft_features else "prediction")(x)

@@ -100,6 +100,7 @@ class Upsampler(Backbone):
             x = layers.Add(dtype=dtype, name=f"up{i}_sum")([x, skips[i]])
             x = level(x, i, f"up{i}")
         x = layers.Activation("silu", dtype=dtype, name="head_silu")(x)
+        # What is said is summed up over steps: it stays float32.
         last = {"kernel_initializer": "zeros", "dtype": "float32", "name": "head"}
         x = Conv2D(3 * patch_size**2, 3, padding="same", **last)(x)
         x = DepthToSpace(patch_size, dtype="float32", name="detail")(x)

@@ -87,7 +87,7 @@ class VAE(ConvAutoencoder):
 def posterior_of(encoder, channels):
     """Pictures to the posterior: the encoder's own layers, and a convolution for the log variances.
 
-    It starts at zero, so every variance starts at one.
+    It starts at zero, so every variance starts at one. Variances are exponentials: float32 at any dtype.
     """
     features = encoder.get_layer("code_silu").output
     x = Conv2D(channels, 3, padding="same", kernel_initializer="zeros", dtype="float32", name="log_variance")(

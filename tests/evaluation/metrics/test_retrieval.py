@@ -63,6 +63,8 @@ def test_trials_without_distractors_are_left_out():
     assert (result.trials, result.at_1, result.candidates) == (2, 0.5, 2.5)
     nothing = retrieval.summarize(np.zeros(1), distractors[1:2])
     assert nothing.trials == 0 and np.isnan([nothing.at_1, *nothing.interval()]).all()
+    ((what, why),) = nothing.table("unseen captions")  # where there is one picture: no "of nan: nan"
+    assert what == "unseen captions whose picture is found" and "no other picture" in why
 
 
 def test_random_distractors_show_something_else(data):
