@@ -40,6 +40,15 @@ class Backbone(keras_hub.models.Backbone):
         dtype = keras.dtype_policies.serialize(self._dtypes())
         return {"name": self.name, "trainable": self.trainable, "dtype": dtype, **parts}
 
+    def compute_output_spec(self, inputs, *args, **kwargs):
+        """As Keras' method, of tensors and NumPy arrays too: Keras' own layers take symbolic ones alone."""
+
+        def symbol(x):
+            dtype = keras.backend.standardize_dtype(x.dtype)
+            return x if isinstance(x, keras.KerasTensor) else keras.KerasTensor(tuple(x.shape), dtype)
+
+        return super().compute_output_spec(keras.tree.map_structure(symbol, inputs), *args, **kwargs)
+
     def _dtypes(self):
         """The dtype policy; of a quantized network a map, of its own layers: nested networks have theirs.
 
