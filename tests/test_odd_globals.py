@@ -69,7 +69,9 @@ def trained(name):
     return step_of(objective, record.tiny_pipeline(**BESIDE.get(name, {})))
 
 
-@pytest.mark.parametrize("name", TRAININGS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.not_on_jax] * ("tuning" in name)) for name in TRAININGS]
+)
 def test_a_training_step(name):
     expected = trained(name)
     for odd in FLOATX[: 1 if COMPILES and name != "prior" else 2]:

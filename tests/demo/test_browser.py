@@ -19,7 +19,7 @@ from keras_t2i.demo.choices import Presets
 pytestmark = pytest.mark.once
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 120  # seconds; what it waits for takes one where nothing else runs
+PATIENCE = 300  # seconds; what it waits for takes one where nothing else runs
 # Runs an app that reaches nothing but this machine: it prints and refuses what else it tries to reach. It
 # prints too when the thread of a drawing begins, and when it ends.
 APP = """
