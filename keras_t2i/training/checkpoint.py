@@ -86,7 +86,7 @@ class Checkpoint(keras.callbacks.Callback):
             hint = "are they of other sizes, or has one of the two LoRA?"
             sentence = f"{self.state_file} does not fit the networks: {hint} {_way_out(self.folder)}"
             raise ValueError(sentence) from error
-        self.epochs_done = int(objective.steps) // steps_per_epoch
+        self.epochs_done = int(keras.ops.convert_to_numpy(objective.steps)) // steps_per_epoch
         return self.epochs_done
 
     def _check_digest(self):
@@ -175,11 +175,13 @@ class StopOnNonFinite(keras.callbacks.Callback):
     Args:
         checkpoint: `Checkpoint`, which holds them.
         every: int, batches between two looks (a look waits for the device).
+        restore: bool, whether those are put in the model: not where it is one model of several processes, of
+            which the first alone has them.
     """
 
-    def __init__(self, checkpoint, every=20):
+    def __init__(self, checkpoint, every=20, restore=True):
         super().__init__()
-        self.checkpoint, self.every = checkpoint, every
+        self.checkpoint, self.every, self.restore = checkpoint, every, restore
 
     def on_train_begin(self, logs=None):
         self.broken_at = None
@@ -204,15 +206,17 @@ class StopOnNonFinite(keras.callbacks.Callback):
     def on_train_end(self, logs=None):
         if self.broken_at is None:
             return
-        if self.checkpoint.state_file.exists():
+        if not self.restore:
+            good = f"The last whole epoch's weights, if there was one, are in {self.checkpoint.state_file}"
+        elif self.checkpoint.state_file.exists():
             load_state(self.model, self.checkpoint.state_file)
-            good = f"those of {self.checkpoint.state_file}, step {int(self.model.steps)}"
+            step = int(keras.ops.convert_to_numpy(self.model.steps))
+            good = f"The model's weights are now those of {self.checkpoint.state_file}, step {step}"
         else:
             self.model.set_weights(self.start)
-            good = "those that it started with"
+            good = "The model's weights are now those that it started with"
         raise FloatingPointError(
-            f"the loss or a weight was not a finite number by {self.broken_at}. "
-            f"The model's weights are now {good}. "
+            f"the loss or a weight was not a finite number by {self.broken_at}. {good}. "
             "Lower the learning rate, or use float32 where you used a smaller type"
         )
 

@@ -1,5 +1,6 @@
 """A whole training run: what it will cost, resuming, and everything that is written on the way."""
 
+import functools
 import math
 import statistics
 import sys
@@ -13,12 +14,15 @@ from keras_t2i.training.callbacks import PictureGrid
 from keras_t2i.training.callbacks import ProgressLine
 from keras_t2i.training.checkpoint import Checkpoint
 from keras_t2i.training.checkpoint import StopOnNonFinite
+from keras_t2i.training.distribution import world
 from keras_t2i.training.logs import Logs
 from keras_t2i.training.logs import check_logs
 from keras_t2i.training.run_folder import is_run
 from keras_t2i.training.run_folder import keep_tokenizer
 from keras_t2i.training.run_folder import open_run
 from keras_t2i.training.run_folder import resume_key
+from keras_t2i.training.sharing import in_the_first
+from keras_t2i.training.sharing import share
 
 PROBE_STEPS = 6
 REPORTS = 200  # about how often a long run is validated and drawn
@@ -70,67 +74,95 @@ def train(
     Raises:
         ValueError: `folder` holds a run of other settings, data, presets or versions, a damaged one, or, with
             `restart`, files that are of no run; the message says what to do. Or the run ends before its first
-            update.
+            update, or its batches cannot be shared by the devices of `distribution.start`.
         ImportError: a log needs a package that is not installed.
-        FloatingPointError: the loss was not a finite number; the last good weights are in place.
+        ConnectionError: another process of a run of several is gone; the message says how to go on.
+        FloatingPointError: the loss was not a finite number; the last good weights are in place, in a run of
+            one process.
         KeyboardInterrupt: with words for the person who stopped the run: how to go on.
     """
     folder = Path(folder)
     if epochs is None and minutes is None:
         raise ValueError("train needs the length of the run: epochs or minutes")
     check_logs(log)
+    everyone = world()
+    everyone.check(objective, pipeline.batch_size)
     key = resume_key(settings or {}, pipeline, validation, presets)
-    open_run(folder, restart, presets)  # after all that can be wrong, as it may remove an earlier run
-    logs = Logs(folder / "logs", log, resume=is_run(folder))
-    checkpoint, timed = Checkpoint(folder / "state", key), None
-    if not objective.optimizer.built:  # a saved state can only be loaded into what is built
-        objective.optimizer.build(objective.trainable_variables)
-    saved = checkpoint.saved_settings()
-    if epochs is None:
-        epochs = saved.get("epochs")
-        if epochs is None:
-            timed = time_a_step(objective, pipeline)
-            epochs = epochs_in(minutes, timed[1], len(pipeline), most_epochs)
-        checkpoint.settings |= {"minutes": minutes, "epochs": epochs}
-    elif "minutes" in saved:  # which these epochs were made of
-        checkpoint.settings["minutes"] = saved["minutes"]
-    done = checkpoint.restore(objective, len(pipeline))
-    objective.set_steps(epochs * len(pipeline))
-    if not done:
-        keep_tokenizer(folder, pipeline.preprocessor)
-    if done:
-        print(f"Resuming {folder} after epoch {min(done, epochs)} of {epochs}.", file=sys.stderr)
-    if done >= epochs:
-        return {"seconds": 0.0, "seconds_per_step": 0.0}
-
-    first, per_step = timed or time_a_step(objective, pipeline)
-    print_cost(objective, pipeline, validation, epochs, done, first, per_step)
-    every = max(1, epochs // REPORTS)
-    grid = PictureGrid(folder / "pictures", draw, max(every, picture_every), logs=logs)
-    start = time.perf_counter()
+    run = _Run(folder, objective, pipeline, validation, Checkpoint(folder / "state", key), everyone)
+    everyone.build(objective)
     try:
-        history = objective.fit(
-            pipeline,
-            epochs=epochs,
-            initial_epoch=done,
-            validation_data=validation,
-            validation_freq=sorted({*range(every, epochs + 1, every), epochs}),
-            shuffle=False,
-            verbose=0,
-            callbacks=[
-                SetPipelineEpoch(pipeline),
-                *callbacks,
-                logs,
-                ProgressLine(epochs, len(pipeline), done),
-                *([] if draw is None else [grid]),
-                checkpoint,
-                StopOnNonFinite(checkpoint),
-            ],
-        ).history
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(where_it_stands(folder, checkpoint.epochs_done, epochs)) from None
-    last = {name: values[-1] for name, values in history.items()}
-    return {"seconds": time.perf_counter() - start, "seconds_per_step": per_step, **last}
+        with everyone.training(objective):
+            # Last of all that can be wrong, as it may remove an earlier run.
+            everyone.in_the_first(lambda: open_run(folder, restart, presets))
+            logs = everyone.in_the_first(lambda: Logs(folder / "logs", log, resume=is_run(folder)))
+            done, epochs = run.begin(epochs, minutes, most_epochs)
+            found = {"seconds": 0.0, "seconds_per_step": 0.0}
+            if done < epochs:
+                found = run.go_on(done, epochs, draw, picture_every, callbacks, logs)
+    except everyone.errors as error:
+        everyone.lost(error)
+    everyone.leave()
+    return found
+
+
+class _Run:
+    """The parts of `train`, in which each process of a `World` takes the same way."""
+
+    def __init__(self, folder, objective, pipeline, validation, checkpoint, everyone):
+        self.folder, self.objective, self.pipeline, self.validation = folder, objective, pipeline, validation
+        self.checkpoint, self.everyone, self.timed = checkpoint, everyone, None
+        self.batches, self.held_out = share(pipeline, everyone), share(validation, everyone)
+
+    def begin(self, epochs, minutes, most_epochs):
+        """Load what there is to go on from; returns how many epochs are done, of how many."""
+        objective, checkpoint, everyone = self.objective, self.checkpoint, self.everyone
+        saved = everyone.in_the_first(checkpoint.saved_settings) or {}
+        if epochs is None:
+            epochs = everyone.number(saved.get("epochs", 0))
+            if not epochs:
+                self.timed = time_a_step(objective, self.batches)
+                epochs = everyone.number(epochs_in(minutes, self.timed[1], len(self.pipeline), most_epochs))
+            checkpoint.settings |= {"minutes": minutes, "epochs": epochs}
+        elif "minutes" in saved:  # which these epochs were made of
+            checkpoint.settings["minutes"] = saved["minutes"]
+        restore = functools.partial(checkpoint.restore, objective, len(self.pipeline))
+        done = everyone.number(everyone.in_the_first(restore) or 0)
+        objective.set_steps(epochs * len(self.pipeline))
+        everyone.spread(objective)
+        if done and everyone.first:
+            print(f"Resuming {self.folder} after epoch {min(done, epochs)} of {epochs}.", file=sys.stderr)
+        if not done and everyone.first:
+            keep_tokenizer(self.folder, self.pipeline.preprocessor)
+        return done, epochs
+
+    def go_on(self, done, epochs, draw, picture_every, callbacks, logs):
+        """Train; returns what `train` does."""
+        checkpoint, pipeline = self.checkpoint, self.pipeline
+        first, per_step = self.timed or time_a_step(self.objective, self.batches)
+        if self.everyone.first:
+            print_cost(self.objective, pipeline, self.validation, epochs, done, first, per_step)
+        every = max(1, epochs // REPORTS)
+        grid = PictureGrid(self.folder / "pictures", draw, max(every, picture_every), logs=logs)
+        own = [*callbacks, logs, ProgressLine(epochs, len(pipeline), done), *([] if draw is None else [grid])]
+        start = time.perf_counter()
+        try:
+            history = self.objective.fit(
+                **self.everyone.feeds(self.batches, self.held_out),
+                epochs=epochs,
+                initial_epoch=done,
+                validation_freq=sorted({*range(every, epochs + 1, every), epochs}),
+                shuffle=False,
+                verbose=0,
+                callbacks=[
+                    SetPipelineEpoch(pipeline),
+                    *in_the_first(self.everyone, [*own, checkpoint]),
+                    StopOnNonFinite(checkpoint, restore=self.everyone.processes == 1),
+                ],
+            ).history
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(where_it_stands(self.folder, checkpoint.epochs_done, epochs)) from None
+        last = {name: values[-1] for name, values in history.items()}
+        return {"seconds": time.perf_counter() - start, "seconds_per_step": per_step, **last}
 
 
 def epochs_in(minutes, seconds_per_step, steps_per_epoch, most=None):
@@ -157,7 +189,13 @@ class _Probe(keras.utils.PyDataset):
         return PROBE_STEPS
 
     def __getitem__(self, index):
-        return self.pipeline.batch(index)
+        return self.batch(index)
+
+    def batch(self, step):
+        return self.pipeline.batch(step)
+
+    def steps(self):
+        return range(PROBE_STEPS)
 
 
 class _Clock(keras.callbacks.Callback):
@@ -177,9 +215,8 @@ def time_a_step(objective, pipeline):
     variables = [*objective.variables, *objective.optimizer.variables]
     before = [keras.ops.convert_to_numpy(v) for v in variables]
     clock = _Clock()
-    objective.fit(_Probe(pipeline), verbose=0, shuffle=False, callbacks=[clock])
-    for variable, value in zip(variables, before, strict=True):
-        variable.assign(value)
+    objective.fit(**world().feeds(_Probe(pipeline)), verbose=0, shuffle=False, callbacks=[clock])
+    world().assign(variables, before)
     times = [later - earlier for earlier, later in zip(clock.times, clock.times[1:], strict=False)]
     return times[0], statistics.median(times[1:])
 

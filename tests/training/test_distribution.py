@@ -1,0 +1,161 @@
+"""A batch shared by devices and processes: the run is that of one device."""
+
+import csv
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from distributed_run import RANDOM
+from distributed_run import WHOLE
+from distributed_run import trained
+from tiny_objectives import tiny_objective
+from tiny_objectives import tiny_pipeline
+
+from keras_t2i.training import distribution
+from keras_t2i.training.distribution import World
+from keras_t2i.training.run import train
+from keras_t2i.training.sharing import Share
+
+BACKEND = keras.config.backend()
+SCRIPT = Path(__file__).with_name("distributed_run.py")
+EPOCHS = 3
+LONGEST = 900  # seconds: far more than these processes take, where others have the processors
+
+
+def world_of(devices, processes=1, process=0, parts_batches=False):
+    world = World()
+    world.devices, world.processes, world.process = devices, processes, process
+    world.parts_batches = parts_batches
+    return world
+
+
+def run_of(mode, folder, environments, devices=1):
+    """Processes of distributed_run.py, one for each dict of variables: exit codes and messages.
+
+    On JAX each has so many devices of its CPU, with one thread: more of them than there are processors would
+    wait for each other in the threads that they share.
+    """
+    flags = f"--xla_cpu_multi_thread_eigen=false --xla_force_host_platform_device_count={devices}"
+    shared = {"KERAS_BACKEND": BACKEND, "XLA_FLAGS": f"{os.environ['XLA_FLAGS']} {flags}"}
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-W", "ignore", SCRIPT, mode, folder],
+            env={**os.environ, **shared, **environment},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for environment in environments
+    ]
+    try:
+        said = [process.communicate(timeout=LONGEST)[1] for process in processes]
+    except subprocess.TimeoutExpired:
+        for process in processes:
+            process.kill()
+        said = [process.communicate()[1][-2000:] for process in processes]
+        pytest.fail(f"{mode}: not ended after {LONGEST} seconds, having said {said}")
+    return [(process.returncode, text) for process, text in zip(processes, said, strict=True)]
+
+
+def losses(folder):
+    """Those of each epoch, with those of validation."""
+    with (folder / "logs" / "epochs.csv").open() as file:
+        return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
+
+
+def assert_goes_on_as_one(name, folder, tmp_path):
+    """What several began ends, on one device, as what one device did from the start; its losses too."""
+    shared = trained(name, folder, distribution.start(), EPOCHS)
+    whole = trained(name, tmp_path / "whole", distribution.start(), EPOCHS)
+    np.testing.assert_allclose(shared, whole, rtol=1e-5, atol=1e-5)
+    both = losses(folder), losses(tmp_path / "whole")
+    assert len(both[1]) == EPOCHS
+    for of_shared, of_whole in zip(*both, strict=True):
+        assert of_shared == pytest.approx(of_whole, rel=1e-5)
+
+
+@pytest.mark.skipif(BACKEND == "torch", reason="on torch a run has one device")
+def test_an_epoch_on_two_devices_one_on_four_and_one_on_one_are_all_on_one(tmp_path):
+    ((code, said),) = run_of("devices", tmp_path, [{}], devices=4)
+    assert code == 0, said[-3000:]
+    assert len(losses(tmp_path / "shared")) == EPOCHS - 1
+    assert_goes_on_as_one(RANDOM, tmp_path / "shared", tmp_path)
+
+
+@pytest.mark.skipif(
+    BACKEND != "jax" or "KERAS_T2I_PROCESSES" not in os.environ,
+    reason="several processes are JAX's, and where others have the processors they take minutes",
+)
+def test_what_a_dead_process_ends_goes_on_in_one(tmp_path):
+    """One device begins, two processes go on, of which the last dies: the loss is one of all pairs."""
+    trained(WHOLE, tmp_path / "pair", distribution.start(), 1)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    cluster = {"JAX_COORDINATOR_ADDRESS": address, "JAX_NUM_PROCESSES": "2"}
+    (code, said), (dead, _) = run_of(
+        "pair", tmp_path, [{**cluster, "JAX_PROCESS_ID": str(i)} for i in (0, 1)]
+    )
+    assert (code, dead) == (2, 1), said[-3000:]
+    assert "error: another of the 2 processes of this run is gone" in said
+    # Only the first has written.
+    assert not (tmp_path / "other").exists()
+    assert {p.name for p in (tmp_path / "pair").iterdir()} == {"logs", "pictures", "state"}
+    assert len(losses(tmp_path / "pair")) == EPOCHS - 1
+    assert_goes_on_as_one(WHOLE, tmp_path / "pair", tmp_path)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_processes_have_the_rows_of_a_batch(training):
+    """Together all of them, in order; of a validation batch of seven the last is left out."""
+    pipeline = tiny_pipeline(training=training, batch_size=8)
+    whole = pipeline.batch(0)
+    shares = [Share(pipeline, world_of(4, 2, process)) for process in range(2)]
+    for name, rows in whole.items():
+        np.testing.assert_array_equal(np.concatenate([share[0][name] for share in shares]), rows)
+
+
+def test_what_cannot_be_shared_is_left_out_of_validation():
+    pipeline = tiny_pipeline(training=False, batch_size=6)  # six pictures, and two
+    four, two = (Share(pipeline, world_of(n)) for n in (3, 2))
+    assert [len(four), four.left_out, len(two), two.left_out] == [1, 2, 2, 0]
+    assert len(four[0]["images"]) == 6
+    with pytest.raises(ValueError, match="8 validation pictures are too few for 9 devices"):
+        Share(tiny_pipeline(training=False, batch_size=9), world_of(9))
+
+
+def test_batches_that_cannot_be_shared_are_refused(tmp_path, monkeypatch):
+    objective = tiny_objective("clip")
+    monkeypatch.setattr(distribution, "_world", world_of(3))
+    with pytest.raises(ValueError, match=r"a batch of 8 cannot be shared by 3 devices evenly.*multiple of 3"):
+        train(objective, tiny_pipeline(), 1, tmp_path / "run")
+    monkeypatch.setattr(distribution, "_world", world_of(2, parts_batches=True))
+    with pytest.raises(ValueError, match="ContrastiveAlignment needs the whole batch in one place"):
+        train(objective, tiny_pipeline(), 1, tmp_path / "run")
+    objective = tiny_objective(
+        "reconstruction", optimizer=lambda: keras.optimizers.SGD(gradient_accumulation_steps=2)
+    )
+    with pytest.raises(ValueError, match="leave --accumulate out"):
+        train(objective, tiny_pipeline(), 1, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_unknown_kinds_are_refused():
+    with pytest.raises(ValueError, match="distribute must be one of none, data, received 'model'"):
+        distribution.start("model")
+
+
+@pytest.mark.skipif(BACKEND != "torch", reason="what torch says")
+def test_torch_says_what_to_do(monkeypatch):
+    with pytest.raises(ValueError, match="on torch a run has one device: set KERAS_BACKEND=jax"):
+        distribution.start("data", 2)
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(ValueError, match="on torch a run has one device"):
+        distribution.start("data")
+    monkeypatch.delenv("WORLD_SIZE")
+    assert distribution.start("data").devices == 1
