@@ -234,6 +234,8 @@ def training_parser(doc, name, defaults, changes=None):
     add("--precision", **precisions, help="arithmetic inside the networks; float16 for older GPUs")
     mean = "steps whose gradients are averaged into one update"
     add("--accumulate", default=1, type=number(int, least=1), help=mean)
+    several = "data: all devices, of all processes, share each batch; see docs/distribution.md"
+    add("--distribute", default="none", choices=["none", "data"], help=several)
     add("--seed", type=number(int, least=0, most=2**32 - 1), help="of weights, order and noise")
     add("--log", nargs="+", default=["tensorboard"], choices=LOGS, help="where figures and pictures go")
     restart = "throw away an earlier run in --output instead of resuming it"

@@ -38,6 +38,7 @@ from keras_t2i.models import Generator
 from keras_t2i.objectives.diffusion import LEVELS
 from keras_t2i.presets.cards import training_card
 from keras_t2i.presets.saving import save_preset
+from keras_t2i.training import distribution
 from keras_t2i.training import optimizers
 from keras_t2i.training import run
 from keras_t2i.training.logs import check_logs
@@ -80,6 +81,7 @@ def start(parser, argv=None):
         args.epochs, args.batch_size = 2, 8
     if args.epochs is not None:
         args.minutes = None
+    distribution.start(args.distribute)
     keras.utils.set_random_seed(args.seed)
     if args.precision != "float32" and not has_arithmetic(small := args.precision.removeprefix("mixed_")):
         print(
@@ -87,7 +89,7 @@ def start(parser, argv=None):
             "several times as fast.",
             file=sys.stderr,
         )
-    free = {"output", "restart", "epochs", "minutes", "log"}
+    free = {"output", "restart", "epochs", "minutes", "log", "distribute"}
     command = command_of(parser, args)
     args.settings = {k: str(v) if isinstance(v, Path) else v for k, v in vars(args).items() if k not in free}
     args.command = command  # no setting: the same options may be given in other words

@@ -12,7 +12,7 @@ PAGES = sorted(file.stem for file in RECIPES.glob("*.py") if file.stem not in SH
 TRAINING = [name for name in PAGES if name.startswith("train_")]
 COMMON = {
     *("data", "output", "minutes", "epochs", "batch-size", "learning-rate", "precision", "accumulate"),
-    *("seed", "log", "restart", "smoke", "help"),
+    *("seed", "log", "restart", "smoke", "help", "distribute"),
 }
 
 
