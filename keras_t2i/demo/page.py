@@ -15,6 +15,8 @@ from keras_t2i.demo.widgets import lay_out
 from keras_t2i.utils.files import write_bytes
 from keras_t2i.utils.images import save_png
 
+# Where a page is narrow, four pictures in a row would not be seen whole.
+CSS = "@media (max-width: 640px) { .grid-container { grid-template-columns: 1fr 1fr !important; } }"
 BEAT = 1.0  # seconds: Gradio can stop a drawing only between two things that it is given
 
 
@@ -52,7 +54,7 @@ def launch(presets=None, renderer=None, **options):
     """
     blocks = build(presets, renderer)
     alone = {"share": False, "enable_monitoring": False, "run_history": False, "mcp_server": False}
-    shown = {"footer_links": ["gradio"], "max_file_size": "20mb", "quiet": True}
+    shown = {"footer_links": ["gradio"], "max_file_size": "20mb", "quiet": True, "css": CSS}
     url = blocks.launch(**{**alone, **shown, **options, "prevent_thread_lock": True})[1]
     print(f"The page is at {url} (Ctrl-C ends it)", flush=True)
     blocks.block_thread()

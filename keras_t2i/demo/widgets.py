@@ -130,8 +130,8 @@ def words(gr, label, value, elem_id):
 
 
 def gallery(gr, label):
-    shown = {"columns": 4, "object_fit": "contain", "interactive": False, "buttons": BUTTONS}
-    return gr.Gallery(label=label, format="png", **shown)
+    shown = {"columns": 4, "rows": 1, "height": "max-content", "object_fit": "contain"}
+    return gr.Gallery(label=label, format="png", interactive=False, buttons=BUTTONS, **shown)
 
 
 def able(gr, page, name, refused):
