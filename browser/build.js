@@ -18,7 +18,9 @@ async function build(exported, site) {
   const settings = await readFile(path.join(exported, "settings.json"), "utf8").catch(() => {
     throw new Error(`${exported} was not written by keras-t2i export: no settings.json`);
   });
-  if (!JSON.parse(settings).format) throw new Error(`the export to ${exported} was not finished: run it again`);
+  const { format, files: kind = "onnx", draft, prior, renderer } = JSON.parse(settings);
+  if (!format) throw new Error(`the export to ${exported} was not finished: run it again`);
+  if (kind !== "onnx") throw new Error(`${exported} holds ${kind}, a page draws ONNX: export with --format onnx`);
   await mkdir(site, { recursive: true });
   const others = (await readdir(site)).filter((name) => !OURS.includes(name));
   if (others.length) throw new Error(`${site} holds other files (${others[0]}): choose an empty folder`);
@@ -29,8 +31,8 @@ async function build(exported, site) {
     });
   }
   for (const name of PAGE) await cp(path.join(HERE, name), path.join(site, name), { recursive: true });
-  const { draft, renderer } = JSON.parse(settings);
-  const networks = ["text_encoder", "base", ...(draft ? ["draft"] : []), ...(renderer ? ["renderer"] : [])];
+  const more = Object.entries({ draft, prior, renderer }).filter(([, told]) => told);
+  const networks = ["text_encoder", "base", ...more.map(([name]) => name)];
   const files = [...networks.map((name) => `${name}.onnx`), "tokenizer/vocabulary.json", "tokenizer/merges.txt"];
   const bytes = {};
   for (const name of ["settings.json", ...files]) {

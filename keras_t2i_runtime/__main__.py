@@ -21,7 +21,7 @@ def main(argv=None):
     folder, file = options.pop("folder"), options.pop("file")
     try:
         Image.fromarray(Runtime.open(folder).generate(options.pop("prompt"), **options)).save(file)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, ImportError) as error:
         parser.exit(2, f"{parser.prog}: error: {error}\n")
 
 

@@ -1,4 +1,4 @@
-"""What a folder of ONNX files draws."""
+"""What an exported folder draws."""
 
 import json
 from functools import cached_property
@@ -8,36 +8,15 @@ import numpy as np
 
 from keras_t2i_runtime.captions import Tokenizer
 from keras_t2i_runtime.diffusion import diffuse
+from keras_t2i_runtime.diffusion import image_codes
 from keras_t2i_runtime.drawing import Drawer
+from keras_t2i_runtime.networks import open_network
 from keras_t2i_runtime.pixels import to_float
 from keras_t2i_runtime.pixels import to_uint8
 from keras_t2i_runtime.random_streams import random_stream
 from keras_t2i_runtime.tiling import framed_bands
 
 FORMAT, UNFINISHED = 1, 0  # of the folder: another is not read
-DTYPES = {"tensor(float)": "float32", "tensor(int32)": "int32", "tensor(bool)": "bool"}
-
-
-class Network:
-    """An ONNX file. Call: dict of arrays, of which it takes those that it knows, to a dict of arrays."""
-
-    def __init__(self, file):
-        import onnxruntime
-
-        if not Path(file).is_file():
-            raise ValueError(f"{Path(file).name} is missing in {Path(file).parent}: export it anew")
-        self.session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
-        self.dtypes = {one.name: DTYPES[one.type] for one in self.session.get_inputs()}
-        self.outputs = [one.name for one in self.session.get_outputs()]
-
-    def __call__(self, inputs):
-        inputs = {name: np.asarray(inputs[name], dtype) for name, dtype in self.dtypes.items()}
-        return dict(zip(self.outputs, self.session.run(None, inputs), strict=True))
-
-    def only(self, inputs):
-        """The one output of a network that has one."""
-        (output,) = self(inputs).values()
-        return output
 
 
 class Runtime:
@@ -46,7 +25,8 @@ class Runtime:
     Args:
         folder: path.
 
-    Raises: ValueError where the folder is no such, or of another version.
+    Raises: ValueError where the folder is no such, or of another version; ImportError where what computes its
+        format is not installed.
 
     Example:
 
@@ -67,9 +47,13 @@ class Runtime:
         if self.settings.get("format") != FORMAT:
             raise ValueError(f"{folder} has format {self.settings.get('format')}, this reads {FORMAT}")
         self.tokenizer = Tokenizer(folder / "tokenizer", self.settings["sequence_length"])
-        self.text, self.base = Network(folder / "text_encoder.onnx"), Network(folder / "base.onnx")
-        self.draft = Network(folder / "draft.onnx") if self.settings.get("draft") else None
         self.folder = folder
+        self.text, self.base = self._network("text_encoder"), self._network("base")
+        self.draft = self._network("draft", seldom=True) if self.settings.get("draft") else None
+        self.prior = self._network("prior") if self.settings.get("prior") else None
+
+    def _network(self, name, seldom=False):
+        return open_network(self.folder, name, self.settings.get("files", "onnx"), seldom)
 
     @classmethod
     def open(cls, folder):
@@ -115,12 +99,20 @@ class Runtime:
         for start in range(0, len(found), batch_size):
             text = self.text({"token_ids": token_ids[start : start + batch_size]})
             seeds = range(seed + start, seed + start + len(text["text_code"]))
-            streams = [random_stream(one, self.settings["purpose"]) for one in seeds]
+            if self.prior is not None:
+                text["image_code"] = self._image_codes(text["text_code"], seeds)
             shape = self.settings["noise_shape"]
-            noise = np.stack([stream.standard_normal(shape, dtype="float32") for stream in streams])
+            noise = np.stack([normal(one, self.settings["purpose"], shape) for one in seeds])
             parts.append(to_uint8(draw(text, noise)))
         pictures = draw_large(np.concatenate(parts))
         return pictures[0] if isinstance(prompts, str) else pictures
+
+    def _image_codes(self, text_code, seeds):
+        """What the prior draws, float32 `(n, d)`."""
+        told, d = self.settings["prior"], text_code.shape[-1]
+        numbers = range(told["best_of"])
+        noise = [[normal(one, told["purpose"], d, number) for number in numbers] for one in seeds]
+        return image_codes(self.prior.only, text_code, np.stack(noise), told)
 
     def _drawer(self, **given):
         """A function of text and noise to pictures, float32 in [-1, 1]."""
@@ -146,9 +138,7 @@ class Runtime:
         if "renderer" not in self.settings:
             raise ValueError("a size needs a renderer, which was not exported: keras-t2i export --renderer")
         told = self.settings["renderer"]
-        return Drawer(Network(self.folder / "renderer.onnx"), told["slots"], told["nodes"]), told[
-            "noise_level"
-        ]
+        return Drawer(self._network("renderer"), told["slots"], told["nodes"]), told["noise_level"]
 
     def _large_drawer(self, size, background):
         """A function of pictures, uint8 `(n, s, s, 3)`, to the same at a size."""
@@ -165,3 +155,8 @@ class Runtime:
             return np.concatenate(list(framed_bands(*bands, height, width, background)))
 
         return lambda pictures: np.stack([draw(picture) for picture in pictures])
+
+
+def normal(seed, purpose, shape, number=0):
+    """Standard normal noise of one picture, float32 of that shape."""
+    return random_stream(seed, purpose, number).standard_normal(shape, dtype="float32")

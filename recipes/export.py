@@ -26,6 +26,8 @@ def main(argv=None):
     add("--renderer", type=filled, help="preset of lesson 8, to draw at any size; None: small pictures alone")
     steps = "of diffusion, that may be asked for"
     add("--most-steps", default=32, type=number(int, least=1, most=256), help=steps)
+    formats = "of the networks: onnx, openvino, saved_model, litert or torch; what each needs: docs/export.md"
+    add("--format", type=filled, default="onnx", help=formats)
     options = parser.parse_args(argv)
     from keras_t2i.export import export_generator
     from keras_t2i.models import Generator
@@ -34,7 +36,7 @@ def main(argv=None):
     try:
         generator = Generator.from_preset(options.preset)
         renderer = options.renderer and RendererStage.from_preset(options.renderer)
-        written = export_generator(generator, options.folder, renderer, options.most_steps)
+        written = export_generator(generator, options.folder, renderer, options.most_steps, options.format)
     except (ValueError, TypeError, OSError, ImportError, NotImplementedError, MemoryError) as error:
         parser.exit(2, f"{parser.prog}: error: {sentence(error)}\n")
     for file in sorted(file for file in written.rglob("*") if file.is_file()):

@@ -37,14 +37,14 @@ def filled(network, seed=1):
     return network
 
 
-def tiny_unclip_generator(prior=True, **options):
+def tiny_unclip_generator(prior=True, sizes=None, **options):
     keras.utils.set_random_seed(0)
     preprocessor = tiny_preprocessor()
     stages = [TextStage(tiny_dual_encoder(preprocessor.tokenizer.vocabulary_size()))]
     if prior:
-        sizes = {"width": 16, "blocks": 1, "condition_dim": 16, "whitened_dim": 8, "num_steps": 2}
-        stages.append(PriorStage(filled(Prior(32, **sizes), 3)))
-    unet = filled(tiny_unet(image_code=True))
+        widths = {"width": 16, "blocks": 1, "condition_dim": 16, "whitened_dim": 8, "num_steps": 2}
+        stages.append(PriorStage(filled(Prior(32, **widths), 3)))
+    unet = filled(tiny_unet(image_code=True, **(sizes or {})))
     stages.append(DiffusionStage(unet, **{"num_steps": 3, **options}))
     return Generator(TextToImageBackbone(stages), preprocessor)
 

@@ -1,7 +1,7 @@
 // What an exported folder draws: `keras_t2i_runtime/runtime.py`, for one picture on white.
 
 import { Tokenizer } from "./captions.js";
-import { diffuse } from "./diffusion.js";
+import { diffuse, imageCode } from "./diffusion.js";
 import { drawFields, fieldsOf, padded } from "./fields.js";
 import { Philox } from "./random_streams.js";
 
@@ -10,10 +10,15 @@ const ARRAYS = { float32: Float32Array, int32: Int32Array, bool: Uint8Array };
 
 /** An ONNX file. Takes of an object of typed arrays those that it knows, to an object of typed arrays. */
 class Network {
-  static async open(ort, bytes) {
+  /** seldom: as of `keras_t2i_runtime.networks.Onnx`. */
+  static async open(ort, bytes, seldom) {
     const network = new Network();
+    const options = seldom ? { graphOptimizationLevel: "disabled", enableCpuMemArena: false } : {};
     network.ort = ort;
-    network.session = await ort.InferenceSession.create(new Uint8Array(bytes), { executionProviders: ["wasm"] });
+    network.session = await ort.InferenceSession.create(new Uint8Array(bytes), {
+      executionProviders: ["wasm"],
+      ...options,
+    });
     return network;
   }
 
@@ -53,7 +58,7 @@ export class Generator {
     if (settings.format !== FORMAT || !settings.purpose_hash) {
       throw new Error("The exported folder is of another version of keras-t2i: export it anew.");
     }
-    const files = ["text_encoder", "base", ...["draft", "renderer"].filter((name) => settings[name])];
+    const files = ["text_encoder", "base", ...["draft", "prior", "renderer"].filter((name) => settings[name])];
     const [vocabulary, merges, ...networks] = await Promise.all([
       read("tokenizer/vocabulary.json").then((file) => file.json()),
       read("tokenizer/merges.txt").then((file) => file.text()),
@@ -61,7 +66,10 @@ export class Generator {
     ]);
     generator.settings = settings;
     generator.tokenizer = new Tokenizer(vocabulary, merges, settings.sequence_length);
-    for (const [i, name] of files.entries()) generator[name] = await Network.open(ort, networks[i]);
+    for (const [i, name] of files.entries()) {
+      generator[name] = await Network.open(ort, networks[i], name === "draft");
+      networks[i] = null; // its bytes are no longer needed
+    }
     return generator;
   }
 
@@ -86,6 +94,7 @@ export class Generator {
     if (size !== null && size < side) throw new Error(`The size must be ${side} or more.`);
     const { ids, cut } = this.tokenizer.encode(words);
     const text = await this.text_encoder.run({ token_ids: ids });
+    if (this.prior) text.image_code = await this.imageCode(text.text_code, seed);
     const numbers = settings.noise_shape.reduce((product, sides) => product * sides, 1);
     const noise = new Philox(seed, BigInt(settings.purpose_hash)).normal(numbers);
     const large = size === null ? 0 : (size / 1024) ** 2; // what drawing at size takes, about, in steps
@@ -96,6 +105,14 @@ export class Generator {
     const fields = await fieldsOf(network, settings.renderer, fit.image, fit.side);
     const progress = (rows) => told(1 - 0.3 * (1 - rows / size));
     return { pixels: drawFields(fields, fit.side, side, size, settings.renderer, progress), size, cut };
+  }
+
+  /** What the prior draws, Float32Array. */
+  imageCode(code, seed) {
+    const told = this.settings.prior;
+    const stream = (number) => new Philox(seed, BigInt(told.purpose_hash), BigInt(number));
+    const noises = Array.from({ length: told.best_of }, (_, number) => stream(number).normal(code.length));
+    return imageCode((inputs) => this.prior.only(inputs), code, noises, told);
   }
 
   /** The picture of the base, Float32Array in [-1, 1]. */

@@ -7,11 +7,12 @@ const MULTIPLIERS = [0xd2e7470ee14c6c93n, 0xca5a826395121157n];
 const WEYL = [0x9e3779b97f4a7c15n, 0xbb67ae8584caa73bn];
 const f = Math.fround;
 
-/** A stream of uint32, as `np.random.Philox(key=[seed, purpose])` has it. */
+/** A stream of uint32, as `random_stream(seed, purpose, index)` has it. */
 export class Philox {
-  /** seed, purpose: BigInt below 2^64. */
-  constructor(seed, purpose) {
+  /** seed, purpose, index: BigInt below 2^64. */
+  constructor(seed, purpose, index = 0n) {
     this.key = [seed, purpose];
+    this.index = index;
     this.count = 0n;
     this.left = []; // uint32 that were computed and not asked for
   }
@@ -27,7 +28,7 @@ export class Philox {
 
   /** Four uint64 of the counter, by ten rounds. */
   block() {
-    let [a, b, c, d] = [this.count & WORD, this.count >> 64n, 0n, 0n];
+    let [a, b, c, d] = [this.count & WORD, this.count >> 64n, 0n, this.index];
     let [k, l] = this.key;
     for (let round = 0; round < 10; round++) {
       const left = MULTIPLIERS[0] * a;

@@ -6,7 +6,7 @@ import path from "node:path";
 import test from "node:test";
 
 import { Tokenizer } from "../src/captions.js";
-import { diffuse } from "../src/diffusion.js";
+import { diffuse, imageCode } from "../src/diffusion.js";
 import { blocks, drawFields, fieldsOf, padded } from "../src/fields.js";
 import { Philox } from "../src/random_streams.js";
 
@@ -23,8 +23,8 @@ function assertNear(found, numbers, most) {
 
 test("normal numbers of any seed and purpose", () => {
   assert.ok(wanted.normal.length > 2);
-  for (const { seed, purpose, numbers } of wanted.normal) {
-    const found = new Philox(BigInt(seed), BigInt(purpose)).normal(numbers.length);
+  for (const { seed, purpose, index, numbers } of wanted.normal) {
+    const found = new Philox(BigInt(seed), BigInt(purpose), BigInt(index)).normal(numbers.length);
     assertNear(found, numbers, 1e-6);
     const equal = found.filter((number, i) => number === numbers[i]).length;
     assert.ok(equal >= numbers.length * 0.9998, `${equal} of ${numbers.length} to the bit`); // but for logarithms
@@ -54,6 +54,19 @@ test("a sampler's steps, with guidance and a draft", async () => {
     const found = await diffuse(network, ...given, draft, (steps) => told.push(steps));
     assertNear(found, numbers, 1e-5);
     assert.deepEqual(told, [...schedule.steps.keys()].map((i) => i + 1));
+  }
+});
+
+test("a prior's steps, and the nearest of what it draws", async () => {
+  const network = async ({ codes, log_snr, text_code, condition_mask }) =>
+    codes.map((number, i) => {
+      const row = Math.floor((i * log_snr.length) / codes.length);
+      const level = Math.cos(Math.min(Math.max(log_snr[row], -20), 20));
+      return Math.tanh(number) * level + 3 * condition_mask[row] * text_code[i];
+    });
+  for (const { code, noises, settings, drawn } of wanted.priors) {
+    const given = [Float32Array.from(code), noises.map((noise) => Float32Array.from(noise)), settings];
+    assertNear(await imageCode(network, ...given), drawn, 1e-5);
   }
 });
 

@@ -2,14 +2,22 @@
 
 import json
 
+import keras
+
 from keras_t2i._version import __version__
-from keras_t2i.export.onnx import export_network
+from keras_t2i.export.network import check_format
+from keras_t2i.export.network import export_network
 from keras_t2i.export.schedules import schedule
 from keras_t2i.models.stages import DiffusionStage
 from keras_t2i.models.stages import OnePassStage
+from keras_t2i.models.stages import PriorStage
+from keras_t2i.models.stages.prior import PURPOSE as PRIOR_PURPOSE
 from keras_t2i.utils.files import expanded
+from keras_t2i.utils.files import remove
 from keras_t2i.utils.files import write_text
 from keras_t2i.utils.folders import check_ours
+from keras_t2i_runtime.networks import FORMATS
+from keras_t2i_runtime.networks import file_of
 from keras_t2i_runtime.random_streams import hash_purpose
 from keras_t2i_runtime.runtime import FORMAT
 from keras_t2i_runtime.runtime import UNFINISHED
@@ -18,26 +26,29 @@ from keras_t2i_runtime.tiling import MARGIN
 
 MOST_STEPS = 32
 PURPOSE = "picture"  # of the random stream, as of `sampling.noise_of`
+NETWORKS = ("text_encoder", "prior", "draft", "base", "renderer")
 
 
-def export_generator(generator, folder, renderer=None, most_steps=MOST_STEPS):
-    """Write the networks (ONNX), the tokenizer's tables and `settings.json`, which says until the
+def export_generator(generator, folder, renderer=None, most_steps=MOST_STEPS, format="onnx"):
+    """Write the networks, the tokenizer's tables and `settings.json`, which says until the
     end that all is not there yet.
 
     Args:
-        generator: `Generator` of a text encoder and either a diffusion of pixels or a decoder in one pass.
+        generator: `Generator` of a text encoder, perhaps a prior, and a diffusion of pixels or one pass.
         folder: path, of nothing or of an earlier export, which is replaced.
         renderer: `RendererStage`, to draw at any size; `None`: small pictures alone.
         most_steps: int: the runtime is asked for so many steps at most (or the preset's own number).
+        format: of the networks' files, a name out of `export.network.FORMATS`.
 
     Returns:
         `pathlib.Path` of the folder.
 
     Raises:
-        ValueError: a part of the generator is not exported; which, is said.
+        ValueError: a part of the generator is not exported, or there is no such format; which, is said.
         FileExistsError: the folder holds what is no export.
         NotImplementedError, ImportError: as of `export_network`.
     """
+    check_format(format)
     check(generator, renderer)
     text, base = generator.stage("text"), generator.base
     folder = expanded(folder)
@@ -46,9 +57,15 @@ def export_generator(generator, folder, renderer=None, most_steps=MOST_STEPS):
     unfinished = {"format": UNFINISHED, "keras_t2i": __version__}
     write_text(folder / "settings.json", json.dumps(unfinished))
     generator.preprocessor.tokenizer.save_assets(str(folder / "tokenizer"))
-    export_network(text.features, folder / "text_encoder.onnx")
+    remove_networks(folder)
+
+    def export(network, name, *length):
+        export_network(network, file_of(folder, name, format), *length, format=format)
+
+    export(text.features, "text_encoder")
     settings = {
         "format": FORMAT,
+        "files": format,
         "keras_t2i": __version__,
         "sequence_length": text.sequence_length,
         "purpose": PURPOSE,
@@ -58,18 +75,22 @@ def export_generator(generator, folder, renderer=None, most_steps=MOST_STEPS):
     }
     if isinstance(base, OnePassStage):
         settings |= {"defaults": {"temperature": 1.0}}
-        export_network(base, folder / "base.onnx")
+        export(base, "base")
     else:
         settings |= diffusion_settings(base, max(most_steps, base.num_steps))
         unet = base.unet
         if unet.draft_features:  # depends on the caption alone: once a picture, not at every step
-            export_network(unet.draft_network(), folder / "draft.onnx")
+            export(unet.draft_network(), "draft")
             unet = unet.with_drafts()
-        export_network(unet, folder / "base.onnx", text.sequence_length)
+        export(unet, "base", text.sequence_length)
+    for stage in generator.base_stages:
+        if isinstance(stage, PriorStage):
+            settings["prior"] = prior_settings(stage)
+            export(stage.prior, "prior")
     if renderer is not None:
         settings["renderer"] = renderer_settings(renderer)
         side = min(base.image_size + -base.image_size % 4, BLOCK + 2 * MARGIN)  # what it sees at once
-        export_network(renderer.renderer, folder / "renderer.onnx", side)
+        export(renderer.renderer, "renderer", side)
     write_text(folder / "settings.json", json.dumps(settings, allow_nan=False))
     return folder
 
@@ -88,6 +109,30 @@ def diffusion_settings(stage, most_steps):
     }
 
 
+def prior_settings(stage):
+    """What the runtime is told of a prior."""
+    prior = stage.prior
+    of_codes = prior.standardization
+    return {
+        "purpose": PRIOR_PURPOSE,
+        "purpose_hash": str(hash_purpose(PRIOR_PURPOSE)),
+        "best_of": stage.best_of,
+        "guidance_scale": prior.guidance_scale,
+        "schedule": schedule(stage, prior.num_steps),
+        "mean": keras.ops.convert_to_numpy(of_codes.mean).tolist(),
+        "spread": keras.ops.convert_to_numpy(of_codes.scale).tolist(),
+    }
+
+
+def remove_networks(folder):
+    """Networks of an earlier export, perhaps of other formats."""
+    for name in NETWORKS:
+        for format in FORMATS:
+            file = file_of(folder, name, format)
+            for one in (file, file.with_suffix(".bin")):  # OpenVINO has two
+                remove(one)
+
+
 def renderer_settings(stage):
     """What the runtime is told of a renderer."""
     network = stage.renderer
@@ -97,9 +142,9 @@ def renderer_settings(stage):
 def check(generator, renderer):
     """Raise a ValueError that says what is not exported."""
     for stage in generator.base_stages[1:]:
-        if not isinstance(stage, DiffusionStage | OnePassStage):
+        if not isinstance(stage, DiffusionStage | OnePassStage | PriorStage):
             raise ValueError(
-                f"a {type(stage).__name__} is not exported: text, and a base of pixels, alone are"
+                f"a {type(stage).__name__} is not exported: text, a prior, and a base of pixels, alone are"
             )
     if getattr(generator.base, "guide", None) is not None:
         raise ValueError("a generator with a guide is not exported")

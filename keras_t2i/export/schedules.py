@@ -3,7 +3,6 @@
 import numpy as np
 
 from keras_t2i.diffusion import SAMPLERS
-from keras_t2i.diffusion import from_config
 
 LARGEST_LOG_SNR = 1e6  # JSON has no infinity; networks take what lies beyond 20 for 20
 
@@ -15,7 +14,7 @@ def schedule(stage, num_steps):
     before it, each times a number; and a sampler that is given unit vectors in place of pictures says which.
 
     Args:
-        stage: `DiffusionStage`.
+        stage: `DiffusionStage` or `PriorStage`.
         num_steps: int.
 
     Returns:
@@ -26,7 +25,8 @@ def schedule(stage, num_steps):
 
     Raises: ValueError for a sampler that draws noise on its way.
     """
-    sampler, process, denoiser = SAMPLERS[stage.sampler], from_config(stage.process), stage.denoiser()
+    sampler, denoiser = SAMPLERS[stage.sampler], stage.denoiser()
+    process = denoiser.process
     steps = []
     unit = np.eye(1 + num_steps * sampler.evaluations)
 

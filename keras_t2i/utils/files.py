@@ -178,7 +178,7 @@ def _remove_if_abandoned(entry):
         descriptor = os.open(entry, os.O_RDONLY) if fcntl else None
         try:
             if _try_lock(descriptor, or_else=old):
-                _remove(entry)
+                remove(entry)
                 return True
         finally:
             if descriptor is not None:
@@ -186,7 +186,8 @@ def _remove_if_abandoned(entry):
     return False
 
 
-def _remove(entry):
+def remove(entry):
+    """Remove a file, or a folder with all in it, if it is there; of a folder that is a link, nothing."""
     if entry.is_dir():
         shutil.rmtree(entry, ignore_errors=True)
     else:
@@ -341,7 +342,7 @@ def _finish(folder, own, index, inert):
         _link(pending / name, folder / name)
     for name in new:
         record(folder / name)
-    _remove(pending.rename(folder / f".keras_t2i-{secrets.token_hex(6)}.partial"))
+    remove(pending.rename(folder / f".keras_t2i-{secrets.token_hex(6)}.partial"))
 
 
 def _same_content(file, other):

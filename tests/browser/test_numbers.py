@@ -10,11 +10,14 @@ import numpy as np
 import pytest
 from tiny import tiny_preprocessor
 from tiny_diffusion import tiny_diffusion_generator
+from tiny_diffusion import tiny_unclip_generator
 from tiny_renderer import waves
 
+from keras_t2i.export.folder import prior_settings
 from keras_t2i.export.schedules import schedule
 from keras_t2i_runtime.captions import Tokenizer
 from keras_t2i_runtime.diffusion import diffuse
+from keras_t2i_runtime.diffusion import image_codes
 from keras_t2i_runtime.drawing import Drawer
 from keras_t2i_runtime.random_streams import hash_purpose
 from keras_t2i_runtime.random_streams import random_stream
@@ -34,9 +37,10 @@ STRANGE = [
 SETTINGS = {"with_text": True, "image_code": False, "threshold": 0.9}
 
 
-def normal(seed, purpose, n):
-    numbers = random_stream(seed, purpose).standard_normal(n, dtype="float32")
-    return {"seed": str(seed), "purpose": str(hash_purpose(purpose)), "numbers": numbers.tolist()}
+def normal(seed, purpose, n, index=0):
+    numbers = random_stream(seed, purpose, index).standard_normal(n, dtype="float32")
+    told = {"seed": str(seed), "purpose": str(hash_purpose(purpose)), "index": str(index)}
+    return {**told, "numbers": numbers.tolist()}
 
 
 def captions(folder):
@@ -55,6 +59,22 @@ def diffusion():
     text, draft = {"code": np.float32([[0.4]])}, lambda inputs: {"draft": 2 * inputs["code"]}
     drawn = {s: diffuse(network, text, noise, steps, s, SETTINGS, draft).ravel().tolist() for s in (1.0, 2.5)}
     return {"noise": noise.ravel().tolist(), "schedule": steps, "settings": SETTINGS, "drawn": drawn}
+
+
+def prior(scale):
+    def network(inputs):
+        waves = np.tanh(inputs["codes"]) * np.cos(inputs["log_snr"].clip(-20, 20))[:, None]
+        return waves + 3 * inputs["condition_mask"][:, None] * inputs["text_code"]
+
+    settings = {**prior_settings(tiny_unclip_generator().stage("image_embedding")), "guidance_scale": scale}
+    settings |= {"mean": np.linspace(-0.1, 0.2, 32).tolist(), "spread": np.linspace(0.5, 1.5, 32).tolist()}
+    code = np.float32([[1 / 32**0.5] * 32])
+    noise = np.stack(
+        [random_stream(0, "prior", i).standard_normal((1, 32), dtype="float32") for i in range(3)], 1
+    )
+    drawn = image_codes(network, code, noise, settings)
+    told = {"settings": settings, "code": code[0].tolist(), "noises": noise[0].tolist()}
+    return {**told, "drawn": drawn[0].tolist()}
 
 
 def drawing(side, size, slots, nodes, with_fields=True):
@@ -87,13 +107,27 @@ def windows(side):
     return {"side": side, "seen": [seen for seen, _ in pairs], "own": [own for _, own in pairs]}
 
 
-def test_javascript_computes_the_same(tmp_path):
-    node = shutil.which("node")
-    if node is None:
+@pytest.fixture(scope="module")
+def node():
+    found = shutil.which("node")
+    if found is None:
         pytest.skip("Node is not installed")
-    said = subprocess.run([node, "--version"], capture_output=True, text=True, check=True).stdout
+    said = subprocess.run([found, "--version"], capture_output=True, text=True, check=True).stdout
     if int(said.lstrip("v").split(".")[0]) < 20:
         pytest.skip(f"Node is {said.strip()}, the page's tests need 20")
+    return found
+
+
+def test_a_page_of_another_format_is_refused(node, tmp_path):
+    (tmp_path / "settings.json").write_text('{"format": 1, "files": "litert"}')
+    command = [node, str(TESTS.parents[1] / "build.js"), str(tmp_path), str(tmp_path / "site")]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (
+        done.returncode == 2 and "holds litert, a page draws ONNX: export with --format onnx" in done.stderr
+    )
+
+
+def test_javascript_computes_the_same(node, tmp_path):
     drawings = [
         drawing(8, 8, 2, {"logits": 2, "colors": 1}),
         drawing(10, 77, 3, {"logits": 4, "colors": 2}, with_fields=False),
@@ -103,10 +137,11 @@ def test_javascript_computes_the_same(tmp_path):
         "normal": [
             normal(0, "picture", 100_000),
             normal(7, "picture", 9),
-            normal(2**64 - 1, "noise", 50_000),
+            normal(2**64 - 1, "noise", 50_000, 2**64 - 2),
         ],
         "captions": captions(tmp_path),
         "diffusion": diffusion(),
+        "priors": [prior(scale) for scale in (1.0, 2.0)],
         "blocks": [windows(side) for side in (8, 112, 116, 192, 256)],
         "drawings": drawings,
     }
@@ -115,4 +150,4 @@ def test_javascript_computes_the_same(tmp_path):
     command = [node, "--test", "--test-reporter=tap", str(TESTS)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, encoding="utf-8")
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
-    assert "# pass 5" in done.stdout and "# skipped 0" in done.stdout
+    assert "# pass 6" in done.stdout and "# skipped 0" in done.stdout

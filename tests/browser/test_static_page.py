@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from tiny import tiny_generator
-from tiny_diffusion import tiny_diffusion_generator
+from tiny_diffusion import tiny_unclip_generator
 from tiny_renderer import tiny_stage
 
 from keras_t2i.export import export_generator
@@ -102,7 +102,7 @@ def drawn(page, file, **settings):
 
 
 def test_the_page_draws_what_python_draws_and_asks_no_one(build, browser, serve, tmp_path):
-    generator = tiny_diffusion_generator(sizes=DRAFT, parameterization="x0")
+    generator = tiny_unclip_generator(sizes=DRAFT, parameterization="x0")
     generator.base.unet.get_layer("draft_variance").curve.assign([0.05, 0.2, 0.7, 0.1])
     runtime, site = build(generator, tmp_path, tiny_stage())
     (tmp_path / "other").mkdir()
@@ -118,7 +118,13 @@ def test_the_page_draws_what_python_draws_and_asks_no_one(build, browser, serve,
     page.click("#draw")
     page.wait_for_selector("#told:text('There are no words')")
     asked = {one.removeprefix(server.url) for one in requested if not one.startswith(("blob:", "data:"))}
-    assert {"src/page.js", "src/worker.js", "ort/ort.wasm", "model/draft.onnx"} <= asked  # workers' too
+    assert {
+        "src/page.js",
+        "src/worker.js",
+        "ort/ort.wasm",
+        "model/draft.onnx",
+        "model/prior.onnx",
+    } <= asked  # workers' too
     assert not any(one.startswith("http") for one in asked)
     assert {path.lstrip("/") for path in server.asked} == asked
     (worker,) = page.workers

@@ -8,7 +8,6 @@ import pytest
 from PIL import Image
 from tiny import tiny_generator
 from tiny_diffusion import tiny_diffusion_generator
-from tiny_diffusion import tiny_unclip_generator
 from tiny_renderer import tiny_stage
 from verbs import difference
 from verbs import example
@@ -17,11 +16,11 @@ from verbs import said
 
 import keras_t2i_cli
 from keras_t2i.export import export_generator
-from keras_t2i.export.onnx import export_network
+from keras_t2i.export.network import export_network
 from keras_t2i.export.packing import pack_weights
 from keras_t2i_runtime import Runtime
 from keras_t2i_runtime.__main__ import main
-from keras_t2i_runtime.runtime import Network
+from keras_t2i_runtime.networks import Onnx
 
 BACKEND = keras.config.backend()
 tensorflow_only = pytest.mark.skipif(BACKEND != "tensorflow", reason="its exporter is the faster one")
@@ -103,8 +102,8 @@ def test_what_is_not_exported_is_said(exported, options, said):
 
 @tensorflow_only
 def test_a_stage_that_is_not_exported_is_named(tmp_path):
-    with pytest.raises(ValueError, match="a PriorStage is not exported"):
-        export_generator(tiny_unclip_generator(), tmp_path)
+    with pytest.raises(ValueError, match="a LatentDecoder is not exported"):
+        export_generator(tiny_diffusion_generator(latent=True), tmp_path)
     with pytest.raises(ValueError, match="a generator with a guide is not exported"):
         export_generator(tiny_diffusion_generator(guide=True), tmp_path)
 
@@ -132,7 +131,7 @@ def test_torch_exports_the_same(name, tmp_path):
     with torch.no_grad():  # a network that was exported so still draws
         export_network(network, tmp_path / "x.onnx", 8)
         wanted = said(network)
-    found = Network(tmp_path / "x.onnx")(example(network))
+    found = Onnx(tmp_path / "x.onnx")(example(network))
     found = [found[key] for key in sorted(found)]
     assert difference(found, wanted) < 1e-4
 
@@ -155,7 +154,7 @@ def test_weights_take_half_the_room_where_that_changes_none(tmp_path):
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
     file = tmp_path / "sums.onnx"
     file.write_bytes(model.SerializeToString())
-    before, size = Network(file).only({"x": exact}), file.stat().st_size
+    before, size = Onnx(file).only({"x": exact}), file.stat().st_size
     pack_weights(file)
-    np.testing.assert_array_equal(Network(file).only({"x": exact}), before)
+    np.testing.assert_array_equal(Onnx(file).only({"x": exact}), before)
     assert size - file.stat().st_size == pytest.approx(exact.nbytes / 2, abs=200)  # of one of them

@@ -15,6 +15,8 @@ from keras_t2i.utils.embeddings import check_embeddings
 from keras_t2i.utils.embeddings import l2_normalize
 from keras_t2i.utils.random_streams import random_stream
 
+PURPOSE = "prior"  # of the random stream
+
 
 @keras.saving.register_keras_serializable(package="keras_t2i")
 class PriorStage(Stage):
@@ -29,6 +31,8 @@ class PriorStage(Stage):
     nested = ("prior",)
     consumes = ("text",)
     produces = "image_embedding"
+    sampler = "dpm_solver_pp_2m"
+    best_of = 2  # in the paper
 
     def __init__(self, prior, dtype=None, **kwargs):
         # === Functional model ===
@@ -47,7 +51,15 @@ class PriorStage(Stage):
                 f"{dual_encoder.code_dim}"
             )
 
-    def resolve(self, num_steps=None, guidance_scale=None, best_of=2):
+    def denoiser(self):
+        """The `Denoiser` of the prior, of concepts brought to zero mean and unit variance."""
+        return Denoiser(self.prior, self.prior.process, "x0", 1.0, "codes")
+
+    def times(self, num_steps):
+        """Falling times of so many steps, float64 `(num_steps + 1,)`."""
+        return sampling_times(from_config(self.prior.process), num_steps)
+
+    def resolve(self, num_steps=None, guidance_scale=None, best_of=best_of):
         scale = self.prior.guidance_scale if guidance_scale is None else guidance_scale
         return {
             "num_steps": at_least_one("num_steps", self.prior.num_steps if num_steps is None else num_steps),
@@ -97,17 +109,16 @@ class PriorStage(Stage):
         return self.sample(conditions, seed, batch_size, progress, **settings)["image_code"]
 
     def _drawn(self, text_codes, draws, num_steps, scale, best_of, update):
-        prior, process = self.prior, from_config(self.prior.process)
+        prior, denoiser, times = self.prior, self.denoiser(), self.times(num_steps)
         owner = np.repeat(np.arange(len(draws)), best_of)
         texts = text_codes[owner]
         condition = {"text_code": texts, "condition_mask": np.ones(len(texts), "float32")}
         nothing = {**condition, "condition_mask": np.zeros(len(texts), "float32")}
-        denoiser = Denoiser(prior, process, "x0", 1.0, "codes").guided(condition, nothing, scale)
         noise = np.stack([prior_noise(draw, i, prior.code_dim) for draw in draws for i in range(best_of)])
-        times = sampling_times(process, num_steps)
-        x = process.start(noise, times[0])
+        x = denoiser.process.start(noise, times[0])
         watch = None if update is None else lambda *state: update()
-        x = SAMPLERS["dpm_solver_pp_2m"](denoiser, x, times, process, callback=watch)
+        guided = denoiser.guided(condition, nothing, scale)
+        x = SAMPLERS[self.sampler](guided, x, times, denoiser.process, callback=watch)
         mean, spread = map(keras.ops.convert_to_numpy, prior.standardization.weights)
         codes = l2_normalize(x * spread + mean).reshape(len(draws), best_of, -1)
         nearest = np.einsum("nbd,nd->nb", codes, text_codes).argmax(axis=1)
@@ -119,4 +130,4 @@ def prior_noise(draw, number, code_dim):
     seed = draw.seed
     if draw.candidate:
         seed = int(random_stream(seed, "prior seed", draw.candidate).integers(2**63))
-    return random_stream(seed, "prior", number).standard_normal(code_dim, dtype="float32")
+    return random_stream(seed, PURPOSE, number).standard_normal(code_dim, dtype="float32")
