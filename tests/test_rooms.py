@@ -25,7 +25,8 @@ BACKENDS = {"tensorflow", "tensorflow_datasets", "tensorflow_text", "jax", "torc
 # Files that name a backend.
 BACKEND_FILES = {
     *("keras_t2i/training/backend.py", "keras_t2i/layers/native.py", "keras_t2i/export/onnx.py"),
-    "keras_t2i/training/distribution.py",  # several devices and processes are an engine's own
+    *("keras_t2i/training/distribution/on_jax.py", "keras_t2i/training/distribution/on_tensorflow.py"),
+    "keras_t2i/training/distribution/starting.py",
     "keras_t2i/export/programs.py",
     "keras_t2i/data/sources/tfds.py",  # reads data sets of others, by their own package
 }

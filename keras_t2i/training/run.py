@@ -15,14 +15,14 @@ from keras_t2i.training.callbacks import ProgressLine
 from keras_t2i.training.checkpoint import Checkpoint
 from keras_t2i.training.checkpoint import StopOnNonFinite
 from keras_t2i.training.distribution import world
+from keras_t2i.training.distribution.sharing import in_the_first
+from keras_t2i.training.distribution.sharing import share
 from keras_t2i.training.logs import Logs
 from keras_t2i.training.logs import check_logs
 from keras_t2i.training.run_folder import is_run
 from keras_t2i.training.run_folder import keep_tokenizer
 from keras_t2i.training.run_folder import open_run
 from keras_t2i.training.run_folder import resume_key
-from keras_t2i.training.sharing import in_the_first
-from keras_t2i.training.sharing import share
 
 PROBE_STEPS = 6
 REPORTS = 200  # about how often a long run is validated and drawn

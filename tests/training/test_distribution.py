@@ -18,8 +18,8 @@ from tiny_objectives import tiny_pipeline
 
 from keras_t2i.training import distribution
 from keras_t2i.training.distribution import World
+from keras_t2i.training.distribution.sharing import Share
 from keras_t2i.training.run import train
-from keras_t2i.training.sharing import Share
 
 BACKEND = keras.config.backend()
 SCRIPT = Path(__file__).with_name("distributed_run.py")
@@ -131,10 +131,10 @@ def test_what_cannot_be_shared_is_left_out_of_validation():
 
 def test_batches_that_cannot_be_shared_are_refused(tmp_path, monkeypatch):
     objective = tiny_objective("clip")
-    monkeypatch.setattr(distribution, "_world", world_of(3))
+    monkeypatch.setattr(World, "present", world_of(3))
     with pytest.raises(ValueError, match=r"a batch of 8 cannot be shared by 3 devices evenly.*multiple of 3"):
         train(objective, tiny_pipeline(), 1, tmp_path / "run")
-    monkeypatch.setattr(distribution, "_world", world_of(2, parts_batches=True))
+    monkeypatch.setattr(World, "present", world_of(2, parts_batches=True))
     with pytest.raises(ValueError, match="ContrastiveAlignment needs the whole batch in one place"):
         train(objective, tiny_pipeline(), 1, tmp_path / "run")
     objective = tiny_objective(
