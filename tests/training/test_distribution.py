@@ -87,10 +87,7 @@ def test_an_epoch_on_two_devices_one_on_four_and_one_on_one_are_all_on_one(tmp_p
     assert_goes_on_as_one(RANDOM, tmp_path / "shared", tmp_path)
 
 
-@pytest.mark.skipif(
-    BACKEND != "jax" or "KERAS_T2I_PROCESSES" not in os.environ,
-    reason="several processes are JAX's, and where others have the processors they take minutes",
-)
+@pytest.mark.skipif(BACKEND != "jax", reason="several processes are JAX's")
 def test_what_a_dead_process_ends_goes_on_in_one(tmp_path):
     """One device begins, two processes go on, of which the last dies: the loss is one of all pairs."""
     trained(WHOLE, tmp_path / "pair", distribution.start(), 1)
