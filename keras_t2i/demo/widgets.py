@@ -56,7 +56,8 @@ def lay_out_settings(gr, page, names, settings):
         )
         for name, (least, most, step, label, info) in sliders.items()
     }
-    size = gr.Dropdown(list(SIDES), value=512, label="Size", info="Pixels of a side.")
+    sides, told = list(SIDES), "Pixels of a side."
+    size = gr.Dropdown(sides, value=512, label="Size", info=told, elem_id="size")
     background = gr.Dropdown(
         list(BACKGROUNDS),
         value="white",

@@ -1,11 +1,12 @@
 """The app of the documentation as a process of its own, and a person in a browser: words, a picture, another
-seed, a file. Needs Gradio; the browser playwright and Chromium."""
+seed, a file, and a large picture that is stopped. Needs Gradio; the browser playwright and Chromium."""
 
 import os
 import re
 import subprocess
 import sys
 import threading
+import time
 import urllib.request
 from pathlib import Path
 
@@ -18,10 +19,11 @@ from keras_t2i.demo.choices import Presets
 pytestmark = pytest.mark.once
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 120  # seconds; what it waits for takes one where nothing else runs
-# Runs an app that reaches nothing but this machine: it prints and refuses what else it tries to reach.
+PATIENCE = 300  # seconds; what it waits for takes one where nothing else runs
+# Runs an app that reaches nothing but this machine: it prints and refuses what else it tries to reach. It
+# prints too when the thread of a drawing begins, and when it ends.
 APP = """
-import ipaddress, socket, sys
+import ipaddress, socket, sys, threading
 connect = socket.socket.connect
 
 def is_here(host):
@@ -37,6 +39,18 @@ def refuse(self, address):
     return connect(self, address)
 
 socket.socket.connect = refuse
+run = threading.Thread.run
+
+def told(self):
+    if self.name != "drawing":
+        return run(self)
+    print("drawing begins", flush=True)
+    try:
+        run(self)
+    finally:
+        print("drawing ends", flush=True)
+
+threading.Thread.run = told
 exec(compile(sys.argv[1], "app.py", "exec"))
 """
 
@@ -87,14 +101,20 @@ def test_the_app_of_the_documentation_is_served(app):
     assert "asked:" not in "".join(lines)
 
 
-def test_words_a_picture_another_seed_and_a_file(app, browser, tmp_path):
-    url, lines = app
+def opened(browser, url):
+    """The page, with words in it, and the list of what it asks for."""
     page, requested = browser.new_page(accept_downloads=True), []
     page.set_default_timeout(1000 * PATIENCE)
     page.set_default_navigation_timeout(1000 * PATIENCE)
     page.on("request", lambda request: requested.append(request.url))
     page.goto(url)
     page.fill("#prompt :is(input, textarea)", "a green apple")
+    return page, requested
+
+
+def test_words_a_picture_another_seed_and_a_file(app, browser, tmp_path):
+    url, lines = app
+    page, requested = opened(browser, url)
     sources, presets = [], Presets()
     generator = presets.open(presets.names[0])  # which the page begins with
     for seed in (0, 1):
@@ -116,3 +136,34 @@ def test_words_a_picture_another_seed_and_a_file(app, browser, tmp_path):
     page.wait_for_selector("#no-variations:has-text('draws from words alone')")
     assert {one for one in requested if not one.startswith((url, "data:", "blob:"))} == set()
     assert "asked:" not in "".join(lines)
+
+
+def test_a_large_picture_that_is_stopped_ends_and_the_next_is_drawn(app, browser):
+    url, lines = app
+    page, _ = opened(browser, url)
+    before = len(lines)
+
+    def choose(what, option):
+        page.click(f"{what} input")
+        page.get_by_role("option", name=option, exact=True).click()
+
+    def wait_for(event, times):
+        patience = time.monotonic() + PATIENCE
+        while sum(event in line for line in lines[before:]) < times:
+            assert time.monotonic() < patience, lines
+            page.wait_for_timeout(50)
+
+    choose("#preset", "generator_openmoji_32")  # in one step: what takes long is to draw it large
+    choose("#size", "4096")
+    page.click("#draw")
+    wait_for("drawing begins", 1)
+    page.wait_for_timeout(2000)
+    page.click("#stop")
+    wait_for("drawing ends", 1)
+    assert "4096 pixels" not in page.inner_text("#told") and page.is_disabled("#png")
+    choose("#size", "32")
+    page.click("#draw")
+    wait_for("drawing begins", 2)
+    page.wait_for_function("document.querySelector('#told').innerText.includes(' 32 pixels')")
+    wait_for("drawing ends", 2)
+    assert "4096 pixels" not in page.inner_text("#told")

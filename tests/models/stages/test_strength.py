@@ -14,10 +14,10 @@ def changes(generator, image, strengths, **options):
     return [np.square(one.astype("float64") - image).mean() for one in drawn]
 
 
-@pytest.mark.parametrize("name", ["diffusion_emoji_32", "unclip_emoji_32"])
-def test_packaged_presets(name):
-    strengths = 0.01, 0.03, 0.1, 0.16, 0.2, 0.3, 0.5, 0.7
-    found = changes(Generator.from_preset(name), FACE, strengths, num_steps=4)
+@pytest.mark.parametrize(("name", "times"), [("diffusion_emoji_32", 1), ("unclip_emoji_32", 1), ("diffusion_emoji", 2)])
+def test_packaged_presets(name, times):
+    strengths, image = (0.01, 0.03, 0.1, 0.16, 0.2, 0.3, 0.5, 0.7), FACE.repeat(times, 0).repeat(times, 1)
+    found = changes(Generator.from_preset(name), image, strengths, num_steps=4)
     assert found == sorted(found) and found[0] < 1.5 and found[-1] > 20 * found[2]
 
 
