@@ -139,12 +139,24 @@ class Backbone(keras_hub.models.Backbone):
     def export(self, filepath, format="tf_saved_model", verbose=None, input_signature=None, **options):
         """As Keras' method. Without `input_signature` torch exports for a batch of one.
 
-        Raises: ValueError on JAX and torch for a network of any size or length where no size is given.
+        Raises:
+            ValueError: on JAX and torch, for a network of any size or length where no size is given; on torch
+                for "onnx" of any network then.
+            NotImplementedError: "openvino" on JAX and torch.
         """
-        free = any(None in one.shape[1:] for one in keras.tree.flatten(self.input))
-        if free and input_signature is None and keras.config.backend() != "tensorflow":
+        free, backend = (
+            any(None in one.shape[1:] for one in keras.tree.flatten(self.input)),
+            keras.config.backend(),
+        )
+        if format == "openvino" and backend != "tensorflow":
+            raise NotImplementedError(
+                f"OpenVINO does not read what {backend} exports: set KERAS_BACKEND=tensorflow, or write a "
+                "whole generator on torch, by keras_t2i.export.export_generator"
+            )
+        free |= format == "onnx" and backend == "torch"
+        if free and input_signature is None and backend != "tensorflow":
             raise ValueError(
-                f"{type(self).__name__} takes inputs of any size, and {keras.config.backend()} exports one: "
+                f"{type(self).__name__} may take inputs of any size, and {backend} exports one: "
                 "give input_signature, a list of one structure like the network's input, of "
                 "keras.InputSpec(shape=..., dtype=...) without None"
             )

@@ -75,5 +75,31 @@ def test_openvino(name, tmp_path):
 
 @pytest.mark.skipif(BACKEND == "tensorflow", reason="TensorFlow exports any size")
 def test_sizes_must_be_given(tmp_path):
-    with pytest.raises(ValueError, match=r"DiffusionUNet takes inputs of any size.*give input_signature"):
+    with pytest.raises(ValueError, match=r"DiffusionUNet may take inputs of any size.*give input_signature"):
         made("DiffusionUNet").export(tmp_path / "x", verbose=False)
+
+
+@pytest.mark.skipif(BACKEND == "tensorflow", reason="TensorFlow writes them")
+def test_what_cannot_be_read_is_not_written(tmp_path):
+    with pytest.raises(
+        NotImplementedError, match=f"OpenVINO does not read what {BACKEND} exports: set KERAS"
+    ):
+        made("CNNTextEncoder").export(tmp_path / "x.xml", format="openvino", verbose=False)
+    if BACKEND == "torch":
+        with pytest.raises(ValueError, match="give input_signature"):
+            made("CNNTextEncoder").export(tmp_path / "x.onnx", format="onnx", verbose=False)
+    else:
+        with pytest.raises(ValueError, match="requires TensorFlow or PyTorch"):  # Keras' own sentence
+            made("CNNTextEncoder").export(tmp_path / "x.tflite", format="litert", verbose=False)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(BACKEND != "torch", reason="of torch alone")
+def test_onnx_of_one_size(tmp_path):
+    onnxruntime, network = pytest.importorskip("onnxruntime"), made("CNNTextEncoder")
+    given = example(network)
+    said(network)
+    network.export(tmp_path / "x.onnx", format="onnx", verbose=False, input_signature=specs(network))
+    session = onnxruntime.InferenceSession(str(tmp_path / "x.onnx"))
+    found = session.run(None, {session.get_inputs()[0].name: given})
+    assert difference(found, said(network)) < 1e-5

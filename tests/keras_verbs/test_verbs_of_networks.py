@@ -55,6 +55,13 @@ def test_a_clone_is_a_plain_model_that_says_the_same(name):
     assert difference(said(clone), said(network)) == 0
 
 
+def test_a_clone_of_a_generator_is_a_model_of_its_networks():
+    generator = tiny_generator()
+    clone = keras.models.clone_model(generator)
+    assert not hasattr(clone, "generate")
+    assert [w.shape for w in clone.weights] == [w.shape for w in generator.weights]
+
+
 @pytest.mark.parametrize(("name", "mode"), QUANTIZED)
 def test_quantized_networks_are_saved_and_opened(name, mode, tmp_path):
     network = made(name)

@@ -14,7 +14,9 @@ def changes(generator, image, strengths, **options):
     return [np.square(one.astype("float64") - image).mean() for one in drawn]
 
 
-@pytest.mark.parametrize(("name", "times"), [("diffusion_emoji_32", 1), ("unclip_emoji_32", 1), ("diffusion_emoji", 2)])
+@pytest.mark.parametrize(
+    ("name", "times"), [("diffusion_emoji_32", 1), ("unclip_emoji_32", 1), ("diffusion_emoji", 2)]
+)
 def test_packaged_presets(name, times):
     strengths, image = (0.01, 0.03, 0.1, 0.16, 0.2, 0.3, 0.5, 0.7), FACE.repeat(times, 0).repeat(times, 1)
     found = changes(Generator.from_preset(name), image, strengths, num_steps=4)
