@@ -82,7 +82,9 @@ class LiteRt(Network):
         try:
             from ai_edge_litert.interpreter import Interpreter
         except ImportError:
-            from tensorflow.lite import Interpreter
+            import tensorflow
+
+            Interpreter = tensorflow.lite.Interpreter
         self.runner = Interpreter(str(file)).get_signature_runner()
         self.dtypes = {name: told["dtype"] for name, told in self.runner.get_input_details().items()}
 
