@@ -291,7 +291,8 @@ def test_one_command_for_a_folder(recipe, folder, tmp_path, capsys):
     command = [str(folder), "--smoke", "--output", str(tmp_path / "run")]
     recipe("train")(command)
     said = capsys.readouterr()
-    assert "3 of 3: diffusion, about 16 minutes" in said.err
+    minutes = re.search(r"3 of 3: diffusion, about (\d+) minutes", said.err)
+    assert 16 < int(minutes[1]) <= 30  # its share is 16: the others, which took seconds, leave it theirs
     assert re.search(r"pictures trained on: recognized [01]\.\d\d \(.*trained_on.png", said.out)
     files = {file.name for file in (tmp_path / "run").iterdir()}
     assert files == {"concepts", "captions", "diffusion", "trained_on.png", "never_seen.png"}
