@@ -208,7 +208,8 @@ def training_parser(doc, name, defaults, changes=None):
 
     Raises: TypeError for a change of what has no default.
     """
-    from keras_t2i.data.registry import describe_sources  # which imports Keras
+    from keras_t2i.data.registry import describe_sources  # which imports Keras, as the next one does
+    from keras_t2i.training.distribution import KINDS
 
     if unknown := sorted(set(changes or {}) - set(defaults)):
         raise TypeError(f"there is no {', '.join(unknown)}; there are {', '.join(defaults)}")
@@ -235,7 +236,7 @@ def training_parser(doc, name, defaults, changes=None):
     mean = "steps whose gradients are averaged into one update"
     add("--accumulate", default=1, type=number(int, least=1), help=mean)
     several = "data: all devices, of all processes, share each batch; see docs/distribution.md"
-    add("--distribute", default="none", choices=["none", "data"], help=several)
+    add("--distribute", default="none", choices=KINDS, help=several)
     add("--seed", type=number(int, least=0, most=2**32 - 1), help="of weights, order and noise")
     add("--log", nargs="+", default=["tensorboard"], choices=LOGS, help="where figures and pictures go")
     restart = "throw away an earlier run in --output instead of resuming it"

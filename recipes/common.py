@@ -27,7 +27,6 @@ from opening import keep_left_out
 from opening import open_decoder as open_decoder
 from opening import open_encoders as open_encoders
 from opening import plain_concepts as plain_concepts
-from opening import times_and_weight as times_and_weight
 from opening import trainable_copy as trainable_copy
 
 import keras_t2i
@@ -35,6 +34,7 @@ from keras_t2i.data import load
 from keras_t2i.data.registry import DATA_SETS
 from keras_t2i.data.registry import load_sample
 from keras_t2i.models import Generator
+from keras_t2i.objectives.denoising import OVER_A_DRAFT
 from keras_t2i.objectives.diffusion import LEVELS
 from keras_t2i.presets.cards import training_card
 from keras_t2i.presets.saving import save_preset
@@ -137,6 +137,11 @@ def rows(*pictures):
 def chosen(args, *names):
     """Some of the options and hyperparameters, as a dict."""
     return {name: getattr(args, name) for name in names}
+
+
+def times_and_weight(args, unet):
+    """What `Denoising` takes by these names: those of the page, or `OVER_A_DRAFT`."""
+    return OVER_A_DRAFT if unet.draft_features else chosen(args, "times", "weight")
 
 
 def adamw(args, learning_rate=None, **options):

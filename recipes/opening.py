@@ -12,7 +12,6 @@ from keras_t2i.models import Generator
 from keras_t2i.models import TextToImageBackbone
 from keras_t2i.models import TextToImagePreprocessor
 from keras_t2i.models.networks.unet import SIZES
-from keras_t2i.objectives.denoising import OVER_A_DRAFT
 from keras_t2i.training import encoding
 from keras_t2i.training.checkpoint import Checkpoint
 from keras_t2i.utils.files import atomic_file
@@ -108,11 +107,6 @@ def build_unet(args, dual_encoder, pipeline, start=None, **sizes):
     if unet.draft_features:  # also of one to go on from: a draft is of the training pictures
         pipeline.add_image_features(drafts_left_out(args, unet, dual_encoder, pipeline))
     return unet
-
-
-def times_and_weight(args, unet):
-    """What `Denoising` takes by these names: those of the page, or `OVER_A_DRAFT`."""
-    return OVER_A_DRAFT if unet.draft_features else {"times": args.times, "weight": args.weight}
 
 
 def drafts_left_out(args, unet, dual_encoder, pipeline):

@@ -68,8 +68,7 @@ def export_generator(generator, folder, renderer=None, most_steps=MOST_STEPS, fo
         "files": format,
         "keras_t2i": __version__,
         "sequence_length": text.sequence_length,
-        "purpose": PURPOSE,
-        "purpose_hash": str(hash_purpose(PURPOSE)),  # for JavaScript: no number there holds 64 bits
+        **stream_of(PURPOSE),
         "noise_shape": base.noise_shape,
         "image_size": base.image_size,
     }
@@ -95,6 +94,11 @@ def export_generator(generator, folder, renderer=None, most_steps=MOST_STEPS, fo
     return folder
 
 
+def stream_of(purpose):
+    """What the runtime is told of a random stream; the hash for JavaScript: no number there holds 64 bits."""
+    return {"purpose": purpose, "purpose_hash": str(hash_purpose(purpose))}
+
+
 def diffusion_settings(stage, most_steps):
     """What the runtime is told of a diffusion."""
     told = {name: getattr(stage, name) for name in ("parameterization", "process", "sampler", "data_std")}
@@ -114,8 +118,7 @@ def prior_settings(stage):
     prior = stage.prior
     of_codes = prior.standardization
     return {
-        "purpose": PRIOR_PURPOSE,
-        "purpose_hash": str(hash_purpose(PRIOR_PURPOSE)),
+        **stream_of(PRIOR_PURPOSE),
         "best_of": stage.best_of,
         "guidance_scale": prior.guidance_scale,
         "schedule": schedule(stage, prior.num_steps),

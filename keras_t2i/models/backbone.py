@@ -144,17 +144,15 @@ class Backbone(keras_hub.models.Backbone):
                 for "onnx" of any network then.
             NotImplementedError: "openvino" on JAX and torch.
         """
-        free, backend = (
-            any(None in one.shape[1:] for one in keras.tree.flatten(self.input)),
-            keras.config.backend(),
-        )
+        backend = keras.config.backend()
         if format == "openvino" and backend != "tensorflow":
             raise NotImplementedError(
                 f"OpenVINO does not read what {backend} exports: set KERAS_BACKEND=tensorflow, or write a "
                 "whole generator on torch, by keras_t2i.export.export_generator"
             )
-        free |= format == "onnx" and backend == "torch"
-        if free and input_signature is None and backend != "tensorflow":
+        free = any(None in one.shape[1:] for one in keras.tree.flatten(self.input))
+        asked_for = (free and backend != "tensorflow") or (format, backend) == ("onnx", "torch")
+        if asked_for and input_signature is None:
             raise ValueError(
                 f"{type(self).__name__} may take inputs of any size, and {backend} exports one: "
                 "give input_signature, a list of one structure like the network's input, of "

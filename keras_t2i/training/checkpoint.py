@@ -21,6 +21,11 @@ from keras_t2i.utils.files import write_text
 FINGERPRINT = re.compile(r"[0-9a-f]{32,}")  # a value that says that something changed, and not what it was
 
 
+def steps_done(model):
+    """The `steps` of an `Objective`, an int; on several devices too, where `int` takes no variable."""
+    return int(keras.ops.convert_to_numpy(model.steps))
+
+
 class Checkpoint(keras.callbacks.Callback):
     """Writes the whole state of a run after every epoch: weights, averages, optimizer, random state, steps.
 
@@ -86,7 +91,7 @@ class Checkpoint(keras.callbacks.Callback):
             hint = "are they of other sizes, or has one of the two LoRA?"
             sentence = f"{self.state_file} does not fit the networks: {hint} {_way_out(self.folder)}"
             raise ValueError(sentence) from error
-        self.epochs_done = int(keras.ops.convert_to_numpy(objective.steps)) // steps_per_epoch
+        self.epochs_done = steps_done(objective) // steps_per_epoch
         return self.epochs_done
 
     def _check_digest(self):
@@ -210,7 +215,7 @@ class StopOnNonFinite(keras.callbacks.Callback):
             good = f"The last whole epoch's weights, if there was one, are in {self.checkpoint.state_file}"
         elif self.checkpoint.state_file.exists():
             load_state(self.model, self.checkpoint.state_file)
-            step = int(keras.ops.convert_to_numpy(self.model.steps))
+            step = steps_done(self.model)
             good = f"The model's weights are now those of {self.checkpoint.state_file}, step {step}"
         else:
             self.model.set_weights(self.start)

@@ -8,10 +8,10 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
-from keras import ops
 
 from keras_t2i.training.averages import exponent
 from keras_t2i.training.callbacks import Periodic
+from keras_t2i.training.checkpoint import steps_done
 from keras_t2i.utils.files import atomic_file
 from keras_t2i.utils.files import remove_file
 
@@ -30,7 +30,7 @@ class SaveSnapshots(Periodic):
 
     def on_train_begin(self, logs=None):
         """A new run begins without averages of another; a resumed one without those after its state."""
-        self.run = begin_snapshots(self.folder, int(ops.convert_to_numpy(self.model.steps)))
+        self.run = begin_snapshots(self.folder, steps_done(self.model))
 
     def on_epoch_end(self, epoch, logs=None):
         if not self.is_due(epoch):
@@ -38,13 +38,7 @@ class SaveSnapshots(Periodic):
         try:
             widths = self.model.averaging.sigma_rel if self.model.averages else ()
             for width, average in zip(widths, self.model.averages, strict=True):
-                save_snapshot(
-                    self.folder,
-                    average.get_weights(),
-                    int(ops.convert_to_numpy(self.model.steps)),
-                    width,
-                    self.run,
-                )
+                save_snapshot(self.folder, average.get_weights(), steps_done(self.model), width, self.run)
         except OSError as error:
             warnings.warn(f"could not save an average ({error}); training goes on", stacklevel=2)
 
