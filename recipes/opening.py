@@ -120,7 +120,11 @@ def drafts_left_out(args, unet, dual_encoder, pipeline):
             return rows
         except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
             print(f"{args.output / LEFT_OUT} cannot be read ({error}): it is made again.", file=sys.stderr)
-    print("Remembering the pictures in closed form: this may take minutes.", file=sys.stderr, flush=True)
+    print(
+        "Learning what the pictures have in common, and remembering each: this may take minutes.",
+        file=sys.stderr,
+        flush=True,
+    )
     rows = encoding.adapt_draft(unet, dual_encoder, pipeline)
     print(f"Mean squared error of the drafts: {unet.draft_error:.4f}", file=sys.stderr, flush=True)
     return rows

@@ -19,6 +19,7 @@ from keras_t2i.layers.convolution import learned_pooling
 from keras_t2i.layers.convolution import normalised_convolution
 from keras_t2i.layers.convolution import residual_block
 from keras_t2i.layers.differentiable_augmentation import DifferentiableAugmentation
+from keras_t2i.layers.mlp_regression import MLPRegression
 from keras_t2i.layers.modulation import ModulatedGroupNormalization
 from keras_t2i.layers.modulation import ModulatedPixelNormalization
 from keras_t2i.layers.modulation import modulated_block
@@ -45,6 +46,7 @@ __all__ = [
     "GroupNormalization",
     "GuessVariance",
     "KernelRegression",
+    "MLPRegression",
     "ModulatedGroupNormalization",
     "ModulatedPixelNormalization",
     "NullCode",

@@ -6,13 +6,13 @@ from keras import ops
 
 from keras_t2i.layers.least_squares import Equations
 from keras_t2i.layers.least_squares import principal_components
+from keras_t2i.layers.mlp_regression import MLPRegression
 from keras_t2i.utils.batching import spread
 from keras_t2i.utils.random_streams import random_stream
 
-# Two examples at an average distance are this alike, to what is general and to memory. Nearer to 1 the
-# features tell neighbours apart only with large weights, nearer to 0 nothing is learned of one from another.
-GENERAL_KERNEL, AVERAGE_KERNEL = 0.53, 0.3
-GENERAL_RIDGE = 1e-2
+# Two examples at an average distance are this alike. Nearer to 1 the features tell neighbours apart only with
+# large weights, nearer to 0 nothing is learned of one from another.
+AVERAGE_KERNEL = 0.3
 DRAWS = 32  # of the weights, around the best ones
 DIRECTIONS = 192  # in which the vectors of examples differ most; what lies beyond does not count
 MOST_MEASURED = 4096  # examples, to find how far memory is trusted
@@ -32,9 +32,9 @@ class KernelRegression(keras.layers.Layer):
     and Williams 2006, eq. 2.11): small near the examples. A itself would fill a gigabyte; a few random draws
     of the weights around the best ones (`DRAWS`) give it to a fifth.
 
-    What remembers each example says nonsense of what is new, and what is smooth enough for the new blurs what
-    it has seen. So a few general features, of a wider kernel and a larger ridge, are fitted first, and memory
-    to what they leave: what it adds is trusted the less the more doubt there is,
+    What remembers each example says nonsense of what is new. So a perceptron (`MLPRegression`) learns first
+    what holds in general, and memory is fitted to what it leaves: what it adds is trusted the less the more
+    doubt there is,
 
         f(x) = general(x) + memory(x) / (1 + (doubt / scale) ^ power),
 
@@ -44,56 +44,55 @@ class KernelRegression(keras.layers.Layer):
         features: int, random cosines of memory. About as many different things can be remembered.
         components: int, principal components of the arrays; all of them where there are fewer.
         shape: tuple of ints, of an array.
-        general_features: int, 0: all is memory.
+        hidden: int, of the perceptron. 0: all is memory.
 
     Call: float `(n, d)` vectors, float or bool `(n,)` given (0: zeros in place of what the vector says), to
     float32 `(n, *shape)` and `(n,)`, the doubt: that variance for a ridge of 1, 0 or more.
     """
 
-    def __init__(self, features, components, shape, general_features=0, **kwargs):
+    def __init__(self, features, components, shape, hidden=0, **kwargs):
         super().__init__(**{"trainable": False, **kwargs})
         self.features = int(features)
         self.components = int(components)
         self.shape = tuple(int(side) for side in shape)
-        self.general_features = int(general_features)
+        self.hidden = int(hidden)
 
     def build(self, x_shape, given_shape):
         size, d = int(np.prod(self.shape)), x_shape[-1]
-        kept, general = min(self.components, size), self.general_features
+        kept = min(self.components, size)
 
         def weight(name, shape):
             return self.add_weight(shape=shape, initializer="zeros", trainable=False, name=name)
 
         self.directions = weight("directions", (d, min(d, DIRECTIONS)))
-        self.frequencies = weight("frequencies", (min(d, DIRECTIONS), general + self.features))
-        self.phases = weight("phases", (general + self.features,))
-        self.general_kernel = weight("general_kernel", (general, kept)) if general else None
+        self.frequencies = weight("frequencies", (min(d, DIRECTIONS), self.features))
+        self.phases = weight("phases", (self.features,))
         self.kernel = weight("kernel", (self.features, kept))
         self.basis = weight("basis", (kept, size))
         self.mean = weight("mean", (size,))
         self.draws = weight("draws", (self.features, DRAWS))
-        self.trust = weight("trust", (2,)) if general else None  # logarithm of the scale, and power
+        self.trust = weight("trust", (2,)) if self.hidden else None  # logarithm of the scale, and power
+        self.general = MLPRegression(self.hidden, kept, name="general") if self.hidden else None
+        if self.hidden:
+            self.general.build(x_shape)
 
     def call(self, x, given):
         x, given = ops.cast(x, "float32"), ops.cast(given, "float32")
         x = ops.where(ops.expand_dims(given > 0.5, -1), x, ops.zeros_like(x))  # what is not given: anything
-        general, waves = self.waves(x)
+        waves = self.waves(x)
         kernel, draws = (ops.cast(v, "float32") for v in (self.kernel, self.draws))
         doubt = ops.mean(ops.square(ops.matmul(waves, draws)), axis=-1)
         y = ops.matmul(waves, kernel)
-        if self.general_features:
-            y = y * ops.expand_dims(trusted(doubt, ops.cast(self.trust, "float32")), -1)
-            y = y + ops.matmul(general, ops.cast(self.general_kernel, "float32"))
+        if self.hidden:
+            y = y * ops.expand_dims(trusted(doubt, ops.cast(self.trust, "float32")), -1) + self.general(x)
         return self.array_of(y, given), doubt
 
     def waves(self, x):
-        """The random features of vectors, float32 `(n, d)`: general ones and those of memory, float32
-        `(n, general_features)` and `(n, features)`."""
+        """The random features of vectors, float32 `(n, d)`: float32 `(n, features)`."""
         directions, frequencies, phases = (
             ops.cast(v, "float32") for v in (self.directions, self.frequencies, self.phases)
         )
-        waves = 2.0**0.5 * ops.cos(ops.matmul(ops.matmul(x, directions), frequencies) + phases)
-        return waves[:, : self.general_features], waves[:, self.general_features :]
+        return 2.0**0.5 * ops.cos(ops.matmul(ops.matmul(x, directions), frequencies) + phases)
 
     def array_of(self, components, given):
         """Arrays, float32 `(n, *shape)`, of principal components, float `(n, components)`; zeros where they
@@ -121,7 +120,7 @@ class KernelRegression(keras.layers.Layer):
         Args:
             x: float array `(n, d)`.
             y: float array `(n, *shape)`.
-            weights: float array `(n,)` above 0, how much each example counts. `None`: all the same.
+            weights: float array `(n,)` above 0, how much each example counts in memory. `None`: all the same.
             ridge: float above 0. Smaller: examples are remembered better; larger: more is taken from others
                 alike.
             seed: int, of the random features.
@@ -150,26 +149,25 @@ class KernelRegression(keras.layers.Layer):
         random = random_stream(seed, "random Fourier features")
         self._draw_waves(x, random)
 
-        def waves_of(part):
-            return lambda rows: root[rows] * ops.convert_to_numpy(self.waves(x[rows])[part])
+        def waves(rows):
+            return root[rows] * ops.convert_to_numpy(self.waves(x[rows]))
 
         targets = root * ((y - mean) @ basis.T)
-        general, left_of_general = np.zeros_like(targets), []
-        if self.general_features:
-            equations = Equations(waves_of(0), len(x), self.general_features, GENERAL_RIDGE * len(x))
-            self.general_kernel.assign(equations.solve(targets))
-            general = equations.said()
-            left_of_general = [targets - left for left, _ in equations.without(targets, groupings)]
-        equations = Equations(waves_of(1), len(x), self.features, ridge * len(x))
+        general, without_general = np.zeros_like(targets), []
+        if self.hidden:
+            # Each example counts the same: weights that favour the rare would hide what many have in common.
+            without_general = self.general.adapt(x, targets / root, seed, groupings)
+            general = root * self.general.said(x)
+        equations = Equations(waves, len(x), self.features, ridge * len(x))
         self.kernel.assign(equations.solve(targets - general))
         self.draws.assign(equations.draws(random, DRAWS))
         memory = [
             ((targets - general - left) / root, doubt / root[:, 0] ** 2)
             for left, doubt in equations.without(targets - general, groupings)
         ]
-        if not self.general_features:
+        if not self.hidden:
             return memory
-        left_out = [(said / root, *more) for said, more in zip(left_of_general, memory, strict=True)]
+        left_out = [(said, *more) for said, more in zip(without_general, memory, strict=True)]
         some = spread(len(x), MOST_MEASURED)
         doubt = ops.convert_to_numpy(self(x[some], np.ones(len(some), "float32"))[1])
         said = [(general[some] / root[some], equations.said(some) / root[some], doubt)]
@@ -184,10 +182,9 @@ class KernelRegression(keras.layers.Layer):
     def _draw_waves(self, x, random):
         _, directions = principal_components(x, np.ones(len(x)), self.directions.shape[1])
         width = np.sqrt(2 * np.square(x - x.mean(axis=0)).sum(axis=1).mean() + 1e-12)
-        alike = np.repeat([GENERAL_KERNEL, AVERAGE_KERNEL], [self.general_features, self.features])
         frequencies = random.standard_normal(self.frequencies.shape, dtype="float32")
-        frequencies *= np.sqrt(-2 * np.log(alike)) / width
-        phases = random.uniform(0, 2 * np.pi, len(alike))
+        frequencies *= np.sqrt(-2 * np.log(AVERAGE_KERNEL)) / width
+        phases = random.uniform(0, 2 * np.pi, self.features)
         drawn = [(self.directions, directions.T), (self.frequencies, frequencies), (self.phases, phases)]
         for weight, values in drawn:  # such that keeping them at half precision changes nothing
             weight.assign(values.astype("float16").astype("float32"))
@@ -198,7 +195,7 @@ class KernelRegression(keras.layers.Layer):
             "features": self.features,
             "components": self.components,
             "shape": self.shape,
-            "general_features": self.general_features,
+            "hidden": self.hidden,
         }
 
 
