@@ -133,5 +133,5 @@ def learn(network, x, y, rows, seed):
     rate = {"warmup_target": LEARNING_RATE, "warmup_steps": warmup}
     schedule = keras.optimizers.schedules.CosineDecay(0.0, max(1, steps - warmup), **rate)
     optimizer = keras.optimizers.AdamW(schedule, weight_decay=WEIGHT_DECAY)
-    network.compile(optimizer, "mse", jit_compile=False)
+    network.compile(optimizer, "mse")
     network.fit(Batches(), verbose=0, shuffle=False)
