@@ -72,8 +72,9 @@ class KernelRegression(keras.layers.Layer):
         self.mean = weight("mean", (size,))
         self.draws = weight("draws", (self.features, DRAWS))
         self.trust = weight("trust", (2,)) if self.hidden else None  # logarithm of the scale, and power
-        self.general = MLPRegression(self.hidden, kept, name="general") if self.hidden else None
+        self.general = None
         if self.hidden:
+            self.general = MLPRegression(self.hidden, kept, dtype="float32", name="general")
             self.general.build(x_shape)
 
     def call(self, x, given):

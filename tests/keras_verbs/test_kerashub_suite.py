@@ -63,6 +63,7 @@ STEERS = {"time", "time_1", "time_2", "condition_sum", "condition"}
 OF_TEXT = {"text_code_whitening", "text_code_null", "text_code_dense"}
 OF_IMAGE = {"image_code_whitening", "image_code_null", "image_code_dense"}
 OF_DRAFT = {"draft", "draft_variance", "draft_variance_waves", "draft_known", "resized_draft", "change"}
+OF_DRAFT |= {"general", "whitening", "dense1", "norm1", "silu1", "dense2", "norm2", "silu2"}
 OF_DRAFT |= {"detail", "detailed"}
 ENDS = {"head", "prediction"}
 FLOAT32 = {
