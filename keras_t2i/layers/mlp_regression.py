@@ -50,8 +50,7 @@ class MLPRegression(keras.layers.Layer):
 
     def said(self, x):
         """What is said of many vectors: float array `(n, d)` to NumPy's float32 `(n, outputs)`."""
-        blocks = (np.asarray(x[i : i + BLOCK], "float32") for i in range(0, len(x), BLOCK))
-        return np.concatenate([ops.convert_to_numpy(self(block)) for block in blocks])
+        return predict_in_batches(self.network, ops.convert_to_numpy(self.whitening(x)), BLOCK)
 
     def compute_output_spec(self, x):
         return keras.KerasTensor((x.shape[0], self.outputs), dtype="float32")
