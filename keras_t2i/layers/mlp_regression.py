@@ -6,6 +6,7 @@ from keras import layers
 from keras import ops
 
 from keras_t2i.layers.normalization import Whitening
+from keras_t2i.layers.precision import float32
 from keras_t2i.utils.batching import predict_in_batches
 from keras_t2i.utils.random_streams import random_stream
 
@@ -37,12 +38,13 @@ class MLPRegression(keras.layers.Layer):
         super().__init__(**{"trainable": False, "dtype": "float32", **kwargs})
         self.hidden = int(hidden)
         self.outputs = int(outputs)
+        self.dense_dtype = float32(kwargs.get("dtype"))
 
     def build(self, x_shape):
         dim = min(DIRECTIONS, x_shape[-1])
         self.whitening = Whitening(dim, dtype="float32", name="whitening")
         self.whitening.build(x_shape)
-        self.network = perceptron(dim, self.hidden, self.outputs)
+        self.network = perceptron(dim, self.hidden, self.outputs, self.dense_dtype)
         self.network.trainable = False
 
     def call(self, x):
@@ -96,14 +98,14 @@ class MLPRegression(keras.layers.Layer):
         return {**super().get_config(), "hidden": self.hidden, "outputs": self.outputs}
 
 
-def perceptron(inputs, hidden, outputs):
-    """The network, which says zero: float `(n, inputs)` to float32 `(n, outputs)`."""
+def perceptron(inputs, hidden, outputs, dtype="float32"):
+    """The network, which says zero: float `(n, inputs)` to float32 `(n, outputs)`. dtype: of dense layers."""
     x = first = keras.Input((inputs,), dtype="float32", name="vectors")
     for i in (1, 2):
-        x = layers.Dense(hidden, dtype="float32", name=f"dense{i}")(x)
+        x = layers.Dense(hidden, dtype=dtype, name=f"dense{i}")(x)
         x = layers.LayerNormalization(dtype="float32", name=f"norm{i}")(x)
         x = layers.Activation("silu", dtype="float32", name=f"silu{i}")(x)
-    x = layers.Dense(outputs, kernel_initializer="zeros", dtype="float32", name="head")(x)
+    x = layers.Dense(outputs, kernel_initializer="zeros", dtype=dtype, name="head")(x)
     return keras.Model(first, x, name="perceptron")
 
 

@@ -7,6 +7,7 @@ from keras import ops
 from keras_t2i.layers.least_squares import Equations
 from keras_t2i.layers.least_squares import principal_components
 from keras_t2i.layers.mlp_regression import MLPRegression
+from keras_t2i.layers.precision import float32
 from keras_t2i.utils.batching import spread
 from keras_t2i.utils.random_streams import random_stream
 
@@ -56,6 +57,7 @@ class KernelRegression(keras.layers.Layer):
         self.components = int(components)
         self.shape = tuple(int(side) for side in shape)
         self.hidden = int(hidden)
+        self.dense_dtype = float32(kwargs.get("dtype"))
 
     def build(self, x_shape, given_shape):
         size, d = int(np.prod(self.shape)), x_shape[-1]
@@ -74,7 +76,7 @@ class KernelRegression(keras.layers.Layer):
         self.trust = weight("trust", (2,)) if self.hidden else None  # logarithm of the scale, and power
         self.general = None
         if self.hidden:
-            self.general = MLPRegression(self.hidden, kept, dtype="float32", name="general")
+            self.general = MLPRegression(self.hidden, kept, dtype=self.dense_dtype, name="general")
             self.general.build(x_shape)
 
     def call(self, x, given):

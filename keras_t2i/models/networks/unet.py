@@ -15,6 +15,7 @@ from keras_t2i.layers import TextAttention
 from keras_t2i.layers import concept_map
 from keras_t2i.layers import condition_of
 from keras_t2i.layers import conditions
+from keras_t2i.layers import float32
 from keras_t2i.layers import guess_condition
 from keras_t2i.layers import modulated_block
 from keras_t2i.layers import pixel_detail
@@ -150,8 +151,8 @@ class DiffusionUNet(Drafted, Backbone):
             side = draft_size(image_size, patch_size)
             shape = (side, side, channels)
             hidden = min(768, max(16, draft_features // 8))
-            # A sum over thousands of features, found in closed form, which nothing trains: float32.
-            options = {"hidden": hidden, "dtype": "float32", "name": "draft"}
+            # A sum over thousands of features, found before training, which nothing trains: float32.
+            options = {"hidden": hidden, "dtype": float32(dtype), "name": "draft"}
             regression = KernelRegression(draft_features, draft_components, shape, **options)
             draft, doubt = regression(code, given)
             variance = GuessVariance(data_std, dtype="float32", name="draft_variance")(doubt, given)
