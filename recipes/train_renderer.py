@@ -1,7 +1,7 @@
 """Lesson 8: a small picture drawn at any size, with sharp edges.
 
     python recipes/train_renderer.py                        # on OpenMoji
-    python recipes/train_renderer.py --data emoji --generator diffusion_emoji_32
+    python recipes/train_renderer.py --data emoji --generator diffusion_emoji
 
 A network turns the small picture into two kinds of smooth fields: for each of four slots, how much a place
 belongs to it, and its color. Anywhere the picture is the mix of the colors by the softmax of the belongings,
@@ -9,7 +9,7 @@ the steeper the larger it is drawn. Edges are level sets of smooth functions, so
 
 It learns from vector art, of which the true picture is there at every size: the input is 32 pixels wide, the
 targets are windows of the truth at 4 to 64 times that. Inputs are clean, noisy and blurred, and some are what
---generator makes of them, for that is what it will be given.
+--generator makes of them, or windows of it, for that is what it will be given.
 """
 
 import common
@@ -29,10 +29,12 @@ DEFAULTS = {"minutes": 60, "batch_size": 8, "learning_rate": 1e-3, "redrawings":
 
 
 def redraw(args, data, count=2000):
-    """What a generator makes of the first pictures: some noise put on, and taken off again, by strengths and
-    steps. uint8 `(count, v, s, s, 3)`."""
-    generator, data = Generator.from_preset(args.generator), data.take(range(min(count, len(data))))
-    versions = []
+    """What a generator makes of the first pictures, at its own size: some noise put on, and taken off again,
+    by strengths and steps. uint8 `(count, v, t, t, 3)`."""
+    generator = Generator.from_preset(args.generator)
+    if generator.image_size > data.pictures.shape[1]:
+        data, _ = common.load_splits(args, generator.image_size)
+    data, versions = data.take(range(min(count, len(data)))), []
     for strength, num_steps in args.redrawings:
         options = {"image": data.pictures, "strength": strength, "num_steps": num_steps, "seed": args.seed}
         print(f"Redrawing {len(data)} pictures, strength {strength}", flush=True)
@@ -43,6 +45,7 @@ def redraw(args, data, count=2000):
 def main(argv=None, **changes):
     parser = common.training_parser(__doc__, "renderer", DEFAULTS, changes)
     parser.add_argument("--generator", help="a preset, some of whose redrawings are inputs; None: none")
+    parser.add_argument("--start", help="preset of a renderer to go on from; None: anew")
     args = common.start(parser, argv)
     data, unseen = common.load_splits(args)
     unseen = unseen.spread(96)
@@ -55,7 +58,8 @@ def main(argv=None, **changes):
     validation = RenderingPipeline(unseen, truths[1], **options, training=False)
 
     size = {"filters": (8, 16, 16), "blocks": (1, 1, 1, 1), "fine_filters": (8, 8)} if args.smoke else {}
-    renderer = Renderer(**size, dtype=args.precision)
+    start = RendererStage.from_preset(args.start, dtype=args.precision) if args.start else None
+    renderer = start.renderer if start else Renderer(**size, dtype=args.precision)
     objective = Rendering(renderer, seed=args.seed)  # the mean of |drawn - true|, of pixels and of edges
     objective.compile(common.adamw(args))
 

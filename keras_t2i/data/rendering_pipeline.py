@@ -25,7 +25,8 @@ class RenderingPipeline(Pipeline):
     Args:
         data: `CaptionedImages`, the pictures as a generator draws them, uint8 `(n, s, s, 3)`.
         truths: n `VectorPicture` or `RasterPicture`.
-        redrawn: uint8 `(m, v, s, s, 3)`, v redrawings of each of the first m small pictures, or `None`.
+        redrawn: uint8 `(m, v, t, t, 3)`, v redrawings of each of the first m pictures, or `None`; t is s or
+            more: the input is a window of s pixels of them.
         redrawn_level: float, the noise level that these are given as.
         num_windows: int, windows of a picture.
         target_size: int, pixels of a window.
@@ -47,6 +48,9 @@ class RenderingPipeline(Pipeline):
         super().__init__(data, **options)
         if len(truths) != len(data):
             raise ValueError(f"there are {len(data)} pictures and {len(truths)} truths")
+        size = data.pictures.shape[1]
+        if redrawn is not None and redrawn.shape[2] < size:
+            raise ValueError(f"redrawings of {redrawn.shape[2]} pixels are smaller than pictures of {size}")
         self.truths, self.redrawn, self.redrawn_level = truths, redrawn, redrawn_level
         self.num_windows, self.target_size, self.steep = num_windows, target_size, steep
 
@@ -69,12 +73,17 @@ class RenderingPipeline(Pipeline):
             picture = rng.integers(len(self.redrawn))
         size, truth = self.data.pictures.shape[1], self.truths[picture]
         zoom = 1.0
-        if kind != "redrawn" and rng.random() < 0.6:
-            most = min(LARGEST_INPUT, truth.detail / 2) / size
-            zoom = float(np.exp(rng.uniform(0.0, np.log(max(most, 1.0)))))
-        left, top = rng.uniform(0.0, 1.0 - 1.0 / zoom, 2)
         if kind == "redrawn":
-            images = to_float(self.redrawn[picture, rng.integers(self.redrawn.shape[1])])
+            drawn = self.redrawn[picture, rng.integers(self.redrawn.shape[1])]
+            x, y = rng.integers(len(drawn) - size + 1, size=2)
+            zoom, left, top = len(drawn) / size, x / len(drawn), y / len(drawn)
+        else:
+            if rng.random() < 0.6:
+                most = min(LARGEST_INPUT, truth.detail / 2) / size
+                zoom = float(np.exp(rng.uniform(0.0, np.log(max(most, 1.0)))))
+            left, top = rng.uniform(0.0, 1.0 - 1.0 / zoom, 2)
+        if kind == "redrawn":
+            images = to_float(drawn[y : y + size, x : x + size])
         elif zoom == 1.0:
             images = to_float(self.data.pictures[picture])
         else:

@@ -176,6 +176,27 @@ def test_redrawings_are_inputs_at_their_level():
         assert min(errors) < 1e-4
 
 
+def test_of_larger_redrawings_the_input_is_a_window():
+    """Of gradients, redrawn without change at twice the size: what the input's plane says of the target's
+    places is the target, and the plane is half as steep as that of a whole picture."""
+    truths = [Gradient(i) for i in range(4)]
+    redrawn = np.stack([to_uint8(truth.window(0, 0, 1, 2 * SIZE)[..., :3]) for truth in truths])[:, None]
+    batch = pipeline(truths, redrawn=redrawn, redrawn_level=0.3, batch_size=120).batch(0)
+    x, y = np.meshgrid(np.arange(SIZE) + 0.5, np.arange(SIZE) + 0.5)
+    terms = np.stack([np.ones(SIZE**2), x.ravel(), y.ravel()], axis=-1)
+    middles = []
+    for i in np.flatnonzero(batch["noise_level"] == np.float32(0.3)):
+        plane = np.linalg.lstsq(terms, batch["images"][i].reshape(-1, 3), rcond=None)[0]
+        columns, rows = batch["columns"][i, :, None, :, None], batch["rows"][i, :, :, None, None]
+        np.testing.assert_allclose(
+            batch["target"][i, ..., :3], plane[0] + columns * plane[1] + rows * plane[2], atol=0.02
+        )
+        steepness = {round(float(np.abs(truth.slopes[:, 1]).max()) / (2 * SIZE), 3) for truth in truths}
+        assert min(abs(np.abs(plane[1]).max() - one) for one in steepness) < 2e-3
+        middles.append(plane[0].round(1).tolist())
+    assert len(middles) > 15 and len({tuple(middle) for middle in middles}) > 8  # places differ
+
+
 def test_noise_is_as_strong_as_its_level():
     picture = np.full((100, 100, 3), 0.1)
     for level in (0.02, 0.16):
@@ -262,3 +283,8 @@ def test_a_fingerprint_tells_truths_and_redrawings():
 def test_each_picture_must_have_a_truth():
     with pytest.raises(ValueError, match="there are 3 pictures and 2 truths"):
         RenderingPipeline(data_of([Gradient(i) for i in range(3)]), rasters(2))
+
+
+def test_redrawings_are_no_smaller_than_pictures():
+    with pytest.raises(ValueError, match="redrawings of 4 pixels are smaller than pictures of 8"):
+        RenderingPipeline(data_of(rasters()), rasters(), np.zeros((1, 1, 4, 4, 3), "uint8"))
