@@ -11,7 +11,9 @@ from keras_t2i import models
 from keras_t2i._version import __version__
 from keras_t2i.models import Generator
 from keras_t2i.presets.registry import register_packaged_presets
+from keras_t2i.utils.caches import keep_compiled
 
 __all__ = ["Generator", "__version__", "layers", "models"]
 
 register_packaged_presets()
+keep_compiled()

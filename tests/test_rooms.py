@@ -27,7 +27,7 @@ BACKEND_FILES = {
     *("keras_t2i/training/backend.py", "keras_t2i/layers/native.py", "keras_t2i/export/onnx.py"),
     *("keras_t2i/training/distribution/on_jax.py", "keras_t2i/training/distribution/on_tensorflow.py"),
     "keras_t2i/training/distribution/starting.py",
-    "keras_t2i/export/programs.py",
+    *("keras_t2i/export/programs.py", "keras_t2i/utils/caches.py"),
     "keras_t2i/data/sources/tfds.py",  # reads data sets of others, by their own package
 }
 

@@ -11,6 +11,8 @@ import threading
 from collections import Counter
 
 import keras
+import ml_dtypes  # noqa: F401  NumPy knows bfloat16 by it
+import numpy as np
 
 from keras_t2i.presets.weights import RefusedError
 from keras_t2i.presets.weights import check_memory
@@ -19,8 +21,8 @@ from keras_t2i.presets.weights import check_memory
 class _Expected:
     """The arrays that there are, less those that the network has taken."""
 
-    def __init__(self, files, arrays):
-        self.files, self.bytes = files, 0
+    def __init__(self, files, arrays, read):
+        self.files, self.read, self.bytes = files, read, 0
         self.left = None if arrays is None else Counter((a.shape, a.kind) for a in arrays)
 
     def take(self, layer, shape, dtype):
@@ -77,20 +79,28 @@ _lock, _watching, _add_weight = threading.Lock(), [], keras.layers.Layer.add_wei
 def _checked_add_weight(layer, *args, shape=None, dtype=None, **kwargs):
     if (expected := _expected.get()) is not None:
         expected.take(layer, args[0] if shape is None and args else shape, dtype or layer.variable_dtype)
+        if expected.read and len(args) < 2:  # a second one would be the initializer
+            kwargs["initializer"] = _zeros
     return _add_weight(layer, *args, shape=shape, dtype=dtype, **kwargs)
 
 
+def _zeros(shape, dtype=None):
+    """In place of numbers drawn by chance, which take time, on JAX a program for each shape."""
+    return np.zeros(shape, keras.backend.standardize_dtype(dtype))
+
+
 @contextlib.contextmanager
-def expecting(files, arrays):
+def expecting(files, arrays, read):
     """Hold each weight of the networks that are built in this block (and thread) against the arrays.
 
     Args:
         files: `PresetFiles`, for errors.
         arrays: list of `Array`; `None`: there are none, and only the memory is looked at.
+        read: bool, whether the weights are read next: they begin as zeros, not as layers ask for.
 
     Raises, within: PresetError for a weight that no array is left for; at the end, for arrays left over.
     """
-    expected = _Expected(files, arrays)
+    expected = _Expected(files, arrays, read)
     with _lock:
         _watching.append(expected)
         keras.layers.Layer.add_weight = _checked_add_weight

@@ -172,7 +172,7 @@ def opening(preset, cls, load_weights=True, options=()):
         raise files.error(preset_utils.MODEL_WEIGHTS_FILE, "it is missing, and load_weights is True")
     if load_weights or (files.weight_files() and not set(options) - OPTIONS_OF_ALL):
         arrays = check_weights(files, values=load_weights)
-    with naming(files.name, preset_utils.CONFIG_FILE, STAGES), expecting(files, arrays):
+    with naming(files.name, preset_utils.CONFIG_FILE, STAGES), expecting(files, arrays, load_weights):
         yield str(files.folder)
 
 

@@ -2,25 +2,13 @@
 
 import hashlib
 import json
-import os
-import tempfile
 import warnings
 import zipfile
 import zlib
-from pathlib import Path
 
 import numpy as np
 
 from keras_t2i.utils.files import atomic_file
-from keras_t2i.utils.files import expanded
-
-
-def cache_dir():
-    """The folder of all caches: `KERAS_T2I_CACHE`, or `~/.cache/keras_t2i`, or else a temporary one."""
-    try:
-        return expanded(os.environ.get("KERAS_T2I_CACHE") or "~/.cache/keras_t2i")
-    except RuntimeError:  # no home, as in some containers
-        return Path(tempfile.gettempdir(), "keras_t2i")
 
 
 def fingerprint(value):

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 
 from keras_t2i.data.captioned_images import CaptionedImages
-from keras_t2i.data.folder.cache import cache_dir
 from keras_t2i.data.folder.cache import fingerprint
 from keras_t2i.data.folder.cache import load_cached
 from keras_t2i.data.folder.cache import save_cached
@@ -16,6 +15,7 @@ from keras_t2i.data.folder.image_files import keep_rows
 from keras_t2i.data.folder.image_files import read_square_pictures
 from keras_t2i.data.folder.listing import list_pictures
 from keras_t2i.utils.annotations import Place
+from keras_t2i.utils.caches import cache_dir
 
 VALIDATION_FRACTION = 0.05
 
