@@ -14,6 +14,7 @@ FILES = [
     "docs/*.png",
     "docs/*.css",
     "docs/notebooks/*.ipynb",
+    "examples/keras_io/*.py",
     CARDS,
 ]
 PUBLIC = {  # the reference: of packages that hand their names on the package itself, of others their modules
