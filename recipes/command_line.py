@@ -208,8 +208,7 @@ def training_parser(doc, name, defaults, changes=None):
 
     Raises: TypeError for a change of what has no default.
     """
-    from keras_t2i.data.registry import describe_sources  # which imports Keras, as the next one does
-    from keras_t2i.training.distribution import KINDS
+    from keras_t2i.data.registry import describe_sources  # which imports Keras
 
     if unknown := sorted(set(changes or {}) - set(defaults)):
         raise TypeError(f"there is no {', '.join(unknown)}; there are {', '.join(defaults)}")
@@ -235,8 +234,7 @@ def training_parser(doc, name, defaults, changes=None):
     add("--precision", **precisions, help="arithmetic inside the networks; float16 for older GPUs")
     mean = "steps whose gradients are averaged into one update"
     add("--accumulate", default=1, type=number(int, least=1), help=mean)
-    several = "data: all devices, of all processes, share each batch; see docs/distribution.md"
-    add("--distribute", default="none", choices=KINDS, help=several)
+    add_distribute(add)
     add("--seed", type=number(int, least=0, most=2**32 - 1), help="of weights, order and noise")
     add("--log", nargs="+", default=["tensorboard"], choices=LOGS, help="where figures and pictures go")
     restart = "throw away an earlier run in --output instead of resuming it"
@@ -250,6 +248,16 @@ def training_parser(doc, name, defaults, changes=None):
         parser.add_argument(f"--{option}", action=Former, nargs="*", const=instead, **hidden)
     parser.set_defaults(**options)
     return parser
+
+
+def add_distribute(add):
+    """Give a parser `--distribute`, by its `add_argument`, or by what has its arguments."""
+    from keras_t2i.training.distribution import KINDS  # which imports Keras
+
+    several = (
+        "data: all devices, of all processes, share a batch; model: the weights; see docs/distribution.md"
+    )
+    add("--distribute", default="none", choices=KINDS, help=several)
 
 
 def program(page):

@@ -14,6 +14,7 @@ import numpy as np
 from command_line import DUAL_ENCODER as DUAL_ENCODER
 from command_line import LOGS as LOGS
 from command_line import Parser as Parser
+from command_line import add_distribute as add_distribute
 from command_line import command_of
 from command_line import existing_file as existing_file
 from command_line import filled as filled
@@ -94,6 +95,20 @@ def start(parser, argv=None):
     args.settings = {k: str(v) if isinstance(v, Path) else v for k, v in vars(args).items() if k not in free}
     args.command = command  # no setting: the same options may be given in other words
     return args
+
+
+def check_one_process(kind):
+    """Check that several lessons in a row can have `--distribute kind`: each of them has its own `start`.
+
+    Raises: ValueError where there are several processes, whose others end with the first lesson.
+    """
+    processes = distribution.start(kind).processes
+    distribution.start()
+    if processes > 1:
+        raise ValueError(
+            f"several lessons in a row have one process, of any number of devices, and here are {processes}: "
+            "run the lessons one by one (train_concepts.py, train_captions.py, train_diffusion.py)"
+        )
 
 
 def check_output(args):

@@ -9,9 +9,9 @@ share one space (train_concepts.py); captions that say the same come to one plac
 where pictures have more than one caption); pictures out of noise, over a draft that is remembered in closed
 form (train_diffusion.py). Kill it at any moment: the same command goes on where it was.
 
-It ends with sheets of true pictures over drawn ones, and with how many of the drawings are recognized:
-nearer to the true picture than to 99 others, by a network that knows ImageNet. Pictures that were trained on
-say how well it remembers; those kept for validation, how well it draws what it never saw.
+It ends with sheets of true pictures over drawn ones, and with how many drawings are recognized: nearer to the
+true picture than to 99 others, by a network that knows ImageNet. Pictures that were trained on say how well
+it remembers; those kept for validation, how well it draws what it never saw.
 """
 
 import sys
@@ -44,7 +44,9 @@ def main(argv=None):
     add("--restart", action="store_true", help="throw away earlier runs in --output, do not resume them")
     add("--smoke", action="store_true", help="tiny models, seconds: does everything run?")
     add("--log", nargs="+", default=["tensorboard"], choices=common.LOGS, help="where figures go")
+    common.add_distribute(add)
     args = parser.parse_args(argv)
+    common.check_one_process(args.distribute)
     check_apart(args.output, args.folder)
     common.check_logs(args.log)
     data = load(args.folder, "train", args.image_size)
@@ -56,11 +58,9 @@ def main(argv=None):
     for place, (name, lesson) in enumerate(lessons.items(), 1):
         left = args.minutes - (time.monotonic() - start) / 60  # what a lesson does not need is the next ones'
         minutes = max(left, 0.1) * SHARES[name] / sum(SHARES[other] for other in to_come[place - 1 :])
-        print(
-            f"\n{place} of {len(lessons)}: {name}, about {minutes:.0f} minutes", file=sys.stderr, flush=True
-        )
+        print(f"\n{place} of {len(lessons)}: {name}, about {minutes:.0f} minutes", file=sys.stderr)
         command = ["--data", args.folder, "--output", str(args.output / name), "--seed", str(args.seed)]
-        command += ["--minutes", str(minutes), "--log", *args.log]
+        command += ["--minutes", str(minutes), "--log", *args.log, "--distribute", args.distribute]
         command += [f"--{option}" for option in ("restart", "smoke") if getattr(args, option)]
         if dual_encoder:
             command += ["--dual-encoder", dual_encoder]

@@ -1,11 +1,13 @@
 """The lessons one after the other, on a person's own folder, as tiny as `--smoke` makes them."""
 
+import importlib
 import json
 import re
 import runpy
 from pathlib import Path
 
 import common
+import keras
 import numpy as np
 import pytest
 from PIL import Image
@@ -20,6 +22,8 @@ from keras_t2i.models import PriorStage
 from keras_t2i.models import RendererStage
 from keras_t2i.models import VAEStage
 from keras_t2i.models.stages.renderer import Canvas
+from keras_t2i.training.distribution import World
+from keras_t2i.training.distribution import starting
 from keras_t2i.utils.images import to_float
 
 once = pytest.mark.once  # variants that differ in no line that a backend runs in its own way
@@ -304,6 +308,24 @@ def test_one_command_for_a_folder(recipe, folder, tmp_path, capsys):
     np.testing.assert_array_equal(Image.open(tmp_path / "run" / "trained_on.png"), drawn)
 
 
+def test_the_lessons_of_a_folder_share_batches_as_they_are_told(recipe, folder, tmp_path, monkeypatch):
+    commands = []
+    for lesson in ("concepts", "captions", "diffusion"):
+        monkeypatch.setattr(importlib.import_module(f"train_{lesson}"), "main", commands.append)
+    command = [str(folder), "--smoke", "--output", str(tmp_path), "--distribute", "data"]
+    world = World()
+    monkeypatch.setitem(starting.ENGINES, keras.config.backend(), lambda kind, devices=None: world)
+    with pytest.raises(ValueError, match="no preset"):
+        recipe("train")(command)  # which these lessons have not made
+    assert len(commands) == 3
+    for of_lesson in commands:
+        assert of_lesson[of_lesson.index("--distribute") + 1] == "data"
+    world.devices = world.processes = 2
+    with pytest.raises(ValueError, match=r"in a row have one process, .* here are 2: run the lessons one by"):
+        recipe("train")(command)
+    assert len(commands) == 3
+
+
 @once
 def test_captions_keep_the_picture_codes(run, presets, capsys):
     output = run("train_captions", "--dual-encoder", presets[1])
@@ -350,11 +372,25 @@ def test_renderer(run):
 
 
 @once
-def test_a_renderer_learns_from_what_a_generator_draws(run, presets):
-    generator = run("train_diffusion", "--dual-encoder", presets[1]) / "preset"
-    changes = {"redrawings": ((0.3, 1),)}
-    output = run("train_renderer", "--generator", str(generator), **changes)
+def test_a_renderer_learns_from_what_a_generator_draws_and_goes_on(run, presets):
+    generator = run("train_diffusion", "--dual-encoder", presets[1], "--image-size", "64") / "preset"
+    start, changes = str(run("train_renderer") / "preset"), {"redrawings": ((0.3, 1),)}
+    output = run(
+        "train_renderer",
+        "--generator",
+        str(generator),
+        "--start",
+        start,
+        "--learning-rate",
+        "1e-9",
+        **changes,
+    )
     check_renderer(output)
+    ours, theirs = (RendererStage.from_preset(preset) for preset in (output / "preset", start))
+    pairs = zip(ours.get_weights(), theirs.get_weights(), strict=True)
+    assert (
+        max(np.abs(a - b).max() for a, b in pairs) < 1e-3
+    )  # at such a rate nothing moves: it did start there
     whole = Generator.from_stages(decoder=generator, renderer=output / "preset")
     assert whole.generate("a red disc", seed=0, num_steps=2, size=(50, 40)).shape == (50, 40, 3)
 

@@ -1,7 +1,9 @@
 """A batch shared by devices and processes: the run is that of one device."""
 
 import csv
+import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -10,8 +12,9 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from distributed_run import OF_PAIR
 from distributed_run import RANDOM
-from distributed_run import WHOLE
+from distributed_run import UNET
 from distributed_run import trained
 from tiny_objectives import tiny_objective
 from tiny_objectives import tiny_pipeline
@@ -87,24 +90,41 @@ def test_an_epoch_on_two_devices_one_on_four_and_one_on_one_are_all_on_one(tmp_p
     assert_goes_on_as_one(RANDOM, tmp_path / "shared", tmp_path)
 
 
-@pytest.mark.skipif(BACKEND != "jax", reason="several processes are JAX's")
+@pytest.mark.skipif(BACKEND != "jax", reason="weights are parted by JAX")
+def test_weights_in_parts_and_then_whole_learn_what_whole_ones_do(tmp_path):
+    ((code, said),) = run_of("model", tmp_path, [{}], devices=2)
+    assert code == 0, said[-3000:]
+    assert len(losses(tmp_path / "shared")) == EPOCHS - 1
+    shares = [float(share) for share in re.search(r"shares (\S+) (\S+)", said).groups()]
+    assert all(1 / 2 <= share < 0.7 for share in shares)  # with what stays whole: biases, tiny as all is
+    assert_goes_on_as_one(UNET, tmp_path / "shared", tmp_path)
+
+
+def pair_of_processes():
+    """What two processes of this machine are told by their environments."""
+    with socket.socket() as one, socket.socket() as other:
+        one.bind(("127.0.0.1", 0))
+        other.bind(("127.0.0.1", 0))
+        addresses = [f"127.0.0.1:{free.getsockname()[1]}" for free in (one, other)]
+    if BACKEND == "jax":
+        cluster = {"JAX_COORDINATOR_ADDRESS": addresses[0], "JAX_NUM_PROCESSES": "2"}
+        return [{**cluster, "JAX_PROCESS_ID": str(i)} for i in (0, 1)]
+    tasks = [{"cluster": {"worker": addresses}, "task": {"type": "worker", "index": i}} for i in (0, 1)]
+    return [{"TF_CONFIG": json.dumps(task)} for task in tasks]
+
+
+@pytest.mark.skipif(BACKEND == "torch", reason="on torch a run has one process")
 def test_what_a_dead_process_ends_goes_on_in_one(tmp_path):
-    """One device begins, two processes go on, of which the last dies: the loss is one of all pairs."""
-    trained(WHOLE, tmp_path / "pair", distribution.start(), 1)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
-    cluster = {"JAX_COORDINATOR_ADDRESS": address, "JAX_NUM_PROCESSES": "2"}
-    (code, said), (dead, _) = run_of(
-        "pair", tmp_path, [{**cluster, "JAX_PROCESS_ID": str(i)} for i in (0, 1)]
-    )
+    """One device begins, two processes go on, of which the last dies: on JAX the loss is one of all pairs."""
+    trained(OF_PAIR, tmp_path / "pair", distribution.start(), 1)
+    (code, said), (dead, _) = run_of("pair", tmp_path, pair_of_processes())
     assert (code, dead) == (2, 1), said[-3000:]
     assert "error: another of the 2 processes of this run is gone" in said
     # Only the first has written.
     assert not (tmp_path / "other").exists()
     assert {p.name for p in (tmp_path / "pair").iterdir()} == {"logs", "pictures", "state"}
     assert len(losses(tmp_path / "pair")) == EPOCHS - 1
-    assert_goes_on_as_one(WHOLE, tmp_path / "pair", tmp_path)
+    assert_goes_on_as_one(OF_PAIR, tmp_path / "pair", tmp_path)
 
 
 @pytest.mark.parametrize("training", [True, False])
@@ -143,8 +163,65 @@ def test_batches_that_cannot_be_shared_are_refused(tmp_path, monkeypatch):
 
 
 def test_unknown_kinds_are_refused():
-    with pytest.raises(ValueError, match="distribute must be one of none, data, received 'model'"):
+    with pytest.raises(ValueError, match="distribute must be one of none, data, model, received 'pipe'"):
+        distribution.start("pipe")
+
+
+@pytest.mark.skipif(BACKEND == "jax", reason="what the others say")
+def test_weights_are_parted_on_jax_alone():
+    with pytest.raises(ValueError, match=r"each device holds all weights: set KERAS_BACKEND=jax"):
         distribution.start("model")
+
+
+@pytest.mark.skipif(BACKEND != "jax", reason="what JAX is told")
+@pytest.mark.parametrize(
+    "environment, told",
+    [
+        ({"SLURM_NTASKS": "1"}, []),
+        ({"SLURM_NTASKS": "2"}, [{}]),
+        (
+            {
+                "JAX_COORDINATOR_ADDRESS": "here:1",
+                "JAX_NUM_PROCESSES": "2",
+                "JAX_PROCESS_ID": "1",
+            },
+            [{"coordinator_address": "here:1", "num_processes": 2, "process_id": 1}],
+        ),
+    ],
+)
+def test_jax_is_told_of_processes_where_there_are_several(environment, told, monkeypatch):
+    """By Slurm's variables it finds them itself."""
+    import jax
+
+    calls = []
+    monkeypatch.setattr(jax.distributed, "initialize", lambda **options: calls.append(options))
+    monkeypatch.setattr(jax.config, "update", lambda *option: None)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert distribution.start("data").devices == 1
+    assert calls == told
+
+
+@pytest.mark.skipif(BACKEND != "jax", reason="weights are parted by JAX")
+def test_weights_are_parted_in_one_process(monkeypatch):
+    monkeypatch.setenv("SLURM_NTASKS", "2")
+    with pytest.raises(ValueError, match="among the devices of one process: start one, or share batches"):
+        distribution.start("model")
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="what TensorFlow says")
+@pytest.mark.parametrize(
+    "cluster, task, problem",
+    [
+        ({"ps": ["a:1"], "worker": ["b:1"]}, {"type": "worker", "index": 0}, "its jobs must be worker"),
+        ({"worker": ["a:1", "b:1"]}, {"type": "worker", "index": 2}, "its task is none of its cluster"),
+        ({"worker": ["a:1", "b:1"]}, {}, "which processes share batches"),
+    ],
+)
+def test_a_cluster_of_tensorflow_that_cannot_be_read_is_refused(cluster, task, problem, monkeypatch):
+    monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": cluster, "task": task}))
+    with pytest.raises(ValueError, match=problem):
+        distribution.start("data")
 
 
 @pytest.mark.skipif(BACKEND != "torch", reason="what torch says")

@@ -1,15 +1,20 @@
-"""Devices of JAX, of one process or of many (`keras.distribution.DataParallel`): variables lie on all of them
-while a run trains, and a batch is one array in parts: a step is that of the whole batch, whatever it is."""
+"""Devices of JAX: a step is that of the whole batch, whatever it is, for arrays in parts are one array.
+
+Either all variables lie on all devices while a run trains, and a batch is in parts
+(`keras.distribution.DataParallel`), of one process or of many; or all devices of one process see the whole
+batch, and kernels are in parts (`keras.distribution.ModelParallel`).
+"""
 
 import atexit
 import contextlib
 import os
-import sys
+import re
 
 import keras
 import numpy as np
 
 from keras_t2i.training.distribution.world import World
+from keras_t2i.training.distribution.world import end_at_once
 from keras_t2i.training.distribution.world import forget_functions
 from keras_t2i.training.distribution.world import variables_of
 
@@ -18,7 +23,7 @@ class Jax(World):
     def __init__(self, devices=None):
         import jax
 
-        if wanted := _processes_of_jax():
+        if (wanted := _processes_of_jax()) is not None:  # {}: JAX finds them
             jax.config.update("jax_cpu_collectives_implementation", "gloo")  # where there is no GPU
             # It would take SIGTERM to be a question, which nobody asks about here, and live on.
             jax.config.update("jax_enable_preemption_service", False)
@@ -29,12 +34,11 @@ class Jax(World):
             self.errors = (jax.errors.JaxRuntimeError,)
             # JAX would wait at its end for the others, who wait for this process or are gone, and then abort.
             # What is registered last is called first.
-            atexit.register(_end_at_once)
+            atexit.register(end_at_once)
+        self.names = [f"{device.platform}:{device.id}" for device in devices]
         # Each process hands over its own rows: `Share`.
-        names = [f"{device.platform}:{device.id}" for device in devices]
-        self.distribution = keras.distribution.DataParallel(devices=names, auto_shard_dataset=False)
-        mesh = jax.sharding.Mesh(np.array(devices), ("batch",))
-        self.everywhere = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec())
+        self.distribution = keras.distribution.DataParallel(devices=self.names, auto_shard_dataset=False)
+        self.first_device = devices[0]
 
     @contextlib.contextmanager
     def training(self, objective):
@@ -45,20 +49,33 @@ class Jax(World):
                 yield
         except BaseException:
             with contextlib.suppress(Exception):  # a step that broke leaves variables without values
-                _here(variables_of(objective))
+                self._gather(objective)
             raise
         else:
-            _here(variables_of(objective))
+            self._gather(objective)
         finally:
             forget_functions(objective)
+
+    def _gather(self, objective):
+        """Put variables that lie on all devices on the first of this process."""
+        for variable in variables_of(objective):
+            variable.assign(self._on_one(variable.value))
+
+    def _on_one(self, value):
+        return value.addressable_data(0)
+
+    def _seen_alone(self, value):
+        """What of an array work sees that is not distributed."""
+        return value.addressable_data(0)
 
     def assign(self, variables, values):
         import jax
 
-        def spread(value):  # `device_put` would compare processes, one message a variable
-            return jax.make_array_from_callback(value.shape, self.everywhere, lambda index: value[index])
+        def spread(variable, value):  # `device_put` would compare processes, one message a variable
+            layout = self.distribution.get_variable_layout(variable).backend_layout
+            return jax.make_array_from_callback(value.shape, layout, lambda index: value[index])
 
-        super().assign(variables, map(spread, values))
+        super().assign(variables, map(spread, variables, values))
 
     @contextlib.contextmanager
     def undistributed(self):
@@ -75,7 +92,7 @@ class Jax(World):
         variables = variables_of(objective)
         everywhere = [v.value for v in variables]
         # Copies, as `predict` gives up the arrays that it reads.
-        here = [value.addressable_data(0).copy() for value in everywhere]
+        here = [self._seen_alone(value).copy() for value in everywhere]
         for variable, value in zip(variables, here, strict=True):
             variable.assign(value)
         try:
@@ -83,8 +100,8 @@ class Jax(World):
                 yield
         finally:
             for variable, own, shared in zip(variables, here, everywhere, strict=True):
-                now = variable.value
-                if now is not own and not np.array_equal(now, shared.addressable_data(0), equal_nan=True):
+                now, before = variable.value, self._seen_alone(shared)
+                if now is not own and not np.array_equal(now, before, equal_nan=True):
                     raise RuntimeError(f"a callback changed {variable.path}, in the first process alone")
                 variable.assign(shared)
 
@@ -100,15 +117,64 @@ class Jax(World):
 
         if self.processes > 1:
             jax.distributed.shutdown()
-            atexit.unregister(_end_at_once)
+            atexit.unregister(end_at_once)
         super().leave()
 
 
-def _end_at_once():
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError):  # as where nobody reads any more
-            stream.flush()
-    os._exit(2)
+class JaxModel(Jax):
+    """All devices of one process, which share the kernels of dense layers and convolutions, with all that is
+    as large: averages, and what the optimizer keeps for each."""
+
+    shares = 1
+
+    def __init__(self, devices=None):
+        if _processes_of_jax() is not None:
+            raise ValueError(
+                "weights are parted among the devices of one process: start one, or share batches among "
+                "several by --distribute data"
+            )
+        super().__init__(devices)
+
+    @contextlib.contextmanager
+    def training(self, objective):
+        self.distribution = self._distribution(objective)
+        with super().training(objective):
+            yield
+
+    def _distribution(self, objective):
+        """A `ModelParallel` by the shapes of variables: their last axis is parted, or else the one before."""
+        ways, whole = {}, set()
+        for variable in variables_of(objective):
+            way = self._way(variable.shape)
+            # A network and its average have the same paths; those of others may be the same by chance.
+            if way is None or ways.setdefault(variable.path, way) != way:
+                whole.add(variable.path)
+        ways = {path: way for path, way in ways.items() if path not in whole}
+        if not ways:
+            raise ValueError(
+                f"no weight of this {type(objective).__name__} can be parted among {self.devices} devices "
+                "evenly: take a number of devices that divides its channels, such as 2, or --distribute data"
+            )
+        mesh = keras.distribution.DeviceMesh((1, self.devices), ("batch", "model"), self.names)
+        layouts = keras.distribution.LayoutMap(mesh)
+        for way in sorted(set(ways.values()), key=str):  # few patterns: Keras tries each for each layer
+            paths = [re.escape(path) for path in ways if ways[path] == way]
+            layouts["|".join(paths)] = way
+        return keras.distribution.ModelParallel(layout_map=layouts, auto_shard_dataset=False)
+
+    def _way(self, shape):
+        """A name or `None` for each axis of a kernel, or of what is as large; `None` for what stays whole."""
+        axes = range(len(shape) - 1, len(shape) - 3, -1) if len(shape) > 1 else ()
+        parted = next((axis for axis in axes if shape[axis] % self.devices == 0), None)
+        return None if parted is None else tuple("model" if a == parted else None for a in range(len(shape)))
+
+    def _on_one(self, value):
+        import jax
+
+        return jax.device_put(value, self.first_device)
+
+    def _seen_alone(self, value):
+        return value  # in parts: a device need not hold all
 
 
 def _processes_of_jax():
@@ -125,9 +191,3 @@ def _processes_of_jax():
         return {"coordinator_address": of("JAX_COORDINATOR_ADDRESS"), **numbers}
     several = any(int(of(name, "1")) > 1 for name in ("SLURM_NTASKS", "OMPI_COMM_WORLD_SIZE"))
     return {} if several or "," in of("TPU_WORKER_HOSTNAMES", "") else None  # JAX finds the rest
-
-
-def _here(variables):
-    """Put variables that lie on all devices on the first of this process."""
-    for variable in variables:
-        variable.assign(variable.value.addressable_data(0))

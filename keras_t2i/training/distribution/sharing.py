@@ -12,7 +12,7 @@ HOOKS += ("on_test_begin", "on_test_end", "on_test_batch_begin", "on_test_batch_
 
 def share(pipeline, world):
     """What a process of a `World` feeds of a `Pipeline`, or of `None`: with one device, all of it."""
-    return pipeline if pipeline is None or world.devices == 1 else Share(pipeline, world)
+    return pipeline if pipeline is None or world.shares == 1 else Share(pipeline, world)
 
 
 class Share(keras.utils.PyDataset):
@@ -31,7 +31,7 @@ class Share(keras.utils.PyDataset):
         super().__init__()
         self.pipeline, self.world = pipeline, world
         last = len(pipeline.data) % pipeline.batch_size
-        self.left_out = 0 if pipeline.training else last % world.devices
+        self.left_out = 0 if pipeline.training else last % world.shares
         self.length = len(pipeline) - (0 < last == self.left_out)
         if not self.length:
             raise ValueError(
@@ -46,8 +46,8 @@ class Share(keras.utils.PyDataset):
 
     def batch(self, step):
         """As `Pipeline.batch`, of which these are consecutive rows."""
-        batch, devices, processes = self.pipeline.batch(step), self.world.devices, self.world.processes
-        rows = len(next(iter(batch.values()))) // devices * (devices // processes)
+        batch, shares, processes = self.pipeline.batch(step), self.world.shares, self.world.processes
+        rows = len(next(iter(batch.values()))) // shares * (shares // processes)
         first = self.world.process * rows
         return {name: values[first : first + rows] for name, values in batch.items()}
 

@@ -4,31 +4,38 @@ import os
 
 from keras_t2i.training.backend import BACKEND
 from keras_t2i.training.distribution.on_jax import Jax
-from keras_t2i.training.distribution.on_tensorflow import TensorFlow
+from keras_t2i.training.distribution.on_jax import JaxModel
+from keras_t2i.training.distribution.on_tensorflow import start_tensorflow
 from keras_t2i.training.distribution.world import World
 
-KINDS = ("none", "data")
+KINDS = ("none", "data", "model")
+NOT_PARTED = (
+    "on {} each device holds all weights: set KERAS_BACKEND=jax to part them among several by --distribute "
+    "model, or leave it out"
+)
 
 
 def start(kind="none", devices=None):
-    """Let the runs of this program share each batch among all devices, of all processes of its cluster.
+    """Let the runs of this program share each batch, or the weights, among all devices.
 
     To be called before any array or model is made, and again before another run.
 
     Args:
-        kind: "none", or "data": each device has all weights, and its part of a batch.
+        kind: "none"; "data": each device, of all processes of a cluster, has all weights, and its part of a
+            batch; or "model", on JAX in one process: each has the whole batch, and its part of each kernel.
         devices: int, how many of those that there are, in one process; `None`: all.
 
     Returns: `World`.
 
-    Raises: ValueError for an unknown kind, and on torch where there are several devices or processes.
+    Raises: ValueError for an unknown kind, or one that the engine does not have: on torch, where there are
+        several devices or processes, any; "model" on TensorFlow too.
     """
     if kind not in KINDS:
         raise ValueError(f"distribute must be one of {', '.join(KINDS)}, received {kind!r}")
     World.present.end()
     World.present = World()
-    if kind == "data":
-        several = ENGINES[BACKEND](devices)
+    if kind != "none":
+        several = ENGINES[BACKEND](kind, devices)
         if several.devices > 1:
             World.present = several
         else:
@@ -41,9 +48,21 @@ def world():
     return World.present
 
 
-def _torch(devices=None):
+def _jax(kind, devices=None):
+    return {"data": Jax, "model": JaxModel}[kind](devices)
+
+
+def _tensorflow(kind, devices=None):
+    if kind == "model":
+        raise ValueError(NOT_PARTED.format("TensorFlow"))
+    return start_tensorflow(devices)
+
+
+def _torch(kind, devices=None):
     import torch
 
+    if kind == "model":
+        raise ValueError(NOT_PARTED.format("torch"))
     if max(devices or torch.cuda.device_count(), int(os.environ.get("WORLD_SIZE", "1"))) > 1:
         raise ValueError(
             "on torch a run has one device: set KERAS_BACKEND=jax or tensorflow to share batches among "
@@ -52,4 +71,4 @@ def _torch(devices=None):
     return World()
 
 
-ENGINES = {"jax": Jax, "tensorflow": TensorFlow, "torch": _torch}
+ENGINES = {"jax": _jax, "tensorflow": _tensorflow, "torch": _torch}

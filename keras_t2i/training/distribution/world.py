@@ -1,6 +1,7 @@
 """What a run asks of the devices and processes that it has; here of one."""
 
 import contextlib
+import os
 import sys
 
 import keras
@@ -11,7 +12,8 @@ class World:
     """One device: what there is without `start`, and what the others are a change of.
 
     Attributes:
-        devices: int, how many share a batch.
+        devices: int, how many train.
+        shares: int, into how many parts a batch goes: one for each device, but where weights are parted.
         processes, process: ints, how many there are, and the number of this one.
         parts_batches: bool, whether a step on a device sees only that device's part of a batch.
         errors: exceptions of the engine that may mean that another process is gone.
@@ -26,6 +28,10 @@ class World:
         """Whether this is the process that writes, draws and reports."""
         return self.process == 0
 
+    @property
+    def shares(self):
+        return self.devices
+
     def check(self, objective, batch_size):
         """Raise a ValueError where an objective's batch cannot be shared, or not evenly."""
         if objective.needs_whole_batch and self.parts_batches and self.devices > 1:
@@ -39,7 +45,7 @@ class World:
                 "TensorFlow does not accumulate the gradients of several devices: leave --accumulate out and "
                 "give a larger --batch-size, or train with KERAS_BACKEND=jax"
             )
-        if batch_size % self.devices:
+        if batch_size % self.shares:
             raise ValueError(
                 f"a batch of {batch_size} cannot be shared by {self.devices} devices evenly: give a "
                 f"--batch-size that is a multiple of {self.devices}"
@@ -129,6 +135,14 @@ class World:
 
 
 World.present = World()
+
+
+def end_at_once():
+    """For `atexit`: end with code 2, without what the engine does at its end."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError):  # as where nobody reads any more
+            stream.flush()
+    os._exit(2)
 
 
 def parts_of(optimizer):
