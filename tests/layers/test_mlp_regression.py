@@ -44,7 +44,7 @@ def test_it_says_zero_before_and_does_not_learn_by_gradients():
 
 
 def test_it_learns_and_says_what_new_combinations_are(long):
-    x, y, new = combinations()
+    x, y, new = combinations(8)  # of 6 things too few are known: 0.08 to 0.21, by the processor and the seed
     layer, _ = adapted(x[~new], y[~new])
     assert error(layer.said(x[~new]), y[~new]) < 0.01
     assert error(layer.said(x[new]), y[new]) < 0.2
