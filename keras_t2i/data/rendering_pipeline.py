@@ -72,22 +72,21 @@ class RenderingPipeline(Pipeline):
         if kind == "redrawn":
             picture = rng.integers(len(self.redrawn))
         size, truth = self.data.pictures.shape[1], self.truths[picture]
-        zoom = 1.0
         if kind == "redrawn":
             drawn = self.redrawn[picture, rng.integers(self.redrawn.shape[1])]
             x, y = rng.integers(len(drawn) - size + 1, size=2)
             zoom, left, top = len(drawn) / size, x / len(drawn), y / len(drawn)
+            images = to_float(drawn[y : y + size, x : x + size])
         else:
+            zoom = 1.0
             if rng.random() < 0.6:
                 most = min(LARGEST_INPUT, truth.detail / 2) / size
                 zoom = float(np.exp(rng.uniform(0.0, np.log(max(most, 1.0)))))
             left, top = rng.uniform(0.0, 1.0 - 1.0 / zoom, 2)
-        if kind == "redrawn":
-            images = to_float(drawn[y : y + size, x : x + size])
-        elif zoom == 1.0:
-            images = to_float(self.data.pictures[picture])
-        else:
-            images = truth.window(left, top, 1.0 / zoom, size)[..., :3]
+            if zoom == 1.0:
+                images = to_float(self.data.pictures[picture])
+            else:
+                images = truth.window(left, top, 1.0 / zoom, size)[..., :3]
         share = 1.0 / (size * zoom)  # of the whole picture, of one input pixel
         windows = [self.window(truth, left, top, share, images, rng) for _ in range(self.num_windows)]
         example = {name: np.stack([window[name] for window in windows]) for name in windows[0]}

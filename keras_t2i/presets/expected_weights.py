@@ -11,7 +11,6 @@ import threading
 from collections import Counter
 
 import keras
-import ml_dtypes  # noqa: F401  NumPy knows bfloat16 by it
 import numpy as np
 
 from keras_t2i.presets.weights import RefusedError
@@ -85,7 +84,8 @@ def _checked_add_weight(layer, *args, shape=None, dtype=None, **kwargs):
 
 
 def _zeros(shape, dtype=None):
-    """In place of numbers drawn by chance, which take time, on JAX a program for each shape."""
+    """In place of numbers drawn by chance, which take time, on JAX a program for each shape. NumPy knows
+    bfloat16 by ml_dtypes, which Keras imports."""
     return np.zeros(shape, keras.backend.standardize_dtype(dtype))
 
 

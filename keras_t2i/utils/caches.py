@@ -31,9 +31,9 @@ def keep_compiled():
         return
     import jax
 
-    folder = cache_dir() / "compiled" / processor()
     if jax.config.jax_compilation_cache_dir is not None:
         return
+    folder = cache_dir() / "compiled" / processor()
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError:  # a home that cannot be written to
