@@ -73,19 +73,21 @@ class _Expected:
 
 _expected = contextvars.ContextVar("expected", default=None)
 _lock, _watching, _add_weight = threading.Lock(), [], keras.layers.Layer.add_weight
+_compiles_initializers = keras.config.backend() == "jax"
 
 
 def _checked_add_weight(layer, *args, shape=None, dtype=None, **kwargs):
     if (expected := _expected.get()) is not None:
         expected.take(layer, args[0] if shape is None and args else shape, dtype or layer.variable_dtype)
-        if expected.read and len(args) < 2:  # a second one would be the initializer
+        if _compiles_initializers and expected.read and len(args) < 2:  # a second one would be the initializer
             kwargs["initializer"] = _zeros
     return _add_weight(layer, *args, shape=shape, dtype=dtype, **kwargs)
 
 
 def _zeros(shape, dtype=None):
-    """In place of numbers drawn by chance, which take time, on JAX a program for each shape. NumPy knows
-    bfloat16 by ml_dtypes, which Keras imports."""
+    """In place of numbers drawn by chance, for each shape of which JAX compiles a program. The others draw them
+    fast, and torch keeps the order in memory of what was drawn: its products are rounded by that order.
+    NumPy knows bfloat16 by ml_dtypes, which Keras imports."""
     return np.zeros(shape, keras.backend.standardize_dtype(dtype))
 
 
@@ -96,7 +98,7 @@ def expecting(files, arrays, read):
     Args:
         files: `PresetFiles`, for errors.
         arrays: list of `Array`; `None`: there are none, and only the memory is looked at.
-        read: bool, whether the weights are read next: they begin as zeros, not as layers ask for.
+        read: bool, whether the weights are read next: on JAX they begin as zeros, not as layers ask for.
 
     Raises, within: PresetError for a weight that no array is left for; at the end, for arrays left over.
     """
