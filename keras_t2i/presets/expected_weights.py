@@ -79,15 +79,16 @@ _compiles_initializers = keras.config.backend() == "jax"
 def _checked_add_weight(layer, *args, shape=None, dtype=None, **kwargs):
     if (expected := _expected.get()) is not None:
         expected.take(layer, args[0] if shape is None and args else shape, dtype or layer.variable_dtype)
-        if _compiles_initializers and expected.read and len(args) < 2:  # a second one would be the initializer
+        named = len(args) < 2  # a second one would be the initializer
+        if _compiles_initializers and expected.read and named:
             kwargs["initializer"] = _zeros
     return _add_weight(layer, *args, shape=shape, dtype=dtype, **kwargs)
 
 
 def _zeros(shape, dtype=None):
-    """In place of numbers drawn by chance, for each shape of which JAX compiles a program. The others draw them
-    fast, and torch keeps the order in memory of what was drawn: its products are rounded by that order.
-    NumPy knows bfloat16 by ml_dtypes, which Keras imports."""
+    """In place of numbers drawn by chance, for each shape of which JAX compiles a program. The others draw
+    fast, and torch keeps the order in memory of what was drawn: its products are rounded by that order. NumPy
+    knows bfloat16 by ml_dtypes, which Keras imports."""
     return np.zeros(shape, keras.backend.standardize_dtype(dtype))
 
 
