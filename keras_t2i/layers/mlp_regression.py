@@ -134,5 +134,6 @@ def learn(network, x, y, rows, seed):
     rate = {"warmup_target": LEARNING_RATE, "warmup_steps": warmup}
     schedule = keras.optimizers.schedules.CosineDecay(0.0, max(1, steps - warmup), **rate)
     optimizer = keras.optimizers.AdamW(schedule, weight_decay=WEIGHT_DECAY)
+    optimizer.build(network.trainable_variables)  # else TensorFlow traces the step twice
     network.compile(optimizer, "mse")
     network.fit(Batches(), verbose=0, shuffle=False)

@@ -165,6 +165,13 @@ class Objective(keras.Model):
                 "replicas sees a part: train it without tf.distribute's strategy"
             )
 
+    def make_train_function(self, force=False):
+        """Keras' own. TensorFlow traces a step anew in whose trace variables were made: the optimizer has its
+        own before."""
+        if not self.optimizer.built:
+            self.optimizer.build(self.trainable_variables)
+        return super().make_train_function(force)
+
     def train_step(self, *args):
         """Keras' own. Averages are updated first: they see the weights that a step starts with."""
         self.check_replicas()
