@@ -15,8 +15,12 @@ from keras_t2i.demo.widgets import lay_out
 from keras_t2i.utils.files import write_bytes
 from keras_t2i.utils.images import save_png
 
-# Where a page is narrow, four pictures in a row would not be seen whole.
-CSS = "@media (max-width: 640px) { .grid-container { grid-template-columns: 1fr 1fr !important; } }"
+# Where a page is narrow, four pictures in a row would not be seen whole. One that is chosen
+# out of a single row would be shown smaller than it is there.
+CSS = (
+    "@media (max-width: 640px) { .grid-container { grid-template-columns: 1fr 1fr !important; } }"
+    ".gallery-container:has(.preview) { min-height: 480px; }"
+)
 BEAT = 1.0  # seconds: Gradio can stop a drawing only between two things that it is given
 
 

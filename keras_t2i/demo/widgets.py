@@ -92,7 +92,7 @@ def lay_out_variations(gr, page, refused):
         page.take_source = gr.Button("Take the drawn picture")
         page.count = gr.Slider(1, MOST_PICTURES, 4, step=1, label="How many")
         page.vary = gr.Button("Draw variations", variant="primary", elem_id="vary")
-        page.variations = gallery(gr, "Variations")
+        page.variations = gallery(gr, "Variations", "variations-pictures")
 
 
 def lay_out_inpainting(gr, page, refused):
@@ -110,10 +110,12 @@ def lay_out_inpainting(gr, page, refused):
         )
         page.take_editor = gr.Button("Take the drawn picture", elem_id="take-editor")
         page.new_words = words(gr, "What the whole picture shows then", "a green apple", "new-words")
-        page.inpaint = gr.Button("Draw anew", variant="primary", elem_id="inpaint")
+        with gr.Row():
+            page.inpaint = gr.Button("Draw anew", variant="primary", elem_id="inpaint")
+            page.stop_inpainting = gr.Button("Stop", elem_id="stop-inpainting")
         page.inpainted = gr.Image(label="Drawn anew", elem_id="inpainted", **PICTURE)
         page.inpainted_told = gr.Markdown()
-        page.inpainted_png = gr.DownloadButton("Download PNG", interactive=False)
+        page.inpainted_png = gr.DownloadButton("Download PNG", interactive=False, elem_id="inpainted-png")
 
 
 def lay_out_interpolation(gr, page, refused):
@@ -121,18 +123,18 @@ def lay_out_interpolation(gr, page, refused):
         gr.Markdown("Pictures on the way from one to another.")
         page.first = words(gr, "From", "a red apple", "first")
         page.second = words(gr, "To", "a green apple", "second")
-        page.points = gr.Slider(2, MOST_PICTURES, 8, step=1, label="How many")
+        page.points = gr.Slider(2, MOST_PICTURES, 8, step=1, label="How many", elem_id="points")
         page.interpolate = gr.Button("Draw what lies between", variant="primary", elem_id="interpolate")
-        page.between = gallery(gr, "Between")
+        page.between = gallery(gr, "Between", "between-pictures")
 
 
 def words(gr, label, value, elem_id):
     return gr.Textbox(value, label=label, max_length=MOST_LETTERS, lines=1, elem_id=elem_id)
 
 
-def gallery(gr, label):
+def gallery(gr, label, elem_id):
     shown = {"columns": 4, "rows": 1, "height": "max-content", "object_fit": "contain"}
-    return gr.Gallery(label=label, format="png", interactive=False, buttons=BUTTONS, **shown)
+    return gr.Gallery(label=label, format="png", interactive=False, buttons=BUTTONS, elem_id=elem_id, **shown)
 
 
 def able(gr, page, name, refused):
@@ -192,7 +194,8 @@ def connect(gr, page, handlers):
     outputs = [page.inpainted, page.inpainted_told, page.inpainted_png]
     inputs = [page.editor, page.new_words, *page.choice]
     inpainting = page.inpaint.click(inpaint, inputs, outputs, **heavy)
-    page.stop.click(None, cancels=[drawing, inpainting], queue=False, **quiet)
+    for stop in (page.stop, page.stop_inpainting):
+        stop.click(None, cancels=[drawing, inpainting], queue=False, **quiet)
 
     page.take_source.click(lambda picture: picture, page.picture, page.source, **quiet)
     page.take_editor.click(lambda picture: picture, page.picture, page.editor, **quiet)
