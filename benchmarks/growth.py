@@ -1,9 +1,9 @@
 """How seconds and memory grow: with the picture's size, the batch, steps, parameters, devices.
 
-    python benchmarks/growth.py                              # every curve, on a machine that does nothing else
+    python benchmarks/growth.py                        # every curve, on a machine that does nothing else
     python benchmarks/growth.py --only batch steps
     KERAS_BACKEND=jax python benchmarks/growth.py --only devices
-    python benchmarks/growth.py --quick                      # whether it runs: two small points of each curve
+    python benchmarks/growth.py --quick                # whether it runs: two small points of each curve
 
 Each point is a process of its own, for the peak of memory is that of a process. "MB peak" is its resident
 memory, of which "work" came after the imports of Keras and the backend. "power" is p where seconds have grown
@@ -209,7 +209,7 @@ def grown(name, value, found):
 
 
 def line(x, y):
-    """`(a, b, worst)` of the line y = a + b x, a and b at least 0, of least relative errors; and the worst."""
+    """`(a, b, worst)`: y = a + b x, a and b at least 0, of least relative errors, and the worst of them."""
     x, y = np.asarray(x, float), np.asarray(y, float)
     weighed = np.stack([1 / y, x / y], axis=1)
     best = None
@@ -262,15 +262,15 @@ def cost(quick):
     """What a pass over a large data set would cost: measured here, and extrapolated from that."""
     product = point("product", {"side": 512 if quick else 2048}, quick)
     rate = 10 * 2 * (512 if quick else 2048) ** 3 / product["seconds"]
-    print(
-        f"\n### cost: one pass over so many pictures, extrapolated\n\nHere: {rate / 1e9:.0f} GFLOP/s of float32 "
-    )
-    print(
-        "products. A picture's training, in FLOP of such products that take as long, is what other machines"
-    )
     low, high = SHARES
     print(
-        f"are scaled by: between {low:.0%} and {high:.0%} of the rate of their data sheets, which is assumed.\n"
+        f"""
+### cost: one pass over so many pictures, extrapolated
+
+Here: {rate / 1e9:.0f} GFLOP/s of float32 products. "GFLOP" is what they do in the time of one picture's
+training. By it other machines are scaled: they are assumed to go at {low:.0%} to {high:.0%} of the rate of their data
+sheets (16 bits, dense).
+"""
     )
     print("| network, pixels | ms a picture here | GFLOP | pictures | here, hours ", end="")
     print("".join(f"| {name}, hours " for name in MACHINES) + "|")
