@@ -18,7 +18,8 @@ class CaptionedImages:
     Attributes:
         pictures: uint8 array `(n, size, size, 3)`, RGB, values 0 to 255; or `StoredPictures`, which are read
             like one and lie in files.
-        captions: one list of str per picture, at least one; the first is the plain caption.
+        captions: one list of str per picture, at least one; the first is the plain caption. This and
+            `names` are lists, or are read like one (`texts`).
         names: one unique name per picture: a code point and style, or a file path.
         groups: int64 array `(n,)`; pixel-identical pictures share a number.
         attributes: one dict per picture of what is known of it (`base`, `tone`, `hair`, `colour`,
@@ -27,8 +28,8 @@ class CaptionedImages:
     """
 
     pictures: np.ndarray | StoredPictures
-    captions: list[list[str]]
-    names: list[str]
+    captions: Sequence[list[str]]
+    names: Sequence[str]
     groups: np.ndarray
     attributes: list[dict] = field(default_factory=list)
     source: str = ""

@@ -8,6 +8,7 @@ import math
 import operator
 import warnings
 from collections.abc import Callable
+from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
@@ -26,6 +27,7 @@ WORKERS = 2  # threads that read pictures out of files
 # picture than this take memory and teach nothing.
 LARGEST_REPETITION = 4
 ALWAYS_FITTING = 4096  # pictures of a batch, of however few
+DISTINCT = 2**17  # captions among which equal ones are made word pieces of once
 
 
 def fitting_batch(batch_size, pictures):
@@ -38,6 +40,15 @@ def fitting_batch(batch_size, pictures):
         stacklevel=3,
     )
     return largest
+
+
+def _json_of(captions):
+    """Iterator of bytes: JSON of a list of lists of str, a picture at a time."""
+    before = b"["
+    for of_picture in captions:
+        yield before + json.dumps(of_picture).encode()
+        before = b", "
+    yield b"]"
 
 
 def check_shares(shares, pictures):
@@ -168,11 +179,17 @@ class Pipeline(keras.utils.PyDataset):
         self._check(None)
 
     def _tokenize(self, preprocessor):
-        captions = list(itertools.chain.from_iterable(self.data.captions))
-        distinct = list(dict.fromkeys(captions))
-        rows = {caption: row for row, caption in enumerate(distinct)}
-        token_ids = np.asarray(preprocessor.generate_preprocess(distinct), dtype="int32")
-        return token_ids[[rows[caption] for caption in captions]]
+        captions, table = itertools.chain.from_iterable(self.data.captions), None
+        count, first = int(self.caption_counts.sum()), 0
+        while some := list(itertools.islice(captions, DISTINCT)):
+            distinct = list(dict.fromkeys(some))
+            rows = {caption: row for row, caption in enumerate(distinct)}
+            token_ids = np.asarray(preprocessor.generate_preprocess(distinct), dtype="int32")
+            if table is None:
+                table = np.empty((count, token_ids.shape[1]), "int32")
+            table[first : first + len(some)] = token_ids[[rows[caption] for caption in some]]
+            first += len(some)
+        return table
 
     def _compute_order(self, number):
         stream, n = random_stream(self.seed, "order", number), len(self.data)
@@ -236,7 +253,7 @@ class Pipeline(keras.utils.PyDataset):
         shapes = sorted((name, rows.shape) for name, rows in features.items())
         parts = {
             "pictures": [identity_of(self.data.pictures), self.groups],
-            "captions": [json.dumps(self.data.captions).encode()],
+            "captions": [_json_of(self.data.captions)],
             "features": [json.dumps(shapes).encode()],
             "word pieces": [] if self.token_table is None else [self.token_table],
         }
@@ -246,8 +263,9 @@ class Pipeline(keras.utils.PyDataset):
         for name, values in parts.items():
             digest = hashlib.blake2b(digest_size=16)
             for value in values:
-                digest.update(str(np.shape(value)).encode())
-                digest.update(value if isinstance(value, bytes) else np.ascontiguousarray(value).data)
+                digest.update(b"()" if isinstance(value, Iterator) else str(np.shape(value)).encode())
+                for part in value if isinstance(value, Iterator) else [value]:
+                    digest.update(part if isinstance(part, bytes) else np.ascontiguousarray(part).data)
             digests[name] = digest.hexdigest()
         return digests
 

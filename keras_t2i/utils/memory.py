@@ -11,7 +11,7 @@ try:
 except ImportError:  # Windows
     resource = None
 
-MEMINFO = Path("/proc/meminfo")
+MEMINFO, STATUS = Path("/proc/meminfo"), Path("/proc/self/status")
 CONTAINER_LIMITS = (  # of control groups, version 2 and 1
     Path("/sys/fs/cgroup/memory.max"),
     Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
@@ -40,5 +40,9 @@ def peak_memory():
     """float, the largest resident memory of this process so far, in MiB; `None`: unknown (Windows)."""
     if resource is None:
         return None
+    # On Linux `getrusage` counts what the process that started this one held then, too.
+    with contextlib.suppress(OSError):
+        if found := re.search(r"^VmHWM:\s+(\d+) kB", STATUS.read_text(), re.MULTILINE):
+            return int(found[1]) / 1024
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / 1024 if sys.platform != "darwin" else peak / 1024**2

@@ -1,13 +1,19 @@
+import hashlib
+import json
+
 import keras
 import numpy as np
 import pytest
 from keras import ops
 
 from keras_t2i.data import augmentation
+from keras_t2i.data import pipeline as pipelines
 from keras_t2i.data.balance import concept_shares
 from keras_t2i.data.captioned_images import CaptionedImages
 from keras_t2i.data.pipeline import Pipeline
 from keras_t2i.data.pipeline import SetPipelineEpoch
+from keras_t2i.data.texts import ListsOfTexts
+from keras_t2i.data.texts import Texts
 
 
 class LengthPreprocessor:
@@ -280,3 +286,19 @@ def test_concept_shares_by_hand():
     np.testing.assert_allclose(concept_shares(data, power=1)[:4].sum(), concept_shares(data, power=1)[4])
     with pytest.raises(ValueError, match="from 0 to 1"):
         concept_shares(data, power=2)
+
+
+def test_texts_that_are_packed_and_tokenized_in_parts_give_the_same_run(monkeypatch):
+    data = make_data()
+    data.captions[4] = data.captions[2]
+    plain = Pipeline(data, LengthPreprocessor(), batch_size=4)
+    monkeypatch.setattr(pipelines, "DISTINCT", 3)
+    data.captions, data.names = ListsOfTexts(data.captions), Texts(data.names)
+    packed = Pipeline(data, LengthPreprocessor(), batch_size=4)
+    assert packed.preprocessor.calls > 1 == plain.preprocessor.calls
+    np.testing.assert_array_equal(packed.token_table, plain.token_table)
+    assert packed.fingerprint() == plain.fingerprint()
+    # As it always was, or a run that is under way could not be gone on with.
+    of_captions = hashlib.blake2b(b"()" + json.dumps(list(data.captions)).encode(), digest_size=16)
+    assert plain.fingerprint()["captions"] == of_captions.hexdigest()
+    assert_batches_equal(packed.batch(5), plain.batch(5))

@@ -1,7 +1,13 @@
 import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
 
 from keras_t2i.utils import memory
 from keras_t2i.utils.memory import free_memory
+from keras_t2i.utils.memory import peak_memory
 
 
 def test_free_memory_is_below_all_memory():
@@ -28,3 +34,24 @@ def test_a_system_that_does_not_tell(tmp_path, monkeypatch):
     monkeypatch.setattr(memory, "CONTAINER_LIMITS", ())
     monkeypatch.delattr(os, "sysconf")
     assert free_memory() is None
+
+
+@pytest.mark.skipif(not memory.STATUS.exists(), reason="tells by /proc")
+def test_peak_memory_is_of_this_process_and_stays():
+    before = peak_memory()
+    held = np.ones(2**24)  # 128 MiB
+    grown = peak_memory()
+    del held
+    assert grown >= max(before, 128) and peak_memory() > grown - 8  # the system counts in lots
+    # Not of the process that started it, which holds Keras.
+    command = f"exec(open({memory.__file__!r}).read()); print(peak_memory())"
+    child = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, check=True)
+    assert 1 < float(child.stdout) < 100 < grown
+
+
+def test_peak_memory_where_there_is_no_proc(tmp_path, monkeypatch):
+    monkeypatch.setattr(memory, "STATUS", tmp_path / "none")
+    if memory.resource is not None:
+        assert peak_memory() > 10
+    monkeypatch.setattr(memory, "resource", None)
+    assert peak_memory() is None

@@ -36,7 +36,7 @@ def read_captions(folder, files):
             problems[name] = files[name].problem
             continue
         read_rows = csv_rows if name.lower().endswith(".csv") else json_rows
-        directory = name.rpartition("/")[0]
+        directory, of_file = name.rpartition("/")[0], frozenset([name])
         for line, file_name, text, problem in read_rows(name, read_text(Path(root, name))):
             picture = None
             if file_name:
@@ -45,7 +45,10 @@ def read_captions(folder, files):
                 if picture is None and directory:  # not to be taken for a file of this name above it
                     file_name = f"{directory}/{file_name}"
             if picture is not None:
-                sources.setdefault(picture, set()).add(name)
+                # One set for all pictures of a file: sets of their own are 200 bytes a picture.
+                sources[picture] = (
+                    of_file if sources.get(picture, of_file) == of_file else sources[picture] | of_file
+                )
             found = split_captions(text)
             if problem is None and not found:
                 problem = "has an empty caption"
@@ -121,7 +124,7 @@ def _read_text_files(root, files, captions, problems, sources, report_lonely):
         if stem not in texts:
             problems[name] = "has no caption"
             continue
-        sources.setdefault(name, set()).add(texts[stem])
+        sources[name] = sources.get(name, frozenset()) | {texts[stem]}
         if files[texts[stem]].problem:
             problems[name] = f"has no caption: {texts[stem]} {files[texts[stem]].problem}"
         else:

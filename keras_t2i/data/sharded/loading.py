@@ -10,6 +10,8 @@ from keras_t2i.data.sharded.shard_files import FORMAT
 from keras_t2i.data.sharded.shard_files import MANIFEST
 from keras_t2i.data.sharded.shard_files import SUFFIX
 from keras_t2i.data.sharded.shard_files import read_json
+from keras_t2i.data.texts import ListsOfTexts
+from keras_t2i.data.texts import Texts
 from keras_t2i.utils.files import expanded
 
 AGAIN = "run `keras-t2i prepare` again, which goes on with what is whole"
@@ -42,18 +44,31 @@ def load_shards(folder, split="train", size=None):
             f"{folder} holds pictures of {stored} pixels, {size} are asked for: prepare them anew with "
             f"`--size {size}`"
         )
-    held = _records(folder, manifest)
-    in_validation = np.zeros(len(held), bool)
+    count = sum(shard["records"] for shard in manifest["shards"])
+    in_validation = np.zeros(count, bool)
     in_validation[manifest["splits"]["validation"]] = True
-    rows = np.arange(len(held)) if split == "all" else np.flatnonzero(in_validation == (split != "train"))
+    rows = np.arange(count) if split == "all" else np.flatnonzero(in_validation == (split != "train"))
     if len(rows) == 0:
         raise ValueError(f"The {split} split of {folder} is empty")
+    captions, names, attributes, nothing = ListsOfTexts(), Texts(), [], {}
+
+    def digests():
+        wanted = np.zeros(count, bool)
+        wanted[rows] = True
+        for chosen, header in zip(wanted.tolist(), _records(folder, manifest), strict=True):
+            if chosen:
+                captions.append(header["captions"])
+                names.append(header["name"])
+                attributes.append(header["attributes"] or nothing)  # one for all: of millions they add up
+            yield header["digest"]
+
+    groups = number_groups(digests())[rows]
     return CaptionedImages(
         pictures=ShardedPictures(Shards(folder, manifest), rows, stored if size is None else size),
-        captions=[held[row]["captions"] for row in rows],
-        names=[held[row]["name"] for row in rows],
-        groups=number_groups(header["digest"] for header in held)[rows],
-        attributes=[held[row]["attributes"] for row in rows],
+        captions=captions,
+        names=names,
+        groups=groups,
+        attributes=attributes,
         source=manifest["source"],
     )
 
@@ -73,8 +88,7 @@ def read_manifest(folder):
 
 
 def _records(folder, manifest):
-    """The headers of all records."""
-    headers = []
+    """Iterator of the headers of all records. Those of one shard are in memory at a time, not all."""
     for shard in manifest["shards"]:
         file = folder / f"{shard['name']}{SUFFIX}"
         for path in (file, file.with_suffix(".json")):
@@ -84,5 +98,4 @@ def _records(folder, manifest):
         same = held["sha256"] == shard["sha256"] and len(held["records"]) == shard["records"]
         if file.stat().st_size != shard["bytes"] or not same:
             raise ValueError(f"The shard {file} is damaged: {AGAIN}")
-        headers += held["records"]
-    return headers
+        yield from held["records"]

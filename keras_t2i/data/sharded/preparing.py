@@ -93,23 +93,27 @@ def prepare_shards(
     else:
         place = expanded(source).absolute() if expanded(source).exists() else source
         write_on_beam(shards, folder.absolute(), functools.partial(open_source, place, split, columns), beam)
-    held = [read_json(folder / f"{shard.name}.json") for shard in shards]
-    records = [header for of_shard in held for header in of_shard["records"]]
-    captions = {header["name"]: header["captions"] for header in records}
+    captions, problems, written = {}, {}, []
+
+    def digests():  # of one shard after the other: the headers of all are never in memory
+        for shard in shards:
+            held = read_json(folder / f"{shard.name}.json")
+            about = {"records": len(held["records"]), "bytes": held["bytes"], "sha256": held["sha256"]}
+            written.append({"name": shard.name} | about)
+            problems.update(held["problems"])
+            for header in held["records"]:
+                captions[header["name"]] = header["captions"]
+                yield header["digest"]
+
+    groups = number_groups(digests())
     names = list(captions)
-    problems = {name: why for of_shard in held for name, why in of_shard["problems"].items()}
     report = opened.report(captions, problems)  # raises where nothing was read
-    groups = number_groups(header["digest"] for header in records)
     validation = np.flatnonzero(in_validation(names, groups, validation_fraction))
     manifest = {
         "format": FORMAT,
         "size": size,
         "source": opened.origin,
-        "shards": [
-            {"name": shard.name, "records": len(found["records"]), "bytes": found["bytes"]}
-            | {"sha256": found["sha256"]}
-            for shard, found in zip(shards, held, strict=True)
-        ],
+        "shards": written,
         "splits": {"validation": validation.tolist()},  # rows; the others are for training
     }
     write_text(folder / MANIFEST, json.dumps(manifest, sort_keys=True))

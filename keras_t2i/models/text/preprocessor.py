@@ -16,6 +16,7 @@ from keras_t2i.utils.annotations import Captions
 from keras_t2i.utils.annotations import Place
 
 QUOTED = 64  # word pieces of a quotation, at most
+AT_A_TIME = 4096  # captions
 
 
 def shorten(text, ends, most=80):
@@ -65,12 +66,16 @@ class TextToImagePreprocessor(keras_hub.models.TextToImagePreprocessor):
             TypeError: a caption is not text.
             ValueError: a caption holds no sign but white space. Both name its position.
         """
-        pieces = self._pieces(x)
-        self._warn_of_cuts([x] if isinstance(x, str) else list(x), pieces)
-        token_ids = np.zeros((len(pieces), self.sequence_length), dtype="int32")
-        for row, ids in zip(token_ids, pieces, strict=True):
-            ids = ids[: self.sequence_length]
-            row[: len(ids)] = ids
+        captions = self._checked(x)
+        token_ids = np.zeros((len(captions), self.sequence_length), dtype="int32")
+        cut, first_cut = 0, None
+        for row, ids in enumerate(self._pieces(captions)):
+            kept = ids[: self.sequence_length]
+            token_ids[row, : len(kept)] = kept
+            if len(ids) > self.sequence_length:
+                cut, first_cut = cut + 1, first_cut or (row, ids)
+        if cut:
+            self._warn_of_cuts(len(captions), cut, *first_cut)
         return token_ids
 
     def lengths(self, captions: Captions) -> NDArray[np.int32]:
@@ -78,7 +83,7 @@ class TextToImagePreprocessor(keras_hub.models.TextToImagePreprocessor):
 
         `(preprocessor.lengths(captions) > preprocessor.sequence_length).mean()` is the share that is cut.
         """
-        return np.array([len(ids) for ids in self._pieces(captions)], dtype="int32")
+        return np.array([len(ids) for ids in self._pieces(self._checked(captions))], dtype="int32")
 
     def get_config(self):
         return {**super().get_config(), "sequence_length": self.sequence_length}
@@ -91,33 +96,41 @@ class TextToImagePreprocessor(keras_hub.models.TextToImagePreprocessor):
         """
         return load_part(cls, preset, options)
 
-    def _warn_of_cuts(self, captions, pieces):
-        """One warning for all captions that are longer than what networks see."""
-        cut = [i for i, ids in enumerate(pieces) if len(ids) > self.sequence_length]
-        if not cut:
-            return
+    def _warn_of_cuts(self, captions, cut, first, pieces):
+        """One warning for all captions that are longer than what networks see.
+
+        Args:
+            captions, cut: int, how many there are, and how many of them are longer.
+            first: int, place of the first of those.
+            pieces: its ids.
+        """
         kept, lost = (
-            shorten(self.tokenizer.detokenize(pieces[cut[0]][part]), ends)
+            shorten(self.tokenizer.detokenize(pieces[part]), ends)
             for part, ends in (
                 (slice(max(0, self.sequence_length - QUOTED), self.sequence_length), "start"),
                 (slice(self.sequence_length, self.sequence_length + QUOTED), "end"),
             )
         )
-        many = f"{len(cut)} of {len(captions)} captions are" if len(captions) > 1 else "The caption is"
-        which = f"of caption {cut[0]}, " if len(captions) > 1 else ""
+        many = f"{cut} of {captions} captions are" if captions > 1 else "The caption is"
+        which = f"of caption {first}, " if captions > 1 else ""
         warnings.warn(
             f"{many} longer than {self.sequence_length} word pieces and cut there: {which}"
             f'what follows "{kept}" is not seen: "{lost}"',
             stacklevel=3,
         )
 
-    def _pieces(self, captions):
+    def _checked(self, captions):
         captions = [captions] if isinstance(captions, str) else list(captions)
         for position, caption in enumerate(captions):
             if not isinstance(caption, str):
                 raise TypeError(f"Caption {position} is not text but {type(caption).__name__}: {caption!r}")
-        pieces = self.tokenizer.tokenize(captions)
-        for position, ids in enumerate(pieces):
-            if not len(ids):
-                raise ValueError(f"Caption {position} is empty: {captions[position]!r}")
-        return pieces
+        return captions
+
+    def _pieces(self, captions):
+        """Iterator of the ids of each caption: what a tokenizer says of one takes 2 kB, so some at a time."""
+        for first in range(0, len(captions), AT_A_TIME):
+            pieces = self.tokenizer.tokenize(captions[first : first + AT_A_TIME])
+            for position, ids in enumerate(pieces, first):
+                if not len(ids):
+                    raise ValueError(f"Caption {position} is empty: {captions[position]!r}")
+                yield ids
