@@ -268,8 +268,8 @@ def cost(quick):
 ### cost: one pass over so many pictures, extrapolated
 
 Here: {rate / 1e9:.0f} GFLOP/s of float32 products. "GFLOP" is what they do in the time of one picture's
-training. By it other machines are scaled: they are assumed to go at {low:.0%} to {high:.0%} of the rate of their data
-sheets (16 bits, dense).
+training. By it other machines are scaled: they are assumed to go at {low:.0%} to {high:.0%} of the rate of
+their data sheets (16 bits, dense).
 """
     )
     print("| network, pixels | ms a picture here | GFLOP | pictures | here, hours ", end="")
