@@ -74,7 +74,6 @@ def unet_work(kind, pixels=32, batch=16, scale=None, size=TINY, devices=1):
         return lambda: generator.generate(captions, **options), network.count_params()
     objective = Denoising(network, encoder.text_encoder)
     objective.compile(optimizer=keras.optimizers.AdamW(1e-3, global_clipnorm=1.0))
-    objective.optimizer.build(objective.trainable_variables)  # as `training.run.train` does
     data = {
         "images": np.random.default_rng(0).integers(0, 256, (batch, pixels, pixels, 3), "uint8"),
         "token_ids": np.asarray(preprocessor.generate_preprocess(captions)),

@@ -67,14 +67,7 @@ def test_drawings_at_size_are_the_same(exported, options):
     )
 
 
-# torch takes a minute to export each: there the one with all that the packaged one has.
-@pytest.mark.parametrize(
-    "sizes",
-    [
-        pytest.param({}, marks=tensorflow_only),
-        {"detail_filters": 6, "patch_size": 2, "image_size": 16},
-    ],
-)
+@pytest.mark.parametrize("sizes", [{}, {"detail_filters": 6, "patch_size": 2, "image_size": 16}])
 def test_a_draft_is_drawn_once_and_the_same(sizes, tmp_path):
     sizes = {"draft_features": 30, "draft_components": 8, **sizes}
     generator = tiny_diffusion_generator(sizes=sizes, parameterization="x0")
