@@ -194,8 +194,9 @@ def connect(gr, page, handlers):
     outputs = [page.inpainted, page.inpainted_told, page.inpainted_png]
     inputs = [page.editor, page.new_words, *page.choice]
     inpainting = page.inpaint.click(inpaint, inputs, outputs, **heavy)
-    for stop in (page.stop, page.stop_inpainting):
-        stop.click(None, cancels=[drawing, inpainting], queue=False, **quiet)
+    # Each its own: where one of two that a button cancels does not run, Gradio takes the other for running on.
+    for stop, running in ((page.stop, drawing), (page.stop_inpainting, inpainting)):
+        stop.click(None, cancels=running, queue=False, **quiet)
 
     page.take_source.click(lambda picture: picture, page.picture, page.source, **quiet)
     page.take_editor.click(lambda picture: picture, page.picture, page.editor, **quiet)
