@@ -6,6 +6,13 @@ import os
 # training step. It reads this when it is imported: after `import keras` it is too late.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
+import keras
+
+from keras_t2i.utils.deferred import import_without
+
+if keras.config.backend() != "tensorflow":
+    import_without("keras_hub", ("tensorflow", "tensorflow_text"))
+
 from keras_t2i import layers
 from keras_t2i import models
 from keras_t2i._version import __version__

@@ -194,7 +194,7 @@ def connect(gr, page, handlers):
     outputs = [page.inpainted, page.inpainted_told, page.inpainted_png]
     inputs = [page.editor, page.new_words, *page.choice]
     inpainting = page.inpaint.click(inpaint, inputs, outputs, **heavy)
-    # Each its own: where one of two that a button cancels does not run, Gradio takes the other for running on.
+    # Each its own: of two to cancel, one of which does not run, Gradio takes the other for running on.
     for stop, running in ((page.stop, drawing), (page.stop_inpainting, inpainting)):
         stop.click(None, cancels=running, queue=False, **quiet)
 

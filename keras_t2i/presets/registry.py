@@ -27,6 +27,7 @@ from keras_t2i.presets.files import PRESET_FILES
 from keras_t2i.presets.files import SHARDS
 from keras_t2i.presets.files import VOCABULARY
 from keras_t2i.presets.files import PresetFiles
+from keras_t2i.presets.local import local_files
 from keras_t2i.presets.network import fetch
 from keras_t2i.presets.vocabulary import check_vocabulary
 from keras_t2i.presets.weights import check_weights
@@ -172,7 +173,8 @@ def opening(preset, cls, load_weights=True, options=()):
         raise files.error(preset_utils.MODEL_WEIGHTS_FILE, "it is missing, and load_weights is True")
     if load_weights or (files.weight_files() and not set(options) - OPTIONS_OF_ALL):
         arrays = check_weights(files, values=load_weights)
-    with naming(files.name, preset_utils.CONFIG_FILE, STAGES), expecting(files, arrays, load_weights):
+    stages = naming(files.name, preset_utils.CONFIG_FILE, STAGES)
+    with stages, expecting(files, arrays, load_weights), local_files():
         yield str(files.folder)
 
 
@@ -214,7 +216,7 @@ def load_part(cls, preset, options):
         raise MissingPartError(files.name, file, reason)
     for asset in (VOCABULARY, MERGES):
         files.path(asset)
-    with naming(files.name, file, STAGES):
+    with naming(files.name, file, STAGES), local_files():
         loader = preset_utils.get_preset_loader(str(files.folder))
         load = loader.load_tokenizer if is_tokenizer else loader.load_preprocessor
         return load(cls, **options)
