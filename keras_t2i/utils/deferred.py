@@ -69,6 +69,6 @@ class Deferred(types.ModuleType):
 
 
 def executing_eagerly():
-    """KerasHub asks TensorFlow whether it traces a graph, and goes on without where it has no such function."""
+    """KerasHub asks TensorFlow whether it traces a graph, and goes on without where it cannot tell."""
     tensorflow = sys.modules.get("tensorflow")
     return tensorflow is None or tensorflow.executing_eagerly()
