@@ -41,8 +41,7 @@ def page(served, browser):
     page = browser.new_page(accept_downloads=True)
     page.set_default_timeout(1000 * PATIENCE)
     page.goto(served[0])
-    page.click("#size input")
-    page.get_by_role("option", name=str(SIZE), exact=True).click()
+    choose_size(page, SIZE)
     return page
 
 
@@ -54,7 +53,13 @@ def downloaded(page, button):
     return np.asarray(Image.open(download.value.path()).convert("RGB"))
 
 
-def test_what_is_brushed_over_is_drawn_anew_and_the_rest_stays(page):
+def choose_size(page, size):
+    page.click("#size input")
+    page.get_by_role("option", name=str(size), exact=True).click()
+
+
+def brushed(page):
+    """What was drawn and taken to be inpainted, and its middle brushed over: its pixels."""
     page.click("#draw")
     before = downloaded(page, "#png")
     page.get_by_role("tab", name="Inpaint").click()
@@ -70,11 +75,28 @@ def test_what_is_brushed_over_is_drawn_anew_and_the_rest_stays(page):
     page.mouse.move(x + 10, y, steps=5)
     page.mouse.up()
     page.fill("#new-words :is(input, textarea)", "a car")
+    return before
+
+
+def test_what_is_brushed_over_is_drawn_anew_and_the_rest_stays(page):
+    before = brushed(page)
     page.click("#inpaint")
     after = downloaded(page, "#inpainted-png")
     changed = (before != after).any(axis=-1)
     assert before.shape == after.shape == (SIZE, SIZE, 3)
     assert changed[SIZE // 2, SIZE // 2] and not changed[[0, -1]].any() and not changed[:, [0, -1]].any()
+
+
+def test_inpainting_that_is_stopped_ends_and_the_next_is_drawn(page):
+    brushed(page)
+    choose_size(page, 4096)
+    page.click("#inpaint")
+    page.wait_for_timeout(1000)
+    page.click("#stop-inpainting")
+    page.wait_for_timeout(3000)  # until it ends a click does nothing
+    choose_size(page, SIZE)
+    page.click("#inpaint")
+    assert downloaded(page, "#inpainted-png").shape == (SIZE, SIZE, 3)  # not the large one, which ended
 
 
 def test_between_shows_as_many_pictures_as_are_asked_for(page, served):
