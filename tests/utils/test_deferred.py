@@ -22,7 +22,13 @@ except AttributeError:
 def ask():
     return big.NUMBER, tool.NAME, big.part.tool.NAME
 """
-HEAD = "import sys\nfrom keras_t2i.utils.deferred import Deferred, import_without\n"
+HEAD = f"""
+import importlib.util, sys
+spec = importlib.util.spec_from_file_location("deferred", {str(ROOT / "keras_t2i/utils/deferred.py")!r})
+deferred = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(deferred)  # alone: the package imports KerasHub, which takes seconds
+Deferred, import_without = deferred.Deferred, deferred.import_without
+"""
 
 
 def run(folder, code, backend="torch"):
