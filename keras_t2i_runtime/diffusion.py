@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from keras_t2i_runtime.smoothing import smoothed
+
 
 def diffuse(network, text, noise, schedule, scale, settings, draft=None):
     """Pictures out of noise.
@@ -14,12 +16,12 @@ def diffuse(network, text, noise, schedule, scale, settings, draft=None):
         schedule: dict, as of `schedules.schedule`.
         scale: float: x_0 is scale conditional + (1 - scale) unconditional (classifier-free guidance: arXiv
             2207.12598).
-        settings: dict, `with_text`, `image_code` and `threshold` of the stage.
+        settings: dict, `with_text`, `image_code`, `threshold` and `smoothing` of the stage.
         draft: function of these inputs but for the picture and its noise level to a dict of more inputs, or
             `None`.
 
     Returns:
-        float32 `(n, s, s, 3)`, about [-1, 1].
+        float32 `(n, s, s, 3)` in [-1, 1].
     """
     n, guided = len(noise), scale != 1
     given = np.ones(n, "float32")
@@ -32,7 +34,8 @@ def diffuse(network, text, noise, schedule, scale, settings, draft=None):
     if draft is not None:
         inputs |= draft(inputs)
     drawn = denoised(network, inputs, "images", noise, schedule, scale, limit=1)
-    return drawn / np.float32(settings["threshold"])
+    drawn = drawn / np.float32(settings["threshold"])
+    return smoothed(np.clip(drawn, -1, 1), settings.get("smoothing", 0.0))
 
 
 def image_codes(network, text_code, noise, settings):

@@ -32,6 +32,7 @@ DEFAULTS = {  # as in 2020: "parameterization": "epsilon", "weight": "none", "ti
     "adapt": True,  # measure first how captions differ
     "balance": 0.5,  # 0: every picture as often; 1: every thing, in however many tones it is drawn
     "threshold": 0.98,  # pixels beyond it are shown as black or white
+    "smoothing": 0.0,  # how far apart in color pixels are made one flat fill, 0.075 say; 0: not
     "num_steps": 8,  # of drawings while training
 }
 
@@ -67,10 +68,8 @@ def main(argv=None, **changes):
 
     unet = models.DiffusionStage(
         objective.average,
-        process=args.process,
-        parameterization=args.parameterization,
+        **common.chosen(args, "process", "parameterization", "threshold", "smoothing"),
         data_std=objective.data_std,
-        threshold=args.threshold,
         guidance_scale=args.guidance,
     )
     backbone = models.TextToImageBackbone([models.TextStage(dual_encoder), unet])

@@ -70,9 +70,8 @@ def main(argv=None, **changes):
         return models.Generator(backbone, preprocessor)
 
     options = {"sampler": "consistency", "guidance_scale": 1.0, **common.chosen(args, "num_steps", "power")}
-    generator = generator_of(
-        models.DiffusionStage(objective.average, threshold=start.threshold, **options, **form)
-    )
+    options |= {"threshold": start.threshold, "smoothing": start.smoothing}
+    generator = generator_of(models.DiffusionStage(objective.average, **options, **form))
     shown = pictures.spread(12)
     before = generator_of(start).generate(shown.plain_captions, seed=0)
 

@@ -1,5 +1,7 @@
 // The steps of diffusion, as numbers that the export worked out: `keras_t2i_runtime/diffusion.py` for one picture.
 
+import { smoothed } from "./smoothing.js";
+
 /**
  * A picture out of noise.
  *
@@ -21,7 +23,8 @@ export async function diffuse(network, text, noise, schedule, scale, settings, d
   }
   if (draft) inputs = { ...inputs, ...(await draft(inputs)) };
   const drawn = await denoised(network, inputs, "images", noise, schedule, scale, 1, told);
-  return drawn.map((number) => number / settings.threshold);
+  const picture = drawn.map((number) => Math.min(Math.max(number / settings.threshold, -1), 1));
+  return smoothed(picture, settings.smoothing);
 }
 
 /**

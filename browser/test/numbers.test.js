@@ -9,6 +9,7 @@ import { Tokenizer } from "../src/captions.js";
 import { diffuse, imageCode } from "../src/diffusion.js";
 import { blocks, drawFields, fieldsOf, padded } from "../src/fields.js";
 import { Philox } from "../src/random_streams.js";
+import { smoothed } from "../src/smoothing.js";
 
 const FOLDER = process.env.KERAS_T2I_NUMBERS;
 if (!FOLDER) throw new Error("run by pytest tests/browser/test_numbers.py, which sets KERAS_T2I_NUMBERS");
@@ -54,6 +55,13 @@ test("a sampler's steps, with guidance and a draft", async () => {
     const found = await diffuse(network, ...given, draft, (steps) => told.push(steps));
     assertNear(found, numbers, 1e-5);
     assert.deepEqual(told, [...schedule.steps.keys()].map((i) => i + 1));
+  }
+});
+
+test("fills are made flat", () => {
+  const { image, smoothed: numbers } = wanted.smoothing;
+  for (const [color, expected] of Object.entries(numbers)) {
+    assertNear(smoothed(Float32Array.from(image), Number(color)), expected, 1e-5);
   }
 });
 

@@ -106,6 +106,7 @@ def diffusion_settings(stage, most_steps):
         **told,  # for people: the schedules have it all
         "defaults": {"num_steps": stage.num_steps, "guidance_scale": stage.guidance_scale},
         "threshold": stage.threshold,
+        "smoothing": stage.smoothing,
         "with_text": stage.with_text,
         "image_code": bool(stage.unet.image_code),
         "draft": bool(stage.unet.draft_features),

@@ -276,6 +276,7 @@ class Generator(keras_hub.models.TextToImage):
         sampler: str | None = None,
         guidance_scale: Guidance = None,
         rescale: float | None = None,
+        smoothing: float | None = None,
         temperature: float | None = None,
         image: Pictures | None = None,
         strength: float | None = None,
@@ -311,6 +312,8 @@ class Generator(keras_hub.models.TextToImage):
                 highest): between these logSNR alone (arXiv 2404.07724).
             rescale: float in [0, 1], default 0: how much of the contrast that guidance adds is taken back
                 (arXiv 2305.08891).
+            smoothing: float in [0, 1], default the preset's, of a drawing as the base makes it: how far apart
+                in color pixels are made one flat fill (see `DiffusionStage`). 0: as the network drew it.
             temperature: float, 0 or more, default 1, of a decoder in one pass: how far pictures of a prompt
                 differ. 0: no chance at all.
             image: uint8 `(h, w, 3)`, for all, or one for each picture: where diffusion starts from (SDEdit,
@@ -344,6 +347,7 @@ class Generator(keras_hub.models.TextToImage):
             sampler=sampler,
             guidance_scale=guidance_scale,
             rescale=rescale,
+            smoothing=smoothing,
             temperature=temperature,
         )
         keys = ("prompts", "negative_prompts") if self.support_negative_prompts else ("prompts",)

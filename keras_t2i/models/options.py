@@ -20,6 +20,7 @@ class SamplingOptions(TypedDict, total=False):
     sampler: str | None
     guidance_scale: Guidance
     rescale: float | None
+    smoothing: float | None
     temperature: float | None
     image: Pictures | None
     strength: float | None

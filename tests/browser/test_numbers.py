@@ -21,6 +21,7 @@ from keras_t2i_runtime.diffusion import image_codes
 from keras_t2i_runtime.drawing import Drawer
 from keras_t2i_runtime.random_streams import hash_purpose
 from keras_t2i_runtime.random_streams import random_stream
+from keras_t2i_runtime.smoothing import smoothed
 from keras_t2i_runtime.tiling import blocks
 from keras_t2i_runtime.tiling import framed_bands
 
@@ -34,13 +35,19 @@ STRANGE = [
     "aaaa a aaaaaaa reded appleapple",
     "हिन्दी <pad> \x00",
 ]
-SETTINGS = {"with_text": True, "image_code": False, "threshold": 0.9}
+SETTINGS = {"with_text": True, "image_code": False, "threshold": 0.9, "smoothing": 0.2}
 
 
 def normal(seed, purpose, n, index=0):
     numbers = random_stream(seed, purpose, index).standard_normal(n, dtype="float32")
     told = {"seed": str(seed), "purpose": str(hash_purpose(purpose)), "index": str(index)}
     return {**told, "numbers": numbers.tolist()}
+
+
+def smoothing():
+    image = random_stream(0, "fills").uniform(-1, 1, (1, 9, 9, 3)).astype("float32")
+    found = {str(color): smoothed(image, color).ravel().tolist() for color in (0.0, 0.3)}
+    return {"image": image.ravel().tolist(), "smoothed": found}
 
 
 def captions(folder):
@@ -141,6 +148,7 @@ def test_javascript_computes_the_same(node, tmp_path):
         ],
         "captions": captions(tmp_path),
         "diffusion": diffusion(),
+        "smoothing": smoothing(),
         "priors": [prior(scale) for scale in (1.0, 2.0)],
         "blocks": [windows(side) for side in (8, 112, 116, 192, 256)],
         "drawings": drawings,
@@ -150,4 +158,4 @@ def test_javascript_computes_the_same(node, tmp_path):
     command = [node, "--test", "--test-reporter=tap", str(TESTS)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, encoding="utf-8")
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
-    assert "# pass 6" in done.stdout and "# skipped 0" in done.stdout
+    assert "# pass 7" in done.stdout and "# skipped 0" in done.stdout

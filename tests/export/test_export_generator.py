@@ -67,6 +67,16 @@ def test_drawings_at_size_are_the_same(exported, options):
     )
 
 
+@tensorflow_only
+def test_fills_are_as_flat(tmp_path):
+    generator = tiny_diffusion_generator(threshold=0.9, smoothing=0.4)
+    runtime = Runtime.open(export_generator(generator, tmp_path, most_steps=3))
+    wanted = generator.generate(PROMPTS, seed=3)
+    assert_near(runtime.generate(PROMPTS, seed=3), wanted)
+    runtime.settings["smoothing"] = 0.0
+    assert np.abs(runtime.generate(PROMPTS, seed=3).astype(int) - wanted).max() > 9  # it matters
+
+
 @pytest.mark.parametrize("sizes", [{}, {"detail_filters": 6, "patch_size": 2, "image_size": 16}])
 def test_a_draft_is_drawn_once_and_the_same(sizes, tmp_path):
     sizes = {"draft_features": 30, "draft_components": 8, **sizes}

@@ -65,7 +65,7 @@ def sample_stages(
         if stage.editable:
             options |= {"noise": noise, "start": start and start.start}
         if stage.watchable and callback is not None:
-            options["on_step"] = on_step(stages, stage, batch, stage.num_steps_of(options), start, callback)
+            options["on_step"] = on_step(stages, stage, batch, settings[name], start, callback)
         if stage.guided:
             options["unconditional"] = unconditional
         elif unconditional is not None and stage is not base and base.produces not in conditions:
@@ -76,11 +76,13 @@ def sample_stages(
     return pictures if given is None else given.kept(pictures)
 
 
-def on_step(stages, stage, batch, num_steps, given, callback):
+def on_step(stages, stage, batch, settings, given, callback):
     """A function of a sampler's `State`: it shows `callback` the pictures, uint8, of a stage's estimate."""
 
+    num_steps = stage.num_steps_of(settings)
+
     def show(state):
-        shown = stage.thresholded(state.x0)
+        shown = stage.shown(state.x0, settings)
         if stage.produces == "latent":
             shown = stage_of(stages, "image").sample_batch({"latent": shown}, batch.draws)
         shown = to_uint8(shown)

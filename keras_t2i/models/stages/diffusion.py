@@ -13,6 +13,7 @@ from keras_t2i.models.stages.denoising import DenoisingStage
 from keras_t2i.models.stages.denoising import check_text
 from keras_t2i.models.stages.denoising import steps
 from keras_t2i.models.stages.sampling import noise_of
+from keras_t2i_runtime.smoothing import smoothed
 
 
 @keras.saving.register_keras_serializable(package="keras_t2i")
@@ -30,13 +31,17 @@ class DiffusionStage(DenoisingStage):
         with_text: bool, whether a U-Net with an `image_code` was also trained on captions.
         power: float from 1 to 10: the larger, the nearer to the picture are the steps' times
             (`diffusion.timesteps.uniform_timesteps`); or `None`: those that suit the process.
+        smoothing: float, 0 or more, of pixels alone: how far apart, of colors from 0 to 1, pixels count as of
+            one fill, which is made flat (`keras_t2i_runtime.smoothing`). The network draws on top of its own
+            small mistakes, which in training it never saw (exposure bias: Ning et al. 2023, arXiv
+            2301.11706): fills are mottled.
 
     Call: one evaluation of the U-Net, see there.
     Raises: ValueError where sizes differ, and for unknown names.
     """
 
     nested = ("unet", "guide")
-    settings = ("num_steps", "sampler", "guidance_scale", "rescale")
+    settings = ("num_steps", "sampler", "guidance_scale", "rescale", "smoothing")
     sweeps = {"num_steps": (1, 2, 4, 8, 16, 32), "guidance_scale": (1.0, 1.5, 2.0, 3.0, 4.0, 6.0)}
     watchable = editable = True
 
@@ -54,6 +59,7 @@ class DiffusionStage(DenoisingStage):
         guidance_scale=2.0,
         with_text=True,
         power=None,
+        smoothing=0.0,
         dtype=None,
         **kwargs,
     ):
@@ -75,6 +81,7 @@ class DiffusionStage(DenoisingStage):
         self.latent = bool(latent)
         self.with_text = bool(with_text)
         self.power = None if power is None else check_number("power", power, 1.0, 10.0)
+        self.smoothing = self.check_smoothing(smoothing)
 
     @property
     def produces(self):
@@ -103,9 +110,18 @@ class DiffusionStage(DenoisingStage):
         """The `Denoiser` of the U-Net, or of the guide."""
         return super().denoiser(self.unet if network is None else network)
 
-    def resolve(self, num_steps=None, sampler=None, guidance_scale=None, rescale=None):
+    def resolve(self, num_steps=None, sampler=None, guidance_scale=None, rescale=None, smoothing=None):
         rescale = 0.0 if rescale is None else check_number("rescale", rescale, 0.0, 1.0)
-        return {**super().resolve(num_steps, sampler, guidance_scale), "rescale": rescale}
+        smoothing = self.smoothing if smoothing is None else self.check_smoothing(smoothing)
+        own = {"rescale": rescale, "smoothing": smoothing}
+        return super().resolve(num_steps, sampler, guidance_scale) | own
+
+    def check_smoothing(self, smoothing):
+        """`smoothing` as a float. Raises: TypeError, ValueError."""
+        smoothing = check_number("smoothing", smoothing, 0.0, 1.0)
+        if smoothing and self.latent:
+            raise ValueError("smoothing is of pixels: what works on latents takes 0")
+        return smoothing
 
     def times(self, num_steps, start=1.0):
         """Falling times of so many steps, float64 `(num_steps + 1,)`, from `start` to 0."""
@@ -125,6 +141,7 @@ class DiffusionStage(DenoisingStage):
         sampler,
         guidance_scale,
         rescale=0.0,
+        smoothing=0.0,
         noise=None,
         start=None,
         on_step=None,
@@ -135,7 +152,7 @@ class DiffusionStage(DenoisingStage):
             conditions: "text", and perhaps "image_embedding".
             unconditional: of negative prompts. `None`: away from the guide, else from the same with every
                 mask 0.
-            num_steps, sampler, guidance_scale, rescale: as `resolve` gives them.
+            num_steps, sampler, guidance_scale, rescale, smoothing: as `resolve` gives them.
             noise: float32 `(n, s, s, c)`, in place of that of the draws.
             start: `Start`, a given picture to start from; or `None`: noise alone.
             on_step: function of a sampler's `State`, called after every step.
@@ -154,7 +171,7 @@ class DiffusionStage(DenoisingStage):
         for state in steps(sampler, denoiser, x, times, process, noise_at, update):
             if on_step is not None:
                 on_step(state)
-        drawn = self.thresholded(state.x)
+        drawn = self.shown(state.x, {"smoothing": smoothing})
         return drawn if start is None else start.blended(drawn, process)
 
     def invert_batch(self, conditions, x, num_steps=None, refinements=2):
@@ -165,9 +182,12 @@ class DiffusionStage(DenoisingStage):
         x = inversion(denoiser, x, times[::-1], process, refinements=refinements)
         return x / np.float32(process.sigma(times[0]))
 
-    def thresholded(self, x):
-        """Estimates as they are shown: pixels divided by the threshold; latents as they are."""
-        return x if self.latent else super().thresholded(x)
+    def shown(self, x, settings):
+        """Estimates as they are shown: pixels divided by the threshold, and smoothed; latents as they are."""
+        if self.latent:
+            return x
+        x = self.thresholded(x)
+        return smoothed(np.clip(x, -1.0, 1.0), settings["smoothing"]) if settings["smoothing"] else x
 
     def _guided(self, conditions, unconditional=None, scale=1.0, interval=(-math.inf, math.inf), **options):
         """A function of (x, t) to the estimate of x_0."""
@@ -197,6 +217,7 @@ class DiffusionStage(DenoisingStage):
             "latent": self.latent,
             "with_text": self.with_text,
             "power": self.power,
+            "smoothing": self.smoothing,
         }
 
 

@@ -72,8 +72,8 @@ class Stage(Backbone):
         """
         raise NotImplementedError
 
-    def thresholded(self, x):
-        """Estimates of a stage that is `watchable`, `(n, ...)`, as they are shown."""
+    def shown(self, x, settings):
+        """Estimates of a stage that is `watchable`, `(n, ...)`, as they are shown with resolved settings."""
         return x
 
     def sample(self, conditions, seed=None, batch_size=16, progress=False, unconditional=None, **settings):

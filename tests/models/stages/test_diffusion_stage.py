@@ -27,6 +27,7 @@ from keras_t2i.utils.gif import save_frames
 from keras_t2i.utils.images import make_grid
 from keras_t2i.utils.images import to_float
 from keras_t2i.utils.images import to_uint8
+from keras_t2i_runtime.smoothing import smoothed
 
 PROMPTS = ["a red apple", "a green apple", "clock face: five-thirty"]
 
@@ -253,6 +254,30 @@ def test_rescale_takes_contrast_back(generator):
     assert contrast[8.0, 1.0] < contrast[8.0, 0.0]
     with pytest.raises(ValueError, match="rescale must be in"):
         generator.generate("a", rescale=2)
+
+
+def test_smoothing_is_of_what_is_shown_and_of_nothing_on_the_way(generator, picture, tmp_path):
+    conditions = text_conditions(generator.stage("text"), generator.preprocessor, PROMPTS, 4)
+    drawn = generator.base.sample(conditions, seed=3)
+    smooth = tiny_diffusion_generator(smoothing=0.4)
+    wanted = smoothed(np.clip(drawn, -1, 1), 0.4)
+    assert np.abs(wanted - drawn).max() > 0.05
+    np.testing.assert_allclose(smooth.base.sample(conditions, seed=3), wanted, atol=1e-5)
+    nearly(generator.generate(PROMPTS, seed=3, smoothing=0.4), to_uint8(wanted))
+    smooth.save_to_preset(tmp_path / "preset")
+    opened = Generator.from_preset(tmp_path / "preset")
+    nearly(opened.generate(PROMPTS, seed=3), to_uint8(wanted))
+    nearly(opened.generate(PROMPTS, seed=3, smoothing=0), to_uint8(drawn))
+    frames = opened.generate_frames(PROMPTS[0], seed=3)
+    np.testing.assert_array_equal(frames[-1], opened.generate(PROMPTS[0], seed=3))
+    mask = np.zeros((8, 8), bool)
+    mask[2:6, 3:] = True
+    drawn = opened.generate("a red apple", seed=0, image=picture, mask=mask)
+    np.testing.assert_array_equal(drawn[~mask], picture[~mask])
+    with pytest.raises(ValueError, match="smoothing must be in"):
+        generator.generate("a", smoothing=-0.1)
+    with pytest.raises(ValueError, match="smoothing is of pixels"):
+        tiny_diffusion_generator(latent=True).generate("a", smoothing=0.1)
 
 
 def test_inpainting_keeps_the_known_pixels(generator, picture):
