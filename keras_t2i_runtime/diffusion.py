@@ -21,7 +21,7 @@ def diffuse(network, text, noise, schedule, scale, settings, draft=None):
             `None`.
 
     Returns:
-        float32 `(n, s, s, 3)` in [-1, 1].
+        float32 `(n, s, s, 3)`, about [-1, 1].
     """
     n, guided = len(noise), scale != 1
     given = np.ones(n, "float32")
@@ -34,8 +34,8 @@ def diffuse(network, text, noise, schedule, scale, settings, draft=None):
     if draft is not None:
         inputs |= draft(inputs)
     drawn = denoised(network, inputs, "images", noise, schedule, scale, limit=1)
-    drawn = drawn / np.float32(settings["threshold"])
-    return smoothed(np.clip(drawn, -1, 1), settings.get("smoothing", 0.0))
+    # Folders exported before there was smoothing say nothing of it.
+    return smoothed(drawn / np.float32(settings["threshold"]), settings.get("smoothing", 0.0))
 
 
 def image_codes(network, text_code, noise, settings):

@@ -13,7 +13,7 @@ def smoothed(images, color):
     color (Tomasi and Manduchi 1998, "Bilateral Filtering for Gray and Color Images").
 
     Args:
-        images: float32 `(n, h, w, 3)` in [-1, 1].
+        images: float32 `(n, h, w, 3)` in about [-1, 1]; a color beyond counts as what is shown of it.
         color: float, 0 or more: in the units of colors from 0 to 1, Euclidean. 0: nothing changes.
 
     Returns:
@@ -21,6 +21,7 @@ def smoothed(images, color):
     """
     if not color:
         return images
+    images = np.clip(images, -1.0, 1.0)
     change = np.zeros_like(images)
     total = np.ones((*images.shape[:-1], 1), "float32")
     falloff = np.float32(-1 / (2 * (2 * color) ** 2))  # colors here go from -1 to 1

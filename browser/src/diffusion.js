@@ -23,8 +23,7 @@ export async function diffuse(network, text, noise, schedule, scale, settings, d
   }
   if (draft) inputs = { ...inputs, ...(await draft(inputs)) };
   const drawn = await denoised(network, inputs, "images", noise, schedule, scale, 1, told);
-  const picture = drawn.map((number) => Math.min(Math.max(number / settings.threshold, -1), 1));
-  return smoothed(picture, settings.smoothing);
+  return smoothed(drawn.map((number) => number / settings.threshold), settings.smoothing);
 }
 
 /**

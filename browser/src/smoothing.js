@@ -6,10 +6,12 @@ const REACH = 5; // pixels to each side
 /**
  * A square picture whose pixels are means of those around, of like ones alone: the bilateral filter.
  *
- * image: Float32Array of side x side x 3 in [-1, 1]; color: number, 0 or more, of colors from 0 to 1.
+ * drawn: Float32Array of side x side x 3 in about [-1, 1], a color beyond counts as what is shown of it; color: number,
+ *   0 or more, of colors from 0 to 1.
  */
-export function smoothed(image, color) {
-  if (!color) return image;
+export function smoothed(drawn, color) {
+  if (!color) return drawn;
+  const image = drawn.map((number) => Math.min(Math.max(number, -1), 1));
   const side = Math.round(Math.sqrt(image.length / 3));
   const changed = new Float32Array(image.length);
   for (let y = 0; y < side; y++) {

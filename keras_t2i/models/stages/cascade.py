@@ -78,7 +78,6 @@ def sample_stages(
 
 def on_step(stages, stage, batch, settings, given, callback):
     """A function of a sampler's `State`: it shows `callback` the pictures, uint8, of a stage's estimate."""
-
     num_steps = stage.num_steps_of(settings)
 
     def show(state):

@@ -184,10 +184,7 @@ class DiffusionStage(DenoisingStage):
 
     def shown(self, x, settings):
         """Estimates as they are shown: pixels divided by the threshold, and smoothed; latents as they are."""
-        if self.latent:
-            return x
-        x = self.thresholded(x)
-        return smoothed(np.clip(x, -1.0, 1.0), settings["smoothing"]) if settings["smoothing"] else x
+        return x if self.latent else smoothed(self.thresholded(x), settings["smoothing"])
 
     def _guided(self, conditions, unconditional=None, scale=1.0, interval=(-math.inf, math.inf), **options):
         """A function of (x, t) to the estimate of x_0."""
