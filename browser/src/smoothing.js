@@ -1,17 +1,21 @@
 // Flat fills where a network drew mottled ones: `keras_t2i_runtime/smoothing.py` for one picture.
 
-const DISTANCE = 2.5; // pixels: standard deviation of how much a neighbor counts by where it is
-const REACH = 5; // pixels to each side
+const COUNTS = [1 / 16, 1 / 4, 3 / 8, 1 / 4, 1 / 16]; // by place, in each direction: a cubic B-spline
+const GAPS = [8, 4, 2, 1]; // pixels between those that count, of one pass after another
 
 /**
- * A square picture whose pixels are means of those around, of like ones alone: the bilateral filter.
+ * A square picture whose pixels are means of those around, of like ones alone: the edge-avoiding a-trous transform.
  *
  * drawn: Float32Array of side x side x 3 in about [-1, 1], a color beyond counts as what is shown of it; color: number,
  *   0 or more, of colors from 0 to 1.
  */
 export function smoothed(drawn, color) {
   if (!color) return drawn;
-  const image = drawn.map((number) => Math.min(Math.max(number, -1), 1));
+  const shown = drawn.map((number) => Math.min(Math.max(number, -1), 1));
+  return GAPS.reduce((image, gap) => onePass(image, color, gap), shown);
+}
+
+function onePass(image, color, gap) {
   const side = Math.round(Math.sqrt(image.length / 3));
   const changed = new Float32Array(image.length);
   for (let y = 0; y < side; y++) {
@@ -19,13 +23,16 @@ export function smoothed(drawn, color) {
       const here = 3 * (y * side + x);
       const change = [0, 0, 0];
       let total = 0;
-      for (let row = Math.max(0, y - REACH); row <= Math.min(side - 1, y + REACH); row++) {
-        for (let column = Math.max(0, x - REACH); column <= Math.min(side - 1, x + REACH); column++) {
+      for (let i = 0; i < COUNTS.length; i++) {
+        const row = y + (i - 2) * gap;
+        if (row < 0 || row >= side) continue;
+        for (let j = 0; j < COUNTS.length; j++) {
+          const column = x + (j - 2) * gap;
+          if (column < 0 || column >= side) continue;
           const there = 3 * (row * side + column);
           const difference = change.map((_, c) => image[there + c] - image[here + c]);
           const squares = difference.reduce((sum, one) => sum + one * one, 0);
-          const away = (row - y) ** 2 + (column - x) ** 2;
-          const weight = Math.exp(-squares / (8 * color * color) - away / (2 * DISTANCE * DISTANCE));
+          const weight = COUNTS[i] * COUNTS[j] * Math.exp(-squares / (8 * color * color));
           difference.forEach((one, c) => (change[c] += weight * one));
           total += weight;
         }

@@ -45,7 +45,7 @@ def normal(seed, purpose, n, index=0):
 
 
 def smoothing():
-    image = random_stream(0, "fills").uniform(-1, 1, (1, 9, 9, 3)).astype("float32")
+    image = random_stream(0, "fills").uniform(-1, 1, (1, 20, 20, 3)).astype("float32")
     found = {str(color): smoothed(image, color).ravel().tolist() for color in (0.0, 0.3)}
     return {"image": image.ravel().tolist(), "smoothed": found}
 
