@@ -5,8 +5,9 @@
 
 Draws training captions once, without smoothing, and smooths them by each value. Of each: which share of
 neighboring pixels is at most so far apart (of 255, in the channel where they are furthest), PSNR against the
-true picture, and milliseconds. Choose the value whose shares are nearest to those of true pictures; pass it
-as `generate(..., smoothing=)`, or train with `--smoothing`. No judge is asked. Pictures show each in a row.
+true picture, and milliseconds. The value whose shares are nearest to those of true pictures is that which
+`recipes/train_diffusion.py` finds; `generate(..., smoothing=)` takes another. No judge is asked. Pictures
+show each in a row.
 """
 
 import argparse
@@ -17,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from keras_t2i.data import load
+from keras_t2i.evaluation.flatness import share_of_neighbors
 from keras_t2i.models import Generator
 from keras_t2i.utils.images import make_grid
 from keras_t2i.utils.images import psnr
@@ -29,11 +31,7 @@ APART = (1, 2, 4, 8, 16, 32)
 
 
 def shares(pictures):
-    """Of neighbors in pictures, uint8 `(n, h, w, 3)`: those at most so far apart, for each of `APART`."""
-    pictures = pictures.astype("int16")
-    pairs = [np.abs(np.diff(pictures, axis=axis)).max(axis=-1).ravel() for axis in (1, 2)]
-    apart = np.concatenate(pairs)
-    return [float((apart <= most).mean()) for most in APART]
+    return [share_of_neighbors(pictures, most) for most in APART]
 
 
 def main():

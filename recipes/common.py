@@ -34,6 +34,7 @@ import keras_t2i
 from keras_t2i.data import load
 from keras_t2i.data.registry import DATA_SETS
 from keras_t2i.data.registry import load_sample
+from keras_t2i.evaluation.flatness import matching_smoothing
 from keras_t2i.models import Generator
 from keras_t2i.objectives.denoising import OVER_A_DRAFT
 from keras_t2i.objectives.diffusion import LEVELS
@@ -53,6 +54,7 @@ from keras_t2i.utils.images import save_png
 from keras_t2i.utils.memory import peak_memory
 
 SMOKE_PICTURES = 48
+DRAWN_FOR_SMOOTHING = 64  # training captions
 LOG_VIEWERS = {  # what shows a log, for the table at the end
     "tensorboard": "logs (tensorboard --logdir)",
     "csv": "logs (epochs.csv)",
@@ -248,9 +250,9 @@ def card(args, logs, model):
         return None
 
 
-def finish_diffusion(args, logs, objective, validation, generator, draw, caption):
-    """`finish` of a diffusion model: validation chooses among averages of the weights, and a caption's
-    drawing is shown as it evolves.
+def finish_diffusion(args, logs, objective, validation, generator, draw, pictures):
+    """`finish` of a diffusion model: validation chooses among averages of the weights, pixels are smoothed
+    until fills are as flat as those of true pictures, and a drawing is shown as it evolves.
 
     Args:
         args, logs: as of `finish`.
@@ -258,16 +260,23 @@ def finish_diffusion(args, logs, objective, validation, generator, draw, caption
         validation: `Pipeline`.
         generator: `Generator`, which becomes the preset.
         draw: function of the objective and a number of steps (`None`: the preset's) to a grid.
-        caption: str.
+        pictures: `CaptionedImages` that were trained on.
     """
     best, metrics = choose_average(objective, validation, args.output / "snapshots")
     table = [(f"validation loss, average of width {w}", of_width["loss"]) for w, of_width in metrics.items()]
     table += [(f"validation error, {level}", metrics[best][f"error_{level}"]) for level in LEVELS]
-    pictures = {
+    table.append(("average of width", best))
+    if generator.base.produces == "image":
+        some = pictures.spread(DRAWN_FOR_SMOOTHING)
+        drawn = generator.generate(some.plain_captions, seed=0, smoothing=0.0)
+        generator.base.smoothing = matching_smoothing(some.pictures, drawn)
+        table.append(("smoothing", generator.base.smoothing))
+    caption = pictures.spread(1).plain_captions[0]
+    files = {
         "drawings.png": ("picture: true over drawn", draw(objective, num_steps=None)),
         "evolution.gif": ("a picture as it evolves", generator.generate_frames(caption, seed=0)),
     }
-    finish(args, logs, generator, [*table, ("average of width", best)], pictures)
+    finish(args, logs, generator, table, files)
 
 
 def script(main, argv=None):

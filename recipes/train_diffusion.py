@@ -32,7 +32,6 @@ DEFAULTS = {  # as in 2020: "parameterization": "epsilon", "weight": "none", "ti
     "adapt": True,  # measure first how captions differ
     "balance": 0.5,  # 0: every picture as often; 1: every thing, in however many tones it is drawn
     "threshold": 0.98,  # pixels beyond it are shown as black or white
-    "smoothing": 0.0,  # how far apart in color pixels are made one flat fill, 0.075 say; 0: not
     "num_steps": 8,  # of drawings while training
 }
 
@@ -68,7 +67,7 @@ def main(argv=None, **changes):
 
     unet = models.DiffusionStage(
         objective.average,
-        **common.chosen(args, "process", "parameterization", "threshold", "smoothing"),
+        **common.chosen(args, "process", "parameterization", "threshold"),
         data_std=objective.data_std,
         guidance_scale=args.guidance,
     )
@@ -81,7 +80,7 @@ def main(argv=None, **changes):
         return common.rows(shown.pictures, drawn)
 
     logs = common.train(args, objective, pipeline, validation, draw, [common.snapshots(args)])
-    common.finish_diffusion(args, logs, objective, validation, generator, draw, shown.plain_captions[0])
+    common.finish_diffusion(args, logs, objective, validation, generator, draw, pictures)
 
 
 if __name__ == "__main__":

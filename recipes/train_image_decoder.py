@@ -74,7 +74,7 @@ def main(argv=None, **changes):
         return common.rows(shown.pictures, generator.decode(concepts, seed=0, num_steps=num_steps))
 
     logs = common.train(args, objective, pipeline, validation, draw, [common.snapshots(args)])
-    common.finish_diffusion(args, logs, objective, validation, generator, draw, shown.plain_captions[0])
+    common.finish_diffusion(args, logs, objective, validation, generator, draw, pictures)
 
 
 if __name__ == "__main__":

@@ -82,7 +82,7 @@ def main(argv=None, **changes):
         return common.rows(shown.pictures, drawn)
 
     logs = common.train(args, objective, pipeline, validation, draw, [common.snapshots(args)])
-    common.finish_diffusion(args, logs, objective, validation, generator, draw, shown.plain_captions[0])
+    common.finish_diffusion(args, logs, objective, validation, generator, draw, pictures)
 
 
 if __name__ == "__main__":

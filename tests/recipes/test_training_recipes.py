@@ -116,12 +116,17 @@ def test_an_image_decoder_goes_on_from_a_diffusion_preset(run, presets):
 
 
 @once
-def test_diffusion_goes_on_with_its_own_form_and_bits(run, presets):
+def test_diffusion_goes_on_with_its_own_form_and_bits(run, presets, monkeypatch):
+    def smoothing(true, drawn):
+        assert true.dtype == drawn.dtype == "uint8" and true.shape == drawn.shape and len(true) == 21
+        return 0.05
+
+    monkeypatch.setattr(common, "matching_smoothing", smoothing)
     form = {"process": "cosine", "parameterization": "v", "weight": "min_snr", "times": "uniform"}
     options = ["--guidance", "1.5", "--precision", "mixed_bfloat16", "--dual-encoder", presets[1]]
     base = check_diffusion(run("train_diffusion", *options, **form)).base
     assert base.process == {"name": "cosine", "offset": 0.008} and base.parameterization == "v"
-    assert base.guidance_scale == 1.5
+    assert base.guidance_scale == 1.5 and base.smoothing == 0.05
     with pytest.raises(TypeError, match="there is no prediction; there are minutes"):
         run("train_diffusion", prediction="v")
 
