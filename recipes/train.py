@@ -2,16 +2,17 @@
 
     python recipes/train.py my_pictures                # half an hour
     python recipes/train.py my_pictures --minutes 240  # sharper
+    python recipes/train.py my_pictures --start diffusion_emoji  # on from a preset, by its encoders
     python recipes/generate.py "what your captions say" --preset runs/my_pictures/diffusion/preset
 
-Three lessons, one after the other, each a script of its own that says what it does: text and picture come to
-share one space (train_concepts.py); captions that say the same come to one place in it (train_captions.py,
-where pictures have more than one caption); pictures out of noise, over a draft that is remembered in closed
+Three lessons, each a script of its own that says what it does (with --start the last alone): text and picture
+come to share one space (train_concepts.py); captions that say the same come to one place in it, where
+pictures have several (train_captions.py); pictures out of noise, over a draft that is remembered in closed
 form (train_diffusion.py). Kill it at any moment: the same command goes on where it was.
 
 It ends with sheets of true pictures over drawn ones, and with how many drawings are recognized: nearer to the
-true picture than to 99 others, by a network that knows ImageNet. Pictures that were trained on say how well
-it remembers; those kept for validation, how well it draws what it never saw.
+true picture than to 99 others, by a network that knows ImageNet. Of pictures that were trained on, it is what
+it remembers; of those kept for validation, what it draws of things that it never saw.
 """
 
 import sys
@@ -38,6 +39,7 @@ def main(argv=None):
     add = parser.add_argument
     add("folder", type=common.filled, help="pictures with captions, see docs/your_pictures.md")
     add("--minutes", default=30.0, type=common.number(float, above=0), help="of training, all lessons")
+    add("--start", default="", help="preset of diffusion to go on from, with its encoders; none: anew")
     add("--image-size", default=64, type=int, choices=[32, 64], help="width and height of pictures")
     add("--output", default="runs/my_pictures", type=common.folder, help="a folder for each lesson, and all")
     add("--seed", default=0, type=common.number(int, least=0, most=2**32 - 1), help="of all that is random")
@@ -50,8 +52,8 @@ def main(argv=None):
     check_apart(args.output, args.folder)
     common.check_logs(args.log)
     data = load(args.folder, "train", args.image_size)
-    lessons = {"concepts": train_concepts.main}
-    if any(len(captions) > 1 for captions in data.captions):  # else there is nothing to learn there
+    lessons = {} if args.start else {"concepts": train_concepts.main}
+    if lessons and any(len(captions) > 1 for captions in data.captions):  # else there is nothing to learn
         lessons["captions"] = train_captions.main
     lessons["diffusion"] = train_diffusion.main
     start, dual_encoder, to_come = time.monotonic(), None, list(lessons)
@@ -62,14 +64,12 @@ def main(argv=None):
         command = ["--data", args.folder, "--output", str(args.output / name), "--seed", str(args.seed)]
         command += ["--minutes", str(minutes), "--log", *args.log, "--distribute", args.distribute]
         command += [f"--{option}" for option in ("restart", "smoke") if getattr(args, option)]
-        if dual_encoder:
-            command += ["--dual-encoder", dual_encoder]
+        command += ["--dual-encoder", dual_encoder] if dual_encoder else []
         if name == "diffusion":
-            command += ["--image-size", str(args.image_size), "--size", "draft"]
+            command += ["--image-size", str(args.image_size), "--size", "draft", "--start", args.start]
         keras.utils.clear_session()  # what the last lesson held
         lesson(command)
         dual_encoder = str(args.output / name / "preset")
-
     generator = Generator.from_preset(args.output / "diffusion" / "preset")
     print()
     recognized = recognition_by_imagenet()

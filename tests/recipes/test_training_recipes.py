@@ -313,6 +313,19 @@ def test_one_command_for_a_folder(recipe, folder, tmp_path, capsys):
     np.testing.assert_array_equal(Image.open(tmp_path / "run" / "trained_on.png"), drawn)
 
 
+@not_on_jax
+def test_one_command_goes_on_from_a_preset(run, presets, recipe, folder, tmp_path, capsys):
+    start = run("train_diffusion", "--dual-encoder", presets[1]) / "preset"
+    recipe("train")(
+        [str(folder), "--smoke", "--start", str(start), "--image-size", "32", "--output", str(tmp_path)]
+    )
+    assert "1 of 1: diffusion, about 30 minutes" in capsys.readouterr().err
+    assert {file.name for file in tmp_path.iterdir()} == {"diffusion", "trained_on.png", "never_seen.png"}
+    ours, theirs = Generator.from_preset(tmp_path / "diffusion" / "preset"), Generator.from_preset(start)
+    captions = ["a red disc", "a blue bar"]
+    np.testing.assert_allclose(ours.encode_text(captions), theirs.encode_text(captions), atol=1e-5)
+
+
 def test_the_lessons_of_a_folder_share_batches_as_they_are_told(recipe, folder, tmp_path, monkeypatch):
     commands = []
     for lesson in ("concepts", "captions", "diffusion"):
