@@ -46,7 +46,7 @@ def run(args, name, seed):
 
 def judge(places):
     """Figures of the presets in these folders, kept in a file beside each."""
-    from steps import Recognition
+    from recognition import Recognition
 
     from keras_t2i.data import Pipeline
     from keras_t2i.data import load

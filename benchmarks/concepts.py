@@ -15,7 +15,7 @@ import os
 from pathlib import Path
 
 import numpy as np
-from steps import Recognition
+from recognition import Recognition
 
 from keras_t2i.evaluation.judges.evaluator import PACKAGED_JUDGES
 from keras_t2i.evaluation.judges.evaluator import Judges

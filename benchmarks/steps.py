@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from recognition import SHOWN
 
 from keras_t2i.diffusion import SAMPLERS
 from keras_t2i.evaluation.candidate import Candidate
@@ -24,8 +25,6 @@ from keras_t2i.evaluation.judges.evaluator import Judges
 from keras_t2i.evaluation.prompt_sets import load_prompt_sets
 from keras_t2i.utils.images import make_grid
 from keras_t2i.utils.images import save_png
-
-SHOWN = 12  # prompts of the pictures, half of each set
 
 
 def measured(evaluation, candidate, **settings):

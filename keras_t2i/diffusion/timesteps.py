@@ -95,7 +95,8 @@ def _normal_quantile(uniforms):
 
 def uniform_timesteps(process, steps, start=1.0, power=1.0):
     """Times evenly spaced from `start` to 0; or their roots are, for `power` 2 (the quadratic schedule of
-    Song et al. 2021, arXiv 2010.02502, appendix D.2), and so on: more of them near the picture."""
+    Song et al. 2021, arXiv 2010.02502, appendix D.2), and so on: more of them near the picture. Below 1 there
+    are more near the noise."""
     _check(steps, start)
     return _falling(start, np.linspace(start ** (1.0 / power), 0.0, steps + 1) ** power)
 

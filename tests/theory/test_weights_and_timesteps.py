@@ -133,6 +133,8 @@ def test_published_ladders():
     np.testing.assert_allclose(
         sampling_times(RectifiedFlow(), 4, "uniform", power=2), [1, 0.5625, 0.25, 0.0625, 0]
     )
+    steep = sampling_times(RectifiedFlow(), 4, "uniform", start=0.81, power=0.5)  # squares evenly apart
+    np.testing.assert_allclose(np.square(steep), 0.81**2 * np.linspace(1, 0, 5), atol=1e-12)
 
 
 def test_discrete_ladders_are_the_published_timesteps():

@@ -29,8 +29,8 @@ class DiffusionStage(DenoisingStage):
         latent: bool, whether the U-Net works on latents, for a `LatentDecoder`; else on pixels.
         num_steps, sampler, guidance_scale: of `Generator.generate` where it is not told.
         with_text: bool, whether a U-Net with an `image_code` was also trained on captions.
-        power: float from 1 to 10: the larger, the nearer to the picture are the steps' times
-            (`diffusion.timesteps.uniform_timesteps`); or `None`: those that suit the process.
+        power: float from 0.1 to 10: above 1 there are more steps near the picture, below 1 more near the
+            noise (`diffusion.timesteps.uniform_timesteps`); or `None`: those that suit the process.
         smoothing: float, 0 or more, of pixels alone: how far apart, of colors from 0 to 1, pixels count as of
             one fill, which is made flat (`keras_t2i_runtime.smoothing`). The network draws on top of its own
             small mistakes, which in training it never saw (exposure bias: Ning et al. 2023, arXiv
@@ -80,7 +80,7 @@ class DiffusionStage(DenoisingStage):
         self.guide = guide
         self.latent = bool(latent)
         self.with_text = bool(with_text)
-        self.power = None if power is None else check_number("power", power, 1.0, 10.0)
+        self.power = None if power is None else check_number("power", power, 0.1, 10.0)
         self.smoothing = self.check_smoothing(smoothing)
 
     @property
