@@ -11,8 +11,6 @@ is to be read off the training captions, which are what it was trained on anyway
 import argparse
 import os
 
-import numpy as np
-
 from keras_t2i.data import load
 from keras_t2i.data.registry import splits_of
 from keras_t2i.models import Generator
@@ -20,15 +18,11 @@ from keras_t2i.utils.images import psnr
 from keras_t2i.utils.images import to_float
 
 
-def of_length_one(codes):
-    return codes / np.linalg.norm(codes, axis=1, keepdims=True)
-
-
 def cell(generator, pictures, codes, **settings):
     """PSNR in dB and, in brackets, likeness, of what is drawn of the captions of `CaptionedImages`."""
     seeds = list(range(len(pictures)))
     drawn = generator.generate(pictures.plain_captions, seed=seeds, batch_size=32, **settings)
-    likeness = (of_length_one(generator.encode_image(drawn)) * codes).sum(axis=1).mean()
+    likeness = (generator.encode_image(drawn) * codes).sum(axis=1).mean()
     return f"{psnr(to_float(pictures.pictures), to_float(drawn)).mean():.2f} ({likeness:.3f})"
 
 
@@ -47,7 +41,7 @@ def main():
     base, sets = generator.base, {}
     for split in splits_of(args.data):
         pictures = load(args.data, split, generator.image_size).spread(args.pictures)
-        sets[split] = pictures, of_length_one(generator.encode_image(pictures.pictures))
+        sets[split] = pictures, generator.encode_image(pictures.pictures)
     print(f"| guidance | steps | power | {' | '.join(sets)} |\n|---|---|---|{'---|' * len(sets)}")
     for scale in args.guidance or [base.guidance_scale]:
         for steps in args.steps:

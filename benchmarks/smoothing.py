@@ -5,9 +5,9 @@
 
 Draws training captions once, without smoothing, and smooths them by each value. Of each: which share of
 neighboring pixels is at most so far apart (of 255, in the channel where they are furthest), PSNR against the
-true picture, and milliseconds. The value whose shares are nearest to those of true pictures is that which
-`recipes/train_diffusion.py` finds; `generate(..., smoothing=)` takes another. No judge is asked. Pictures
-show each in a row.
+true picture, and milliseconds. `recipes/train_diffusion.py` takes the least value whose share within 8 is
+that of true pictures; `generate(..., smoothing=)` takes another. No judge is asked. Pictures show each in a
+row.
 """
 
 import argparse
