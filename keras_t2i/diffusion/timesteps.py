@@ -101,6 +101,15 @@ def uniform_timesteps(process, steps, start=1.0, power=1.0):
     return _falling(start, np.linspace(start ** (1.0 / power), 0.0, steps + 1) ** power)
 
 
+def chebyshev_timesteps(process, steps, start=1.0):
+    """(1 + cos(pi i / steps)) / 2 of `start`, for i from 0 to `steps`: near to each other at both ends. They are
+    the points of Chebyshev's, through which a polynomial errs least (Trefethen 2019, Approximation Theory and
+    Approximation Practice, chapters 2 and 8); samplers of several steps draw polynomials through what they saw.
+    Few of them near the noise cost what is drawn, and few near the picture leave grain."""
+    _check(steps, start)
+    return _falling(start, start * (1.0 + np.cos(np.pi * np.arange(steps + 1) / steps)) / 2.0)
+
+
 def uniform_log_snr_timesteps(process, steps, start=1.0, lowest=-10.0, highest=10.0):
     """Evenly spaced in logSNR (Lu et al. 2022, arXiv 2206.00927), from `start`, or `lowest` where there is
     less signal at `start`, to `highest`; then 0."""
@@ -124,6 +133,7 @@ def edm_timesteps(process, steps, start=1.0, sigma_min=0.002, sigma_max=80.0, rh
 
 TIMESTEP_SCHEDULES = {
     "uniform": uniform_timesteps,
+    "chebyshev": chebyshev_timesteps,
     "uniform_log_snr": uniform_log_snr_timesteps,
     "edm": edm_timesteps,
 }

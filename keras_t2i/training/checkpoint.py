@@ -5,6 +5,7 @@ import io
 import json
 import math
 import re
+import time
 import warnings
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from keras_t2i.utils.files import weights_in_memory
 from keras_t2i.utils.files import write_bytes
 from keras_t2i.utils.files import write_text
 
+SHARE = 0.05  # of the time, at most, that goes into saving
+CHEAP = 0.5  # seconds: who saves as fast does so after every epoch
 FINGERPRINT = re.compile(r"[0-9a-f]{32,}")  # a value that says that something changed, and not what it was
 
 
@@ -27,7 +30,10 @@ def steps_done(model):
 
 
 class Checkpoint(keras.callbacks.Callback):
-    """Writes the whole state of a run after every epoch: weights, averages, optimizer, random state, steps.
+    """Writes the whole state of a run after an epoch: weights, averages, optimizer, random state, steps.
+
+    That is every epoch where it takes under half a second; else so many that saving takes a twentieth of the
+    time, for epochs of small data sets are short, and networks may be large; and always the last.
 
     The file is written under another name and renamed, so a kill at any moment leaves the last whole
     one. With a `Pipeline`, whose batches are a function of the step, a resumed run ends bit for bit
@@ -50,6 +56,7 @@ class Checkpoint(keras.callbacks.Callback):
         self.settings_file = self.folder / "settings.json"
         self.digest = None  # of the state that is there
         self.epochs_done = 0  # of that state
+        self.due = -math.inf  # when the next is to be written, by `time.monotonic`
 
     def saved_settings(self):
         """The settings of the run that is there to be gone on with; an empty dict for a new run.
@@ -109,6 +116,9 @@ class Checkpoint(keras.callbacks.Callback):
             )
 
     def on_epoch_end(self, epoch, logs=None):
+        start = time.monotonic()
+        if start < self.due and epoch + 1 != (self.params or {}).get("epochs"):
+            return
         if not math.isfinite(float((logs or {}).get("loss", 0.0))) or not all_finite(self.model):
             return  # the last good state stays; StopOnNonFinite goes back to it
         try:
@@ -119,6 +129,8 @@ class Checkpoint(keras.callbacks.Callback):
             self.digest, self.epochs_done = new, epoch + 1
         except OSError as error:
             warnings.warn(f"could not save the run's state ({error}); training goes on", stacklevel=2)
+        took = time.monotonic() - start
+        self.due = start + took / SHARE if took > CHEAP else -math.inf
 
 
 def state_in_memory(objective):

@@ -135,6 +135,11 @@ def test_published_ladders():
     )
     steep = sampling_times(RectifiedFlow(), 4, "uniform", start=0.81, power=0.5)  # squares evenly apart
     np.testing.assert_allclose(np.square(steep), 0.81**2 * np.linspace(1, 0, 5), atol=1e-12)
+    for steps in (1, 4, 7):  # between them lie the roots of U, Chebyshev's polynomials of the second kind
+        inner = np.polynomial.Chebyshev.basis(steps).deriv().roots()
+        expected = np.concatenate([[1.0], np.sort(1 + inner)[::-1] / 2, [0.0]])
+        times = sampling_times(RectifiedFlow(), steps, "chebyshev", start=0.6)
+        np.testing.assert_allclose(times, 0.6 * expected, atol=1e-12)
 
 
 def test_discrete_ladders_are_the_published_timesteps():

@@ -38,6 +38,23 @@ def test_a_state_that_is_not_finite_is_not_kept(model, tmp_path):
     assert checkpoint.state_file.read_bytes() == np.ones(3, dtype="float32").tobytes()
 
 
+@pytest.mark.parametrize(("seconds", "kept"), [(2.0, [0, 4, 8, 9]), (0.4, list(range(10)))])
+def test_saving_takes_a_twentieth_of_the_time(model, tmp_path, monkeypatch, seconds, kept):
+    clock, found = [0.0], []
+    monkeypatch.setattr("keras_t2i.training.checkpoint.time.monotonic", lambda: clock[0])
+    model.save_weights = lambda file: clock.__setitem__(0, clock[0] + seconds) or file.write(b"state")
+    checkpoint = Checkpoint(tmp_path)
+    checkpoint.set_model(model)
+    checkpoint.set_params({"epochs": 10})
+    for epoch in range(10):
+        clock[0] += 10
+        before = clock[0]
+        checkpoint.on_epoch_end(epoch, {"loss": 1.0})
+        found += [epoch] if clock[0] > before else []
+    assert found == kept
+    assert checkpoint.epochs_done == 10
+
+
 def test_room_on_the_disk_is_looked_for_first(model, tmp_path, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(total=1000, free=10))
     checkpoint = Checkpoint(tmp_path)

@@ -29,8 +29,10 @@ class DiffusionStage(DenoisingStage):
         latent: bool, whether the U-Net works on latents, for a `LatentDecoder`; else on pixels.
         num_steps, sampler, guidance_scale: of `Generator.generate` where it is not told.
         with_text: bool, whether a U-Net with an `image_code` was also trained on captions.
-        power: float from 0.1 to 10: above 1 there are more steps near the picture, below 1 more near the
-            noise (`diffusion.timesteps.uniform_timesteps`); or `None`: those that suit the process.
+        schedule: str, of the times of the steps, out of `diffusion.timesteps.TIMESTEP_SCHEDULES`; `None` is
+            the one that suits the process, or "uniform" where there is a `power`.
+        power: float from 0.1 to 10, of uniform times alone: above 1 there are more steps near the picture,
+            below 1 more near the noise; or `None`, which is 1.
         smoothing: float, 0 or more, of pixels alone: how far apart, of colors from 0 to 1, pixels count as of
             one fill, which is made flat (`keras_t2i_runtime.smoothing`). The network draws on top of its own
             small mistakes, which in training it never saw (exposure bias: Ning et al. 2023, arXiv
@@ -58,6 +60,7 @@ class DiffusionStage(DenoisingStage):
         sampler="dpm_solver_pp_2m",
         guidance_scale=2.0,
         with_text=True,
+        schedule=None,
         power=None,
         smoothing=0.0,
         dtype=None,
@@ -80,7 +83,11 @@ class DiffusionStage(DenoisingStage):
         self.guide = guide
         self.latent = bool(latent)
         self.with_text = bool(with_text)
+        if power is not None and schedule not in (None, "uniform"):
+            raise ValueError(f"power is of uniform times, not of schedule={schedule!r}")
         self.power = None if power is None else check_number("power", power, 0.1, 10.0)
+        self.schedule = schedule
+        self.times(1)  # an unknown name is told now
         self.smoothing = self.check_smoothing(smoothing)
 
     @property
@@ -125,10 +132,9 @@ class DiffusionStage(DenoisingStage):
 
     def times(self, num_steps, start=1.0):
         """Falling times of so many steps, float64 `(num_steps + 1,)`, from `start` to 0."""
-        process = from_config(self.process)
-        if self.power is None:
-            return sampling_times(process, num_steps, start=start)
-        return sampling_times(process, num_steps, "uniform", start=start, power=self.power)
+        options = {"start": start} if self.power is None else {"start": start, "power": self.power}
+        schedule = self.schedule if self.power is None else "uniform"
+        return sampling_times(from_config(self.process), num_steps, schedule, **options)
 
     def sample_batch(
         self,
@@ -213,6 +219,7 @@ class DiffusionStage(DenoisingStage):
             **super().get_config(),
             "latent": self.latent,
             "with_text": self.with_text,
+            "schedule": self.schedule,
             "power": self.power,
             "smoothing": self.smoothing,
         }

@@ -134,6 +134,17 @@ def test_a_preset_of_few_steps_has_times_of_its_own_and_the_same_picture_for_a_s
         tiny_diffusion_generator(power=0.05)
 
 
+def test_times_by_a_schedule_are_stored():
+    base = tiny_diffusion_generator(schedule="chebyshev").base
+    again = type(base).from_config(base.get_config())
+    for stage in (base, again):
+        np.testing.assert_allclose(stage.times(3, start=0.8), [0.8, 0.6, 0.2, 0], atol=1e-12)
+    with pytest.raises(ValueError, match="no schedule 'sway'"):
+        tiny_diffusion_generator(schedule="sway")
+    with pytest.raises(ValueError, match="power is of uniform times"):
+        tiny_diffusion_generator(schedule="chebyshev", power=2.0)
+
+
 @pytest.mark.parametrize("parameterization", ["x0", "epsilon", "v", "flow"])
 def test_an_exact_network_draws_its_picture(generator, exact, parameterization):
     pictures, _ = exact(parameterization=parameterization)
