@@ -11,6 +11,8 @@ import numpy as np
 
 # Characters of a caption that count. No network sees so many, and each costs time before it is cut.
 LONGEST_CAPTION = 20_000
+QUOTED_WORDS = 8  # of those for which others stand, in a warning
+NEAREST_WORDS = "nearest_words.json"
 DASH_IN_WORD = re.compile(r"(?<=\w)[-\u2010-\u2015](?=\w)")
 
 
@@ -29,6 +31,26 @@ def normalise(caption):
     return " ".join("".join(spaced).split())
 
 
+def read_as(caption, nearest_words):
+    """A caption, normalised, in which each word of a table is the one that stands for it."""
+    return " ".join(nearest_words.get(word, word) for word in normalise(caption).split(" "))
+
+
+def warn_of_words(captions, nearest_words, stacklevel):
+    """One warning for all words of captions for which others stand."""
+    if not nearest_words:
+        return
+    words = dict.fromkeys(word for caption in captions for word in normalise(caption).split(" "))
+    found = [f'"{word}" as "{nearest_words[word]}"' for word in words if word in nearest_words]
+    if found:
+        more = f", and {len(found) - QUOTED_WORDS} more" if len(found) > QUOTED_WORDS else ""
+        warnings.warn(
+            f"not in a caption that was learned from, and read as what is: {', '.join(found[:QUOTED_WORDS])}"
+            f"{more}",
+            stacklevel=stacklevel + 1,
+        )
+
+
 def visible_bytes():
     """A visible character for each of 256 bytes, as byte-pair vocabularies have them (GPT-2: Radford et al.
     2019): those that Latin-1 shows stand for themselves, the others for what follows beyond it."""
@@ -42,7 +64,8 @@ class Tokenizer:
     which was learned first, until none is left.
 
     Args:
-        folder: path of `vocabulary.json` and `merges.txt`, as `CaptionTokenizer.save_assets` writes them.
+        folder: path of `vocabulary.json`, `merges.txt` and perhaps `nearest_words.json`, as
+            `CaptionTokenizer.save_assets` writes them.
         sequence_length: int, pieces that a caption may have; the first are kept, with a warning.
 
     Call: list of n `str` to int32 `(n, sequence_length)`, padded with 0. Raises: TypeError, ValueError for
@@ -54,6 +77,8 @@ class Tokenizer:
         merges = (folder / "merges.txt").read_text(encoding="utf-8").split("\n")
         self.ids = json.loads((folder / "vocabulary.json").read_text(encoding="utf-8"))
         self.ranks = {tuple(pair.split(" ")): rank for rank, pair in enumerate(merges) if " " in pair}
+        table = folder / NEAREST_WORDS
+        self.nearest_words = json.loads(table.read_text(encoding="utf-8")) if table.exists() else {}
         self.bytes = visible_bytes()
         self.sequence_length = sequence_length
 
@@ -62,7 +87,8 @@ class Tokenizer:
         for position, (row, caption) in enumerate(zip(token_ids, captions, strict=True)):
             if not isinstance(caption, str):
                 raise TypeError(f"Caption {position} is not text but {type(caption).__name__}: {caption!r}")
-            pieces = [piece for word in normalise(caption).split(" ") if word for piece in self.pieces(word)]
+            words = read_as(caption, self.nearest_words).split(" ")
+            pieces = [piece for word in words if word for piece in self.pieces(word)]
             if not pieces:
                 raise ValueError(f"Caption {position} is empty: {caption!r}")
             if len(pieces) > self.sequence_length:
@@ -73,6 +99,7 @@ class Tokenizer:
                 )
             kept = pieces[: self.sequence_length]
             row[: len(kept)] = [self.ids[piece] for piece in kept]
+        warn_of_words(captions, self.nearest_words, stacklevel=3)
         return token_ids
 
     def pieces(self, word):

@@ -133,9 +133,9 @@ def has_arithmetic(dtype, cpuinfo=Path("/proc/cpuinfo")):
     return not able[dtype].isdisjoint(flags.split())
 
 
-def load_splits(args, size=32):
+def load_splits(args, size=32, preprocessor=None):
     """Training and validation pictures of `--data`, of the latter at most `MOST_VALIDATED`; a few of them for
-    `--smoke`."""
+    `--smoke`. A preprocessor no longer reads words of their captions as others (`nearest_words`)."""
     if args.smoke and args.data in DATA_SETS:
         pictures = load_sample(args.data, size, SMOKE_PICTURES)
         args.source = pictures.source
@@ -143,6 +143,8 @@ def load_splits(args, size=32):
     train, validation = load(args.data, "train", size), load(args.data, "validation", size)
     args.source = train.source
     validation = validation.spread(MOST_VALIDATED)
+    if preprocessor is not None and preprocessor.tokenizer.nearest_words:
+        preprocessor.tokenizer.learn_words_of(caption for own in train.captions for caption in own)
     return (train.take(range(min(SMOKE_PICTURES, len(train)))) if args.smoke else train), validation
 
 

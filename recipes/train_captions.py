@@ -39,7 +39,7 @@ def main(argv=None, **changes):
     parser.add_argument("--dual-encoder", default="dual_encoder_openmoji_32", help=common.DUAL_ENCODER)
     args = common.start(parser, argv)
     before, preprocessor, _ = common.open_encoders(args)
-    pictures, unseen = common.load_splits(args)
+    pictures, unseen = common.load_splits(args, preprocessor=preprocessor)
     plain, unseen_plain = (common.plain_concepts(before, preprocessor, data) for data in (pictures, unseen))
     whitening = Whitening.of(plain, args.directions, args.noise_variance)
     codes, unseen_codes = (keras.ops.convert_to_numpy(whitening(of)) for of in (plain, unseen_plain))

@@ -33,7 +33,7 @@ def main(argv=None, **changes):
     add("--outside", default="autoencoder_openmoji_32", help="preset of lesson 1 whose encoder only watches")
     args = common.start(parser, argv)
     dual_encoder, preprocessor, _ = common.open_encoders(args)
-    pictures, unseen = common.load_splits(args, dual_encoder.image_size)
+    pictures, unseen = common.load_splits(args, dual_encoder.image_size, preprocessor)
     pipeline = Pipeline(pictures, preprocessor, args.batch_size, seed=args.seed)
     validation = Pipeline(unseen, preprocessor, args.batch_size, training=False)
 

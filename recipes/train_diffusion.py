@@ -46,7 +46,7 @@ def main(argv=None, **changes):
     add("--guidance", default=2.0, type=common.number(float, least=0), help="scale, of drawings and preset")
     args = common.start(parser, argv)
     dual_encoder, preprocessor, start = common.open_encoders(args, models.DiffusionStage, "lesson 4")
-    pictures, unseen = common.load_splits(args, args.image_size)
+    pictures, unseen = common.load_splits(args, args.image_size, preprocessor)
     shares = concept_shares(pictures, args.balance)
     pipeline = Pipeline(pictures, preprocessor, args.batch_size, seed=args.seed, shares=shares)
     validation = Pipeline(unseen, preprocessor, args.batch_size, training=False)

@@ -46,7 +46,7 @@ def main(argv=None, **changes):
     dual_encoder, preprocessor, start = common.open_encoders(args, models.DiffusionStage, "lesson 4")
     if start.unet.image_code or start.guide is not None:
         raise ValueError(f"--start {args.start} has a guide or image concepts: give a preset of lesson 4")
-    pictures, unseen = common.load_splits(args, start.image_size)
+    pictures, unseen = common.load_splits(args, start.image_size, preprocessor)
     shares = concept_shares(pictures, args.balance)
     pipeline = Pipeline(pictures, preprocessor, args.batch_size, seed=args.seed, shares=shares)
     validation = Pipeline(unseen, preprocessor, args.batch_size, training=False)

@@ -44,7 +44,7 @@ def main(argv=None, **changes):
     add("--r2", default=0.3, type=weight, help="the same at drawn ones")
     args = common.start(parser, argv)
     dual_encoder, preprocessor, start = common.open_encoders(args, models.OnePassStage, "lesson 3 or 5")
-    pictures, unseen = common.load_splits(args, dual_encoder.image_size)
+    pictures, unseen = common.load_splits(args, dual_encoder.image_size, preprocessor)
     pipeline = Pipeline(pictures, preprocessor, args.batch_size, seed=args.seed)
     validation = Pipeline(unseen, preprocessor, args.batch_size, training=False)
 

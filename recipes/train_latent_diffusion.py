@@ -41,7 +41,7 @@ def main(argv=None, **changes):
     dual_encoder, preprocessor, _ = common.open_encoders(args)
     autoencoder = models.ConvAutoencoder.from_preset(args.autoencoder)  # or a VAE, which is one by its means
     encoder = autoencoder.encoder
-    pictures, unseen = common.load_splits(args, encoder.image_size)
+    pictures, unseen = common.load_splits(args, encoder.image_size, preprocessor)
     examples = pictures.spread(2048).pictures
     autoencoder.standardize(encode_latents(encoder, examples).reshape(len(examples), -1))
     coded, unseen_coded = ({"latents": encode_latents(encoder, data.pictures)} for data in (pictures, unseen))

@@ -40,7 +40,7 @@ def main(argv=None, **changes):
     add("--dropout", default=0.1, type=common.number(float, least=0), help="against learning by heart")
     args = common.start(parser, argv)
     dual_encoder, preprocessor, decoder = common.open_decoder(args)
-    pictures, unseen = common.load_splits(args, dual_encoder.image_size)
+    pictures, unseen = common.load_splits(args, dual_encoder.image_size, preprocessor)
 
     def pairs(data, **options):  # of the concept of a picture and that of one of its captions
         token_ids = Pipeline(data, preprocessor).token_table

@@ -296,6 +296,26 @@ def test_words_that_are_none(copy):
         assert "line 1" in refusal(copy, MERGES, CaptionTokenizer)
 
 
+def test_words_that_are_read_as_others(saved, copy):
+    table = "assets/tokenizer/nearest_words.json"
+    words = {"scarlet": "red"}
+    generator = Generator.from_preset(saved)
+    generator.preprocessor.tokenizer.set_nearest_words(words)
+    generator.save_to_preset(copy)
+    for cls in (CaptionTokenizer, TextToImagePreprocessor, Generator):
+        opened = cls.from_preset(copy)
+        tokenizer = getattr(getattr(opened, "preprocessor", opened), "tokenizer", opened)
+        assert tokenizer.nearest_words == words
+    for wrong in ({"scarlet": 3}, {"two words": "red"}, {"scarlet": ""}):
+        (copy / table).write_text(json.dumps(wrong))
+        assert "not two words" in refusal(copy, table, CaptionTokenizer)
+    (copy / table).write_text("[]")
+    refusal(copy, table, CaptionTokenizer)
+    (copy / table).unlink()
+    for cls in (CaptionTokenizer, TextToImagePreprocessor, Generator):
+        assert "tokenizer.json tells of it" in refusal(copy, table, cls)
+
+
 # The network
 
 

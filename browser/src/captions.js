@@ -24,8 +24,12 @@ function visibleBytes() {
 
 /** Byte-pair encoding: of a word's pieces that pair is joined which was learned first, until none is left. */
 export class Tokenizer {
-  /** vocabulary: object, of a piece its id; merges: text, a pair a line; length: pieces that a caption may have. */
-  constructor(vocabulary, merges, length) {
+  /**
+   * vocabulary: object, of a piece its id; merges: text, a pair a line; length: pieces that a caption may have;
+   * nearest: object, of a word that captions did not teach the one that is read in its place.
+   */
+  constructor(vocabulary, merges, length, nearest = {}) {
+    this.nearest = new Map(Object.entries(nearest));
     const pairs = merges.split("\n").entries();
     this.ranks = new Map([...pairs].filter(([, pair]) => pair.includes(" ")).map(([rank, pair]) => [pair, rank]));
     this.ids = new Map(Object.entries(vocabulary));
@@ -33,14 +37,15 @@ export class Tokenizer {
     this.length = length;
   }
 
-  /** Int32Array of ids, padded with 0, and whether the caption was cut. */
+  /** Int32Array of ids, padded with 0; whether the caption was cut; and pairs of a word and what it was read as. */
   encode(caption) {
     const words = normalise(caption).split(" ").filter(Boolean);
-    const pieces = words.flatMap((word) => this.pieces(word));
+    const pieces = words.flatMap((word) => this.pieces(this.nearest.get(word) ?? word));
     if (!pieces.length) throw new Error("There are no words: say what to draw.");
     const ids = new Int32Array(this.length);
     ids.set(pieces.slice(0, this.length).map((piece) => this.ids.get(piece)));
-    return { ids, cut: pieces.length > this.length };
+    const readAs = [...new Set(words)].filter((word) => this.nearest.has(word)).map((word) => [word, this.nearest.get(word)]);
+    return { ids, cut: pieces.length > this.length, readAs };
   }
 
   /** Pieces of one word, which takes the space before it along. */

@@ -59,13 +59,14 @@ export class Generator {
       throw new Error("The exported folder is of another version of keras-t2i: export it anew.");
     }
     const files = ["text_encoder", "base", ...["draft", "prior", "renderer"].filter((name) => settings[name])];
-    const [vocabulary, merges, ...networks] = await Promise.all([
+    const [vocabulary, merges, nearest, ...networks] = await Promise.all([
       read("tokenizer/vocabulary.json").then((file) => file.json()),
       read("tokenizer/merges.txt").then((file) => file.text()),
+      settings.nearest_words ? read("tokenizer/nearest_words.json").then((file) => file.json()) : {},
       ...files.map((name) => read(`${name}.onnx`).then((file) => file.arrayBuffer())),
     ]);
     generator.settings = settings;
-    generator.tokenizer = new Tokenizer(vocabulary, merges, settings.sequence_length);
+    generator.tokenizer = new Tokenizer(vocabulary, merges, settings.sequence_length, nearest);
     for (const [i, name] of files.entries()) {
       generator[name] = await Network.open(ort, networks[i], name === "draft");
       networks[i] = null; // its bytes are no longer needed
@@ -80,8 +81,8 @@ export class Generator {
   }
 
   /**
-   * A picture: `{ pixels, size, cut }`, Uint8ClampedArray `(size, size, 4)`, red, green, blue, 255; and whether only
-   * the first of the words were read.
+   * A picture: `{ pixels, size, cut, readAs }`, Uint8ClampedArray `(size, size, 4)`, red, green, blue, 255; whether
+   * only the first of the words were read; and pairs of a word and the one that was read in its place.
    *
    * words: string; seed: BigInt below 2^64; size: pixels, or null: small; the others as of `defaults`.
    * told: function of the share that is done.
@@ -92,19 +93,19 @@ export class Generator {
     const side = settings.image_size;
     if (size !== null && !this.renderer) throw new Error("No renderer was exported: pictures have one size.");
     if (size !== null && size < side) throw new Error(`The size must be ${side} or more.`);
-    const { ids, cut } = this.tokenizer.encode(words);
+    const { ids, ...read } = this.tokenizer.encode(words);
     const text = await this.text_encoder.run({ token_ids: ids });
     if (this.prior) text.image_code = await this.imageCode(text.text_code, seed);
     const numbers = settings.noise_shape.reduce((product, sides) => product * sides, 1);
     const noise = new Philox(seed, BigInt(settings.purpose_hash)).normal(numbers);
     const large = size === null ? 0 : (size / 1024) ** 2; // what drawing at size takes, about, in steps
     const small = toUint8(await this.small(text, noise, chosen, large, told));
-    if (size === null) return { pixels: withOpacity(small), size: side, cut };
+    if (size === null) return { pixels: withOpacity(small), size: side, ...read };
     const fit = padded(Float32Array.from(small, (value) => value / 127.5 - 1), side);
     const network = (inputs, seen) => this.renderer.run(inputs, { images: [1, seen, seen, 3] });
     const fields = await fieldsOf(network, settings.renderer, fit.image, fit.side);
     const progress = (rows) => told(1 - 0.3 * (1 - rows / size));
-    return { pixels: drawFields(fields, fit.side, side, size, settings.renderer, progress), size, cut };
+    return { pixels: drawFields(fields, fit.side, side, size, settings.renderer, progress), size, ...read };
   }
 
   /** What the prior draws, Float32Array. */

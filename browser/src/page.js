@@ -61,14 +61,15 @@ form.onsubmit = (event) => {
   worker.postMessage(asked);
 };
 
-function show({ pixels, size, cut }) {
+function show({ pixels, size, cut, readAs }) {
   canvas.width = canvas.height = size;
   canvas.getContext("2d").putImageData(new ImageData(pixels, size, size), 0, 0);
   canvas.setAttribute("aria-label", asked.words);
   save.disabled = false;
   save.dataset.name = `${asked.words.trim().replace(/[^\p{L}\p{N}]+/gu, "-").slice(0, 80)}-${asked.seed}.png`;
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
-  finish(`Seed ${asked.seed}, ${size} pixels, ${seconds} seconds.${cut ? " Only the first words were read." : ""}`);
+  const read = readAs.map(([word, other]) => ` No caption taught “${word}”: read as “${other}”.`).join("");
+  finish(`Seed ${asked.seed}, ${size} pixels, ${seconds} seconds.${read}${cut ? " Only the first words were read." : ""}`);
 }
 
 save.onclick = () => {

@@ -34,8 +34,10 @@ test("normal numbers of any seed and purpose", () => {
 
 test("captions become the same ids", () => {
   const vocabulary = JSON.parse(text("vocabulary.json"));
-  const tokenizer = new Tokenizer(vocabulary, text("merges.txt"), wanted.captions[0].ids.length);
+  const nearest = JSON.parse(text("nearest_words.json"));
+  const tokenizer = new Tokenizer(vocabulary, text("merges.txt"), wanted.captions[0].ids.length, nearest);
   for (const { caption, ids } of wanted.captions) assert.deepEqual([...tokenizer.encode(caption).ids], ids, caption);
+  assert.deepEqual(tokenizer.encode("Reded, a reded").readAs, [["reded", "car"]]);
   assert.deepEqual([tokenizer.encode("a red").cut, tokenizer.encode("a ".repeat(99)).cut], [false, true]);
   assert.throws(() => tokenizer.encode(" \n\x1c"), /no words/);
 });

@@ -102,10 +102,11 @@ def uniform_timesteps(process, steps, start=1.0, power=1.0):
 
 
 def chebyshev_timesteps(process, steps, start=1.0):
-    """(1 + cos(pi i / steps)) / 2 of `start`, for i from 0 to `steps`: near to each other at both ends. They are
-    the points of Chebyshev's, through which a polynomial errs least (Trefethen 2019, Approximation Theory and
-    Approximation Practice, chapters 2 and 8); samplers of several steps draw polynomials through what they saw.
-    Few of them near the noise cost what is drawn, and few near the picture leave grain."""
+    """(1 + cos(pi i / steps)) / 2 of `start`, for i from 0 to `steps`: near to each other at both ends.
+
+    They are Chebyshev's points, by which polynomials err little (Trefethen 2019, Approximation Theory and
+    Approximation Practice, chapters 2 and 8); multistep samplers draw polynomials through what they saw. Few
+    steps near the noise cost what is drawn, and few near the picture leave grain."""
     _check(steps, start)
     return _falling(start, start * (1.0 + np.cos(np.pi * np.arange(steps + 1) / steps)) / 2.0)
 

@@ -68,6 +68,7 @@ def export_generator(generator, folder, renderer=None, most_steps=MOST_STEPS, fo
         "files": format,
         "keras_t2i": __version__,
         "sequence_length": text.sequence_length,
+        "nearest_words": bool(generator.preprocessor.tokenizer.nearest_words),
         **stream_of(PURPOSE),
         "noise_shape": base.noise_shape,
         "image_size": base.image_size,

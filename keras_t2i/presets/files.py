@@ -19,9 +19,10 @@ CONFIGS = (
 )
 VOCABULARY = f"{preset_utils.TOKENIZER_ASSET_DIR}/vocabulary.json"
 MERGES = f"{preset_utils.TOKENIZER_ASSET_DIR}/merges.txt"
+NEAREST_WORDS = f"{preset_utils.TOKENIZER_ASSET_DIR}/nearest_words.json"  # not all have them
 WEIGHTS = (preset_utils.MODEL_WEIGHTS_FILE, preset_utils.TASK_WEIGHTS_FILE)
 SHARDS = preset_utils.SHARDED_MODEL_WEIGHTS_CONFIG_FILE  # which of several files each array is in
-PRESET_FILES = (*CONFIGS, preset_utils.METADATA_FILE, *WEIGHTS, SHARDS, VOCABULARY, MERGES)
+PRESET_FILES = (*CONFIGS, preset_utils.METADATA_FILE, *WEIGHTS, SHARDS, VOCABULARY, MERGES, NEAREST_WORDS)
 SHARD = re.compile(r"model_\d+\.weights\.h5")
 
 DEEPEST = 64  # levels of nesting; a generator's config has 20

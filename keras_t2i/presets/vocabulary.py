@@ -1,6 +1,9 @@
 """The words of a preset's tokenizer, held against themselves and the network before either is built."""
 
+from keras_hub.src.utils import preset_utils
+
 from keras_t2i.presets.files import MERGES
+from keras_t2i.presets.files import NEAREST_WORDS
 from keras_t2i.presets.files import VOCABULARY
 
 
@@ -25,11 +28,27 @@ def check_vocabulary(configs, files):
         is_merge = space and {left, right, whole} <= vocabulary.keys()
         if not is_merge and not (line == 1 and merge.startswith("#version")):
             raise files.error(MERGES, f"line {line}, {merge!r:.40}, is not two pieces of {VOCABULARY}")
+    _check_nearest_words(configs.get(preset_utils.TOKENIZER_CONFIG_FILE, {}), files)
     rows = [rows for config in configs.values() for rows in _embeddings(config)]
     if rows and len(vocabulary) > min(rows):
         raise files.error(
             VOCABULARY, f"it has {len(vocabulary)} pieces, the network's embedding has rows for {min(rows)}"
         )
+
+
+def _check_nearest_words(config, files):
+    told = config.get("config", {}).get("nearest_words") if isinstance(config.get("config"), dict) else None
+    if told and not files.has(NEAREST_WORDS):
+        raise files.error(
+            NEAREST_WORDS, f"it is missing, and {preset_utils.TOKENIZER_CONFIG_FILE} tells of it"
+        )
+    if not files.has(NEAREST_WORDS):
+        return
+    for word, other in files.json(NEAREST_WORDS).items():
+        if not isinstance(other, str) or not 0 < len(other.split(" ")) == len(word.split(" ")) == 1:
+            raise files.error(
+                NEAREST_WORDS, f"{word!r:.40} is read as {other!r:.40}, which are not two words"
+            )
 
 
 def _embeddings(config):

@@ -51,7 +51,9 @@ def smoothing():
 
 
 def captions(folder):
-    tiny_preprocessor().tokenizer.save_assets(str(folder))
+    tiny_preprocessor().tokenizer.with_nearest_words({"reded": "car", "ΟΔΟΣ".lower(): "five"}).save_assets(
+        str(folder)
+    )
     ids = Tokenizer(folder, 64)(STRANGE)
     return [{"caption": c, "ids": row.tolist()} for c, row in zip(STRANGE, ids, strict=True)]
 

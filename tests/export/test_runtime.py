@@ -42,6 +42,11 @@ def test_captions_become_the_same_ids(tmp_path):
     np.testing.assert_array_equal(tokenizer(STRANGE), preprocessor.generate_preprocess(STRANGE))
     with pytest.warns(UserWarning, match="Caption 1 has .* is cut after 8"):
         tokenizer(["a red apple", "a " * 9])
+    preprocessor.tokenizer.set_nearest_words({"scarlet": "red"})
+    preprocessor.tokenizer.save_assets(str(tmp_path))
+    with pytest.warns(UserWarning, match='"scarlet" as "red"'):
+        found = Tokenizer(tmp_path, preprocessor.sequence_length)(["a Scarlet apple"])
+    np.testing.assert_array_equal(found, tokenizer(["a red apple"]))
     with pytest.raises(ValueError, match="Caption 1 is empty"):
         tokenizer(["a red apple", " \n"])
     with pytest.raises(TypeError, match="Caption 0 is not text but int"):

@@ -14,6 +14,7 @@ from keras_t2i.models.text_to_image_backbone import TextToImageBackbone
 from keras_t2i.presets.registry import load_part
 from keras_t2i.utils.annotations import Captions
 from keras_t2i.utils.annotations import Place
+from keras_t2i_runtime.captions import warn_of_words
 
 QUOTED = 64  # word pieces of a quotation, at most
 AT_A_TIME = 4096  # captions
@@ -29,6 +30,8 @@ def shorten(text, ends, most=80):
 @keras.saving.register_keras_serializable(package="keras_t2i")
 class TextToImagePreprocessor(keras_hub.models.TextToImagePreprocessor):
     """Captions to word-piece ids, padded with 0 or cut after `sequence_length` pieces, with a warning.
+
+    Another warning names the words for which others are read (`CaptionTokenizer.nearest_words`).
 
     Args:
         tokenizer: `CaptionTokenizer`.
@@ -76,6 +79,7 @@ class TextToImagePreprocessor(keras_hub.models.TextToImagePreprocessor):
                 cut, first_cut = cut + 1, first_cut or (row, ids)
         if cut:
             self._warn_of_cuts(len(captions), cut, *first_cut)
+        warn_of_words(captions, self.tokenizer.nearest_words, stacklevel=2)
         return token_ids
 
     def lengths(self, captions: Captions) -> NDArray[np.int32]:

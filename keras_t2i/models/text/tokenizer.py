@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable
+from pathlib import Path
 
 import keras
 import keras_hub
@@ -9,7 +10,10 @@ import numpy as np
 import tokenizers
 
 from keras_t2i.presets.registry import load_part
+from keras_t2i.utils.files import write_text
+from keras_t2i_runtime.captions import NEAREST_WORDS
 from keras_t2i_runtime.captions import normalise
+from keras_t2i_runtime.captions import read_as
 
 PAD = "<pad>"
 BYTES = sorted(tokenizers.pre_tokenizers.ByteLevel.alphabet())  # one visible character for each of 256 bytes
@@ -34,18 +38,23 @@ class CaptionTokenizer(keras_hub.tokenizers.BytePairTokenizer):
         vocabulary: dict, piece to id, with `"<pad>"` as 0 and all bytes; or `None`, to be set by
             `load_assets`.
         merges: list of `"left right"`, the most frequent pair first.
+        nearest_words: dict, of words that captions did not teach the taught ones that are read in their place
+            (`keras_t2i.data.nearest_words`); or `True`: `load_assets` sets them.
 
     Call: a `str` or a sequence of `str` to a list of ids (int32 array), or a list of such lists.
     """
 
     backbone_cls = None
 
-    def __init__(self, vocabulary=None, merges=None, **kwargs):
+    def __init__(self, vocabulary=None, merges=None, nearest_words=None, **kwargs):
         self.pad_token = PAD
         self.pad_token_id = 0
         # No unsplittable tokens: the text "<pad>" in a caption is text.
         kwargs |= {"add_prefix_space": True, "unsplittable_tokens": []}
         super().__init__(vocabulary, merges, **kwargs)
+        self.set_nearest_words({} if nearest_words in (None, True) else nearest_words)
+        if nearest_words is True:
+            self.file_assets = [*self.file_assets, NEAREST_WORDS]  # the preset has it
 
     @classmethod
     def learn(cls, captions: Iterable[str], vocabulary_size=2048):
@@ -73,6 +82,35 @@ class CaptionTokenizer(keras_hub.tokenizers.BytePairTokenizer):
         vocabulary = dict(sorted(model["vocab"].items(), key=lambda item: item[1]))
         return cls(vocabulary, [" ".join(pair) for pair in model["merges"]])
 
+    def set_nearest_words(self, nearest_words):
+        """Read words as others. Raises: ValueError for what is no table of single words."""
+        check_nearest_words(nearest_words)
+        self.nearest_words = dict(nearest_words)
+        assets = [name for name in self.file_assets if name != NEAREST_WORDS]
+        self.file_assets = [*assets, NEAREST_WORDS] if nearest_words else assets
+
+    def with_nearest_words(self, nearest_words):
+        """A tokenizer of the same pieces with another table. Raises: as of `set_nearest_words`."""
+        return type(self)(dict(self.vocabulary), list(self.merges), nearest_words)
+
+    def learn_words_of(self, captions):
+        """From now on read words of these captions, which are about to teach them, as themselves."""
+        taught = {word for caption in captions for word in normalise(caption).split(" ")}
+        self.set_nearest_words(
+            {word: self.nearest_words[word] for word in self.nearest_words.keys() - taught}
+        )
+
+    def save_assets(self, dir_path):
+        super().save_assets(dir_path)
+        if self.nearest_words:
+            lines = json.dumps(self.nearest_words, ensure_ascii=False, indent=0, sort_keys=True)
+            write_text(Path(dir_path, NEAREST_WORDS), lines)
+
+    def load_assets(self, dir_path):
+        super().load_assets(dir_path)
+        table = Path(dir_path, NEAREST_WORDS)
+        self.set_nearest_words(json.loads(table.read_text(encoding="utf-8")) if table.exists() else {})
+
     def set_vocabulary_and_merges(self, vocabulary, merges):
         super().set_vocabulary_and_merges(vocabulary, merges)
         if self.vocabulary is None:
@@ -98,11 +136,11 @@ class CaptionTokenizer(keras_hub.tokenizers.BytePairTokenizer):
         if self._use_tf_workflow():
             raise NotImplementedError("Turn captions into ids before the tf.data pipeline, not inside it.")
         if isinstance(inputs, str):
-            return super().tokenize(normalise(inputs))
+            return super().tokenize(read_as(inputs, self.nearest_words))
         # Not an array of a list, which would be as wide as the longest caption.
         inputs = inputs if isinstance(inputs, (list, tuple)) else np.asarray(inputs).tolist()
         inputs = [text.decode("utf-8") if isinstance(text, bytes) else text for text in inputs]
-        return super().tokenize([normalise(text) for text in inputs])
+        return super().tokenize([read_as(text, self.nearest_words) for text in inputs])
 
     def detokenize(self, inputs):
         """Ids to the normalised text; padding is left out. `(l,)` to a `str`, `(n, l)` to a list of `str`."""
@@ -114,9 +152,17 @@ class CaptionTokenizer(keras_hub.tokenizers.BytePairTokenizer):
     def get_config(self):
         config = super().get_config()
         del config["add_prefix_space"], config["unsplittable_tokens"]  # fixed by this class
-        return config
+        return config | ({"nearest_words": True} if self.nearest_words else {})
 
     @classmethod
     def from_preset(cls, preset, **options):
         """The tokenizer stored in a preset of any model: a name, a folder (`str` or `Path`), a handle."""
         return load_part(cls, preset, options)
+
+
+def check_nearest_words(nearest_words):
+    """Raise a ValueError for what is no table of single words, as `normalise` leaves them."""
+    for pair in nearest_words.items():
+        for word in pair:
+            if not isinstance(word, str) or not word or " " in word or normalise(word) != word:
+                raise ValueError(f"nearest_words has {word!r:.40}, which is no single word in small letters")

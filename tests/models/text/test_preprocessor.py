@@ -26,6 +26,22 @@ def test_padding_and_cutting(preprocessor):
     np.testing.assert_array_equal(keras.ops.convert_to_numpy(preprocessor(captions)), ids)
 
 
+def test_words_that_are_read_as_others_are_told_once(preprocessor):
+    tokenizer = preprocessor.tokenizer.with_nearest_words(
+        {"scarlet": "red", **{f"z{i}x": "car" for i in range(9)}}
+    )
+    more = type(preprocessor)(tokenizer, 8)
+    with pytest.warns(UserWarning, match=r'read as what is: "scarlet" as "red"$') as caught:
+        ids = more.generate_preprocess(["a Scarlet apple", "scarlet apple"])
+    np.testing.assert_array_equal(ids, preprocessor.generate_preprocess(["a red apple", "red apple"]))
+    assert len(caught) == 1 and caught[0].filename == __file__
+    with pytest.warns(UserWarning, match=r'"z7x" as "car", and 1 more$'):
+        more.generate_preprocess([f"z{i}x" for i in range(9)])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        more.generate_preprocess("a red apple")
+
+
 def test_text_is_never_padding(preprocessor):
     assert preprocessor.generate_preprocess("<pad>")[0, 0] != 0
 

@@ -90,6 +90,27 @@ def test_saved_and_loaded(tokenizer, tmp_path):
     assert loaded.tokenize("a red café").tolist() == tokenizer.tokenize("a red café").tolist()
 
 
+def test_words_that_captions_did_not_teach_are_read_as_others(tokenizer, tmp_path):
+    more = tokenizer.with_nearest_words({"scarlet": "red", "größe": "clock", "pomes": "apple"})
+    for one, other in (("A Scarlet-pomes", "a red apple"), ("größe, scarlets", "clock, scarlets")):
+        expected = tokenizer.tokenize(other).tolist()
+        assert more.tokenize(one).tolist() == list(more.tokenize([one])[0]) == expected
+    more.save_assets(str(tmp_path))
+    config = json.loads(json.dumps(keras.saving.serialize_keras_object(more)))
+    loaded = keras.saving.deserialize_keras_object(config)
+    written = {path.name for path in tmp_path.iterdir()}
+    assert loaded.nearest_words == {} and set(loaded.file_assets) == written
+    loaded.load_assets(str(tmp_path))
+    assert loaded.nearest_words == more.nearest_words and loaded.get_config() == more.get_config()
+    loaded.learn_words_of(["pomes in größe"])
+    assert loaded.nearest_words == {"scarlet": "red"}
+    loaded.set_nearest_words({})
+    assert "nearest_words" not in loaded.get_config() and loaded.file_assets == tokenizer.file_assets
+    for table in ({"two words": "red"}, {"a": "Red"}, {"a": ""}, {"a": 3}, {"a-b": "red"}):
+        with pytest.raises(ValueError, match="no single word in small letters"):
+            tokenizer.with_nearest_words(table)
+
+
 def test_a_broken_vocabulary_is_refused(tokenizer):
     with pytest.raises(ValueError, match="256 bytes"):
         CaptionTokenizer({"<pad>": 0, "a": 1}, [])
