@@ -5,6 +5,7 @@ import math
 import os
 import shlex
 import sys
+import warnings
 from pathlib import Path
 
 DUAL_ENCODER = "preset of lesson 2: name or folder"
@@ -107,6 +108,11 @@ def sentence(error, most=500):
     text = " ".join(str(error).split())
     text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
     return text if len(text) <= most + 100 else f"{text[: most // 2]} [...] {text[-most // 2 :]}"
+
+
+def plain_warnings():
+    """From now on a warning is one line, without the place in the code that gave it."""
+    warnings.formatwarning = lambda message, *place, **named: f"note: {sentence(message)}\n"
 
 
 class Former(argparse.Action):

@@ -17,6 +17,7 @@ from command_line import check_prompts
 from command_line import free_name
 from command_line import generate_parser
 from command_line import new_seed
+from command_line import plain_warnings
 from command_line import sentence
 from command_line import tell_drawn
 
@@ -28,6 +29,7 @@ def main(argv=None):
     parser = generate_parser(__doc__, SIZE)
     options = parser.parse_args(argv)
     check_prompts(parser, options)
+    plain_warnings()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # hides what TensorFlow says about the machine
     start = time.monotonic()
     print("[1/3] Loading Keras and the preset", options.preset, flush=True)

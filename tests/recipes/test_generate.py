@@ -1,4 +1,5 @@
 import socket
+import warnings
 from pathlib import Path
 
 import generate as recipe
@@ -101,6 +102,18 @@ def test_diffusion(tmp_path, capsys):
     with pytest.raises(SystemExit):
         recipe.main([*command, "--temperature", "2"])
     assert "temperature" in capsys.readouterr().err
+
+
+@pytest.mark.once
+def test_words_that_are_read_as_others_are_told_in_a_line(tmp_path, monkeypatch):
+    monkeypatch.setattr(warnings, "formatwarning", warnings.formatwarning)  # put back after
+    generator = tiny_generator()
+    generator.preprocessor.tokenizer.set_nearest_words({"scarlet": "red"})
+    generator.save_to_preset(tmp_path / "preset")
+    with pytest.warns(UserWarning, match="scarlet") as caught:
+        recipe.main(["a scarlet apple", "--preset", str(tmp_path / "preset"), "--scale", "1"])
+    said = warnings.formatwarning(caught[0].message, UserWarning, "file.py", 1)
+    assert said == 'note: not in a caption that was learned from, and read as what is: "scarlet" as "red"\n'
 
 
 @pytest.mark.once
