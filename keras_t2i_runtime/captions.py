@@ -36,13 +36,17 @@ def read_as(caption, nearest_words):
     return " ".join(nearest_words.get(word, word) for word in normalise(caption).split(" "))
 
 
+def replaced(captions, nearest_words):
+    """Of the words of captions those for which others stand, a dict, in their order."""
+    if not nearest_words:
+        return {}
+    words = dict.fromkeys(word for caption in captions for word in normalise(caption).split(" "))
+    return {word: nearest_words[word] for word in words if word in nearest_words}
+
+
 def warn_of_words(captions, nearest_words, stacklevel):
     """One warning for all words of captions for which others stand."""
-    if not nearest_words:
-        return
-    words = dict.fromkeys(word for caption in captions for word in normalise(caption).split(" "))
-    found = [f'"{word}" as "{nearest_words[word]}"' for word in words if word in nearest_words]
-    if found:
+    if found := [f'"{word}" as "{other}"' for word, other in replaced(captions, nearest_words).items()]:
         more = f", and {len(found) - QUOTED_WORDS} more" if len(found) > QUOTED_WORDS else ""
         warnings.warn(
             f"not in a caption that was learned from, and read as what is: {', '.join(found[:QUOTED_WORDS])}"

@@ -14,6 +14,7 @@ from keras_t2i.demo.choices import Presets
 from keras_t2i.demo.widgets import lay_out
 from keras_t2i.utils.files import write_bytes
 from keras_t2i.utils.images import save_png
+from keras_t2i_runtime.captions import replaced
 
 # Where a page is narrow, four pictures in a row would not be seen whole. One that is chosen
 # out of a single row would be shown smaller than it is there.
@@ -123,7 +124,11 @@ class Handlers:
         seconds = time.monotonic() - start
         steps = f", {choice.num_steps} steps" if "num_steps" in self.able(choice.preset)[0] else ""
         sentence = f"{choice.preset}, seed {choice.seed}{steps}, {choice.size} pixels: {seconds:.1f} s"
-        yield str(file), str(file), (prompt, choice), sentence
+        table = self.presets.open(choice.preset).preprocessor.tokenizer.nearest_words
+        read = (
+            f'. No caption taught "{one}": read as "{two}"' for one, two in replaced([prompt], table).items()
+        )
+        yield str(file), str(file), (prompt, choice), sentence + "".join(read)
 
     def svg(self, request):
         """The file of the picture that was drawn last, as an SVG."""

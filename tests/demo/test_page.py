@@ -27,6 +27,14 @@ def handlers(tiny_preset, tmp_path):
     return Handlers(Presets([tiny_preset]), tmp_path)
 
 
+@pytest.mark.filterwarnings("ignore:not in a caption")
+def test_words_that_are_read_as_others_are_told(handlers, tiny_preset):
+    tokenizer = handlers.presets.open(tiny_preset).preprocessor.tokenizer
+    tokenizer.set_nearest_words({"scarlet": "red"})
+    *_, (*_, sentence) = handlers.draw("a Scarlet apple", *chosen(tiny_preset))
+    assert sentence.endswith(' s. No caption taught "scarlet": read as "red"')
+
+
 def test_frames_and_then_a_file_of_the_picture(handlers, tiny_preset, tmp_path):
     *frames, (picture, file, request, sentence) = handlers.draw("a red apple", *chosen(tiny_preset))
     frames = [frame for frame in frames if frame[0] is not None]  # a slow machine has nothing new for a while
@@ -36,7 +44,7 @@ def test_frames_and_then_a_file_of_the_picture(handlers, tiny_preset, tmp_path):
     expected = generator.generate("a red apple", seed=7, **options)
     assert picture == file and Path(file).name == "a-red-apple-7.png" and tmp_path in Path(file).parents
     np.testing.assert_array_equal(np.asarray(Image.open(file)), expected)
-    assert sentence.startswith(f"{tiny_preset}, seed 7, 3 steps, 16 pixels: ")
+    assert sentence.startswith(f"{tiny_preset}, seed 7, 3 steps, 16 pixels: ") and sentence.endswith(" s")
     assert request == ("a red apple", chosen(tiny_preset, background=None))
 
 
