@@ -18,6 +18,7 @@ COMMANDS = {
     "evaluate": "evaluate.py",
     "prepare": "prepare_data.py",
     "export": "export.py",
+    "words": "add_words.py",
     "push": "push.py",
     "demo": "demo.py",
 }
