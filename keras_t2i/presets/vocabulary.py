@@ -45,7 +45,7 @@ def _check_nearest_words(config, files):
     if not files.has(NEAREST_WORDS):
         return
     for word, other in files.json(NEAREST_WORDS).items():
-        if not isinstance(other, str) or not 0 < len(other.split(" ")) == len(word.split(" ")) == 1:
+        if not isinstance(other, str) or word.split() != [word] or other.split() != [other]:
             raise files.error(
                 NEAREST_WORDS, f"{word!r:.40} is read as {other!r:.40}, which are not two words"
             )
