@@ -31,6 +31,11 @@ def normalise(caption):
     return " ".join("".join(spaced).split())
 
 
+def is_word(value):
+    """Whether something is a single word, as `normalise` leaves it."""
+    return isinstance(value, str) and value != "" and " " not in value and normalise(value) == value
+
+
 def read_as(caption, nearest_words):
     """A caption, normalised, in which each word of a table is the one that stands for it."""
     return " ".join(nearest_words.get(word, word) for word in normalise(caption).split(" "))

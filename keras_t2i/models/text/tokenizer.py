@@ -12,6 +12,7 @@ import tokenizers
 from keras_t2i.presets.registry import load_part
 from keras_t2i.utils.files import write_text
 from keras_t2i_runtime.captions import NEAREST_WORDS
+from keras_t2i_runtime.captions import is_word
 from keras_t2i_runtime.captions import normalise
 from keras_t2i_runtime.captions import read_as
 
@@ -164,5 +165,5 @@ def check_nearest_words(nearest_words):
     """Raise a ValueError for what is no table of single words, as `normalise` leaves them."""
     for pair in nearest_words.items():
         for word in pair:
-            if not isinstance(word, str) or not word or " " in word or normalise(word) != word:
+            if not is_word(word):
                 raise ValueError(f"nearest_words has {word!r:.40}, which is no single word in small letters")
