@@ -6,10 +6,11 @@
     python benchmarks/growth.py --quick                # whether it runs: two small points of each curve
 
 Each point is a process of its own, for the peak of memory is that of a process. "MB peak" is its resident
-memory, of which "work" came after the imports of Keras and the backend. "power" is p where seconds have grown
-as x^p since the row before: 0 is free, 1 in proportion. Below each table the line through its points, seconds
-= a + b x; where x is a / b, what is fixed and what grows are equal: there the curve bends. Curves against the
-number of pictures: `benchmarks/sharded.py`.
+memory, of which "work" came after the imports of Keras and the backend. "power" is p where seconds of the
+processor, which other work beside changes least, have grown as x^p since the row before: 0 is free, 1 in
+proportion. Below each table the line through its points, their seconds = a + b x; where x is a / b,
+what is fixed and what grows are equal: there the curve bends. Curves against the number of pictures:
+`benchmarks/sharded.py`.
 """
 
 import argparse
@@ -242,8 +243,8 @@ def show(name, quick):
             x = grown(name, value, found)
             power = "-"
             if rows:
-                power = f"{math.log(found['seconds'] / rows[-1][1]) / math.log(x / rows[-1][0]):.2f}"
-            rows.append((x, found["seconds"], found["work"]))
+                power = f"{math.log(found['processor'] / rows[-1][1]) / math.log(x / rows[-1][0]):.2f}"
+            rows.append((x, found["processor"], found["work"]))
             cells = [f"{value:g}"] + [f"{x / 1e6:.2f}"] * (name == "parameters")
             cells += [f"{found['seconds']:.3g}", f"{found['processor']:.3g}", power, f"{found['first']:.1f}"]
             cells += [f"{found['peak']:.0f}", f"{found['work']:.0f}"]
@@ -252,7 +253,7 @@ def show(name, quick):
             x, seconds, memory = zip(*rows, strict=True)
             unit = {"rendering": "pixel", "in_memory": "pixel", "pixels": "pixel", "parameters": "parameter"}
             unit = unit.get(name, {"batch": "picture", "steps": "step"}.get(name))
-            for what, y, form in (("seconds", seconds, "s"), ("memory", memory, "MB")):
+            for what, y, form in (("of the processor", seconds, "s"), ("memory", memory, "MB")):
                 a, b, worst = line(x, y)
                 bend = f", equal at {a / b:.3g}" if a and b else ""
                 print(f"\n{what}: {a:.3g} {form} + {b:.3g} {form} a {unit}{bend}; off by {worst:.0%} at most")

@@ -40,10 +40,9 @@ def world_of(devices, processes=1, process=0, parts_batches=False):
 def run_of(mode, folder, environments, devices=1):
     """Processes of distributed_run.py, one for each dict of variables: exit codes and messages.
 
-    On JAX each has so many devices of its CPU, with one thread: more of them than there are processors would
-    wait for each other in the threads that they share.
+    On JAX each has so many devices of its CPU.
     """
-    flags = f"--xla_cpu_multi_thread_eigen=false --xla_force_host_platform_device_count={devices}"
+    flags = f"--xla_force_host_platform_device_count={devices}"
     shared = {"KERAS_BACKEND": BACKEND, "XLA_FLAGS": f"{os.environ['XLA_FLAGS']} {flags}"}
     processes = [
         subprocess.Popen(
@@ -200,6 +199,31 @@ def test_jax_is_told_of_processes_where_there_are_several(environment, told, mon
         monkeypatch.setenv(name, value)
     assert distribution.start("data").devices == 1
     assert calls == told
+
+
+@pytest.mark.skipif(BACKEND != "jax", reason="JAX's devices")
+@pytest.mark.parametrize(
+    "kind, cores, flags, devices",
+    [
+        ("data", 1, "", 1),
+        ("data", 2, "", 2),
+        ("data", 7, "", 4),  # into which a batch of 64 goes
+        ("data", 40, "", 8),
+        ("data", 7, "--xla_force_host_platform_device_count=3", None),
+        ("model", 7, "", None),  # which would not be faster
+    ],
+)
+def test_each_core_of_a_cpu_is_a_device_of_jax(kind, cores, flags, devices, monkeypatch):
+    import jax
+
+    told = {}
+    monkeypatch.setattr(jax.config, "update", told.__setitem__)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(cores)), raising=False)
+    monkeypatch.setenv("XLA_FLAGS", flags)
+    monkeypatch.delenv("NPROC", raising=False)
+    distribution.start(kind)
+    assert told == ({} if devices is None else {"jax_num_cpu_devices": devices})
+    assert "NPROC" not in os.environ
 
 
 @pytest.mark.skipif(BACKEND != "jax", reason="weights are parted by JAX")

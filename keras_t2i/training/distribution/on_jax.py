@@ -18,8 +18,12 @@ from keras_t2i.training.distribution.world import end_at_once
 from keras_t2i.training.distribution.world import forget_functions
 from keras_t2i.training.distribution.world import variables_of
 
+MOST = 8  # devices that a CPU is made: a batch of `--smoke` goes into as many parts
+
 
 class Jax(World):
+    cores_are_devices = True
+
     def __init__(self, devices=None):
         import jax
 
@@ -28,7 +32,11 @@ class Jax(World):
             # It would take SIGTERM to be a question, which nobody asks about here, and live on.
             jax.config.update("jax_enable_preemption_service", False)
             jax.distributed.initialize(**wanted)
-        devices = sorted(jax.devices(), key=lambda device: (device.process_index, device.id))[:devices]
+        elif self.cores_are_devices:
+            _make_cores_devices()
+        with _threads_enough():
+            found = jax.devices()
+        devices = sorted(found, key=lambda device: (device.process_index, device.id))[:devices]
         self.devices, self.processes, self.process = len(devices), jax.process_count(), jax.process_index()
         if self.processes > 1:
             self.errors = (jax.errors.JaxRuntimeError,)
@@ -125,7 +133,7 @@ class JaxModel(Jax):
     """All devices of one process, which share the kernels of dense layers and convolutions, with all that is
     as large: averages, and what the optimizer keeps for each."""
 
-    shares = 1
+    shares, cores_are_devices = 1, False
 
     def __init__(self, devices=None):
         if _processes_of_jax() is not None:
@@ -175,6 +183,47 @@ class JaxModel(Jax):
 
     def _seen_alone(self, value):
         return value  # in parts: a device need not hold all
+
+
+def _make_cores_devices():
+    """Let a CPU be 2, 4 or 8 devices, as many as it has cores, where nothing says how many it is.
+
+    XLA computes a convolution of large maps on one core. Where there are GPUs, they are JAX's devices.
+    """
+    import jax
+
+    if not _devices_of_cpu():
+        with contextlib.suppress(RuntimeError):  # JAX has found its devices before
+            jax.config.update("jax_num_cpu_devices", 2 ** (min(_cores(), MOST).bit_length() - 1))
+
+
+def _devices_of_cpu():
+    """How many devices the CPU is to be, as JAX's option or XLA's says; 0 where neither does."""
+    import jax
+
+    flag = re.search(r"xla_force_host_platform_device_count=(\d+)", os.environ.get("XLA_FLAGS", ""))
+    return max(jax.config.jax_num_cpu_devices, int(flag[1]) if flag else 0, 0)
+
+
+def _cores():
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextlib.contextmanager
+def _threads_enough():
+    """Within, XLA finds its devices, and makes two threads for each that a CPU is, not one.
+
+    A device waits in one thread for the others, and its convolutions are computed in parts, by any thread:
+    where each waited, none would be left for the parts, and XLA would end the process after 40 s.
+    """
+    before = os.environ.get("NPROC")  # of all variables the one that XLA reads
+    if before is None:
+        os.environ["NPROC"] = str(2 * max(_cores(), _devices_of_cpu()))
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["NPROC"]
 
 
 def _processes_of_jax():
