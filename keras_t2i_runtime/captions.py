@@ -36,17 +36,40 @@ def is_word(value):
     return isinstance(value, str) and value != "" and " " not in value and normalise(value) == value
 
 
+def is_phrase(value):
+    """Whether something is one word or several, as `normalise` leaves them."""
+    return isinstance(value, str) and all(map(is_word, value.split(" ")))
+
+
+def readings(caption, nearest_words):
+    """The words of a caption, normalised, and what is read for each: a list of pairs of `str`.
+
+    A word of the table is read as the one that stands for it; then that, as the phrase that stands for it,
+    unless the caption has another word of the phrase.
+    """
+    words = normalise(caption).split(" ")
+    near = [other if " " not in (other := nearest_words.get(word, word)) else word for word in words]
+    there, pairs = set(near), []
+    for word, other in zip(words, near, strict=True):
+        phrase = nearest_words.get(other, other)
+        alone = " " in phrase and there.isdisjoint({*phrase.split(" ")} - {other})
+        pairs.append((word, phrase if alone else other))
+    return pairs
+
+
 def read_as(caption, nearest_words):
-    """A caption, normalised, in which each word of a table is the one that stands for it."""
-    return " ".join(nearest_words.get(word, word) for word in normalise(caption).split(" "))
+    """A caption, normalised, in which for each word of a table another stands, or a phrase."""
+    if not nearest_words:
+        return normalise(caption)
+    return " ".join(read for _, read in readings(caption, nearest_words))
 
 
 def replaced(captions, nearest_words):
-    """Of the words of captions those for which others stand, a dict, in their order."""
+    """Of the words of captions those for which others are read, a dict, in their order."""
     if not nearest_words:
         return {}
-    words = dict.fromkeys(word for caption in captions for word in normalise(caption).split(" "))
-    return {word: nearest_words[word] for word in words if word in nearest_words}
+    pairs = (pair for caption in captions for pair in readings(caption, nearest_words))
+    return {word: read for word, read in pairs if word != read}
 
 
 def warn_of_words(captions, nearest_words, stacklevel):
@@ -54,8 +77,7 @@ def warn_of_words(captions, nearest_words, stacklevel):
     if found := [f'"{word}" as "{other}"' for word, other in replaced(captions, nearest_words).items()]:
         more = f", and {len(found) - QUOTED_WORDS} more" if len(found) > QUOTED_WORDS else ""
         warnings.warn(
-            f"not in a caption that was learned from, and read as what is: {', '.join(found[:QUOTED_WORDS])}"
-            f"{more}",
+            f"read as what was learned from captions: {', '.join(found[:QUOTED_WORDS])}{more}",
             stacklevel=stacklevel + 1,
         )
 

@@ -298,7 +298,7 @@ def test_words_that_are_none(copy):
 
 def test_words_that_are_read_as_others(saved, copy):
     table = "assets/tokenizer/nearest_words.json"
-    words = {"scarlet": "red"}
+    words = {"scarlet": "red", "apple": "red apple"}
     generator = Generator.from_preset(saved)
     generator.preprocessor.tokenizer.set_nearest_words(words)
     generator.save_to_preset(copy)
@@ -306,9 +306,9 @@ def test_words_that_are_read_as_others(saved, copy):
         opened = cls.from_preset(copy)
         tokenizer = getattr(getattr(opened, "preprocessor", opened), "tokenizer", opened)
         assert tokenizer.nearest_words == words
-    for wrong in ({"scarlet": 3}, {"two words": "red"}, {"scarlet": ""}):
+    for wrong in ({"scarlet": 3}, {"two words": "red"}, {"scarlet": ""}, {"scarlet": "red "}):
         (copy / table).write_text(json.dumps(wrong))
-        assert "not two words" in refusal(copy, table, CaptionTokenizer)
+        assert "not a word and one or more" in refusal(copy, table, CaptionTokenizer)
     (copy / table).write_text("[]")
     refusal(copy, table, CaptionTokenizer)
     (copy / table).unlink()

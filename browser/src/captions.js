@@ -26,7 +26,7 @@ function visibleBytes() {
 export class Tokenizer {
   /**
    * vocabulary: object, of a piece its id; merges: text, a pair a line; length: pieces that a caption may have;
-   * nearest: object, of a word that captions did not teach the one that is read in its place.
+   * nearest: object, of a word that captions did not teach, or not alone, the one or the phrase that is read for it.
    */
   constructor(vocabulary, merges, length, nearest = {}) {
     this.nearest = new Map(Object.entries(nearest));
@@ -40,12 +40,29 @@ export class Tokenizer {
   /** Int32Array of ids, padded with 0; whether the caption was cut; and pairs of a word and what it was read as. */
   encode(caption) {
     const words = normalise(caption).split(" ").filter(Boolean);
-    const pieces = words.flatMap((word) => this.pieces(this.nearest.get(word) ?? word));
+    const read = this.readings(words);
+    const pieces = read.flatMap((phrase) => phrase.split(" ")).flatMap((word) => this.pieces(word));
     if (!pieces.length) throw new Error("There are no words: say what to draw.");
     const ids = new Int32Array(this.length);
     ids.set(pieces.slice(0, this.length).map((piece) => this.ids.get(piece)));
-    const readAs = [...new Set(words)].filter((word) => this.nearest.has(word)).map((word) => [word, this.nearest.get(word)]);
+    const readAs = [...new Map(words.map((word, i) => [word, read[i]]))].filter(([word, other]) => word !== other);
     return { ids, cut: pieces.length > this.length, readAs };
+  }
+
+  /**
+   * What is read for each of a caption's words: the one that stands for it; then, for that, the phrase that does, unless
+   * the caption has another word of the phrase.
+   */
+  readings(words) {
+    const near = words.map((word) => {
+      const other = this.nearest.get(word) ?? word;
+      return other.includes(" ") ? word : other;
+    });
+    return near.map((word) => {
+      const phrase = this.nearest.get(word) ?? word;
+      const beside = phrase.split(" ").filter((other) => other !== word);
+      return phrase.includes(" ") && !beside.some((other) => near.includes(other)) ? phrase : word;
+    });
   }
 
   /** Pieces of one word, which takes the space before it along. */

@@ -68,7 +68,7 @@ function show({ pixels, size, cut, readAs }) {
   save.disabled = false;
   save.dataset.name = `${asked.words.trim().replace(/[^\p{L}\p{N}]+/gu, "-").slice(0, 80)}-${asked.seed}.png`;
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
-  const read = readAs.map(([word, other]) => ` No caption taught “${word}”: read as “${other}”.`).join("");
+  const read = readAs.map(([word, other]) => ` “${word}” was read as “${other}”, which captions teach.`).join("");
   finish(`Seed ${asked.seed}, ${size} pixels, ${seconds} seconds.${read}${cut ? " Only the first words were read." : ""}`);
 }
 

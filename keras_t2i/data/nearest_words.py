@@ -1,6 +1,6 @@
 """Words that captions did not teach, and the taught ones nearest in meaning: by GloVe's vectors, and WordNet.
 
-A model that learned "couch" can't draw a "sofa", whose pieces mean nothing to it; read as "couch" it can.
+A model that learned "deer" can't draw a "moose", whose pieces mean nothing to it; read as "deer" it can.
 """
 
 from collections.abc import Iterable
@@ -95,11 +95,12 @@ def read_vectors(path, most=60_000) -> tuple[list[str], NDArray[np.float32]]:
 
 
 class WordNet:
-    """Which nouns and adjectives there are, and how far apart nouns are, by their hypernyms (Miller 1995,
-    https://doi.org/10.1145/219717.219748).
+    """Which nouns, adjectives and verbs there are, and how far apart nouns are, by their hypernyms (Miller
+    1995, https://doi.org/10.1145/219717.219748).
 
     Args:
-        folder: path of `data.noun`, `index.noun` and `index.adj`, as WordNet has them (format: wndb(5WN)).
+        folder: path of `data.noun`, `index.noun`, `index.adj` and `index.verb`, as WordNet has them (format:
+            wndb(5WN)).
 
     Raises: FileNotFoundError where one is missing.
     """
@@ -108,11 +109,24 @@ class WordNet:
         folder = Path(folder)
         self._senses = {word: fields[-int(fields[2]) :] for word, fields in _index(folder / "index.noun")}
         self._adjectives = {word for word, _ in _index(folder / "index.adj")}
+        self._verbs = {word for word, _ in _index(folder / "index.verb")}
         self._hypernyms = dict(_synsets(folder / "data.noun"))
         self._above = {}
 
     def __contains__(self, word):
-        return word in self._adjectives or self._singular(word) in self._senses
+        return self.is_adjective(word) or self.is_noun(word)
+
+    def is_noun(self, word):
+        """Whether a word is one, or the plural of one."""
+        return self._singular(word) in self._senses
+
+    def is_adjective(self, word):
+        """Whether a word is one, in its base form."""
+        return word in self._adjectives
+
+    def is_verb(self, word):
+        """Whether a word is one, in its base form."""
+        return word in self._verbs
 
     def distance(self, word, other):
         """The least number of steps from one noun up to what the other is too, and down: int, 0 for synonyms;

@@ -126,7 +126,8 @@ class Handlers:
         sentence = f"{choice.preset}, seed {choice.seed}{steps}, {choice.size} pixels: {seconds:.1f} s"
         table = self.presets.open(choice.preset).preprocessor.tokenizer.nearest_words
         read = (
-            f'. No caption taught "{one}": read as "{two}"' for one, two in replaced([prompt], table).items()
+            f'. "{one}" was read as "{two}", which captions teach'
+            for one, two in replaced([prompt], table).items()
         )
         yield str(file), str(file), (prompt, choice), sentence + "".join(read)
 

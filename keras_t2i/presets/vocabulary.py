@@ -5,6 +5,7 @@ from keras_hub.src.utils import preset_utils
 from keras_t2i.presets.files import MERGES
 from keras_t2i.presets.files import NEAREST_WORDS
 from keras_t2i.presets.files import VOCABULARY
+from keras_t2i_runtime.captions import is_phrase
 from keras_t2i_runtime.captions import is_word
 
 
@@ -46,9 +47,9 @@ def _check_nearest_words(config, files):
     if not files.has(NEAREST_WORDS):
         return
     for word, other in files.json(NEAREST_WORDS).items():
-        if not (is_word(word) and is_word(other)):
+        if not (is_word(word) and is_phrase(other)):
             raise files.error(
-                NEAREST_WORDS, f"{word!r:.40} is read as {other!r:.40}, which are not two words"
+                NEAREST_WORDS, f"{word!r:.40} is read as {other!r:.40}, which are not a word and one or more"
             )
 
 

@@ -33,8 +33,17 @@ STRANGE = [
     "\ufeffnaïve\x1f\N{GREEN APPLE} ﬁne\x85ＡＢ İstanbul ΟΔΟΣ",
     "x\N{EN DASH}y e\u0301\N{HYPHEN}e \u0301-e _-1 ½-² $5 it’s (a)'b'",
     "aaaa a aaaaaaa reded appleapple",
+    "past b, past y",
     "हिन्दी <pad> \x00",
 ]
+NEAREST = {
+    "reded": "car",
+    "ΟΔΟΣ".lower(): "five",
+    "past": "half past",
+    "x": "x mark",
+    "y": "x and y",
+    "b": "a b",
+}
 SETTINGS = {"with_text": True, "image_code": False, "threshold": 0.9, "smoothing": 0.2}
 
 
@@ -51,9 +60,7 @@ def smoothing():
 
 
 def captions(folder):
-    tiny_preprocessor().tokenizer.with_nearest_words({"reded": "car", "ΟΔΟΣ".lower(): "five"}).save_assets(
-        str(folder)
-    )
+    tiny_preprocessor().tokenizer.with_nearest_words(NEAREST).save_assets(str(folder))
     ids = Tokenizer(folder, 64)(STRANGE)
     return [{"caption": c, "ids": row.tolist()} for c, row in zip(STRANGE, ids, strict=True)]
 

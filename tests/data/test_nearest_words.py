@@ -40,6 +40,7 @@ def wordnet(tmp_path):
     (tmp_path / "data.noun").write_text("\n".join(data) + "\n")
     (tmp_path / "index.noun").write_text("\n".join(index) + "\n")
     (tmp_path / "index.adj").write_text("  1 licence\nscarlet a 1 1 & 1 0 00000009  \n")
+    (tmp_path / "index.verb").write_text("  1 licence\n")
     return WordNet(tmp_path)
 
 

@@ -32,7 +32,7 @@ def test_words_that_are_read_as_others_are_told(handlers, tiny_preset):
     tokenizer = handlers.presets.open(tiny_preset).preprocessor.tokenizer
     tokenizer.set_nearest_words({"scarlet": "red"})
     *_, (*_, sentence) = handlers.draw("a Scarlet apple", *chosen(tiny_preset))
-    assert sentence.endswith(' s. No caption taught "scarlet": read as "red"')
+    assert sentence.endswith(' s. "scarlet" was read as "red", which captions teach')
 
 
 def test_frames_and_then_a_file_of_the_picture(handlers, tiny_preset, tmp_path):

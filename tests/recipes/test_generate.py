@@ -113,7 +113,7 @@ def test_words_that_are_read_as_others_are_told_in_a_line(tmp_path, monkeypatch)
     with pytest.warns(UserWarning, match="scarlet") as caught:
         recipe.main(["a scarlet apple", "--preset", str(tmp_path / "preset"), "--scale", "1"])
     said = warnings.formatwarning(caught[0].message, UserWarning, "file.py", 1)
-    assert said == 'note: not in a caption that was learned from, and read as what is: "scarlet" as "red"\n'
+    assert said == 'note: read as what was learned from captions: "scarlet" as "red"\n'
 
 
 @pytest.mark.once

@@ -12,6 +12,7 @@ import tokenizers
 from keras_t2i.presets.registry import load_part
 from keras_t2i.utils.files import write_text
 from keras_t2i_runtime.captions import NEAREST_WORDS
+from keras_t2i_runtime.captions import is_phrase
 from keras_t2i_runtime.captions import is_word
 from keras_t2i_runtime.captions import normalise
 from keras_t2i_runtime.captions import read_as
@@ -40,7 +41,8 @@ class CaptionTokenizer(keras_hub.tokenizers.BytePairTokenizer):
             `load_assets`.
         merges: list of `"left right"`, the most frequent pair first.
         nearest_words: dict, of words that captions did not teach the taught ones that are read in their place
-            (`keras_t2i.data.nearest_words`); or `True`: `load_assets` sets them.
+            (`keras_t2i.data.nearest_words`), and of words that they did not teach alone phrases
+            (`keras_t2i.data.phrases`); or `True`: `load_assets` sets them.
 
     Call: a `str` or a sequence of `str` to a list of ids (int32 array), or a list of such lists.
     """
@@ -84,7 +86,7 @@ class CaptionTokenizer(keras_hub.tokenizers.BytePairTokenizer):
         return cls(vocabulary, [" ".join(pair) for pair in model["merges"]])
 
     def set_nearest_words(self, nearest_words):
-        """Read words as others. Raises: ValueError for what is no table of single words."""
+        """Read words as others, or as phrases. Raises: ValueError for what is no table of such."""
         check_nearest_words(nearest_words)
         self.nearest_words = dict(nearest_words)
         assets = [name for name in self.file_assets if name != NEAREST_WORDS]
@@ -162,8 +164,9 @@ class CaptionTokenizer(keras_hub.tokenizers.BytePairTokenizer):
 
 
 def check_nearest_words(nearest_words):
-    """Raise a ValueError for what is no table of single words, as `normalise` leaves them."""
-    for pair in nearest_words.items():
-        for word in pair:
-            if not is_word(word):
-                raise ValueError(f"nearest_words has {word!r:.40}, which is no single word in small letters")
+    """Raise a ValueError for what is no table of single words to words, as `normalise` leaves them."""
+    for word, phrase in nearest_words.items():
+        if not is_word(word):
+            raise ValueError(f"nearest_words has {word!r:.40}, which is no single word in small letters")
+        if not is_phrase(phrase):
+            raise ValueError(f"nearest_words has {phrase!r:.40}, which is no words in small letters")

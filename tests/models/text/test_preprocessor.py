@@ -31,7 +31,7 @@ def test_words_that_are_read_as_others_are_told_once(preprocessor):
         {"scarlet": "red", **{f"z{i}x": "car" for i in range(9)}}
     )
     more = type(preprocessor)(tokenizer, 8)
-    with pytest.warns(UserWarning, match=r'read as what is: "scarlet" as "red"$') as caught:
+    with pytest.warns(UserWarning, match=r'learned from captions: "scarlet" as "red"$') as caught:
         ids = more.generate_preprocess(["a Scarlet apple", "scarlet apple"])
     np.testing.assert_array_equal(ids, preprocessor.generate_preprocess(["a red apple", "red apple"]))
     assert len(caught) == 1 and caught[0].filename == __file__

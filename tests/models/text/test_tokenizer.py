@@ -106,9 +106,32 @@ def test_words_that_captions_did_not_teach_are_read_as_others(tokenizer, tmp_pat
     assert loaded.nearest_words == {"scarlet": "red"}
     loaded.set_nearest_words({})
     assert "nearest_words" not in loaded.get_config() and loaded.file_assets == tokenizer.file_assets
-    for table in ({"two words": "red"}, {"a": "Red"}, {"a": ""}, {"a": 3}, {"a-b": "red"}):
+    for table in ({"two words": "red"}, {"a-b": "red"}, {"A": "red"}):
         with pytest.raises(ValueError, match="no single word in small letters"):
             tokenizer.with_nearest_words(table)
+    for table in ({"a": "Red"}, {"a": ""}, {"a": 3}, {"a": "red  apple"}, {"a": "red-apple"}):
+        with pytest.raises(ValueError, match="no words in small letters"):
+            tokenizer.with_nearest_words(table)
+
+
+@pytest.mark.parametrize(
+    "caption, read",
+    [
+        ("a Couch", "a couch and lamp"),
+        ("a sofa", "a couch and lamp"),  # by way of the nearest word
+        ("sofa, couches", "couch and lamp, couches"),
+        ("a lamp beside a sofa", "a lamp beside a couch"),  # which has another word of the phrase
+        ("couch and table", "couch and table"),
+        ("couch couch", "couch and lamp couch and lamp"),
+        ("settee", "couch and lamp"),  # at once
+        ("cap and gown", "top hat and dress"),
+    ],
+)
+def test_words_that_captions_taught_beside_others_are_read_as_phrases(tokenizer, caption, read):
+    table = {"couch": "couch and lamp", "sofa": "couch", "settee": "couch and lamp"}
+    table |= {"cap": "hat", "hat": "top hat", "top": "top hat", "gown": "dress", "dress": "hat and dress"}
+    more = tokenizer.with_nearest_words(table)
+    assert more.tokenize(caption).tolist() == tokenizer.tokenize(read).tolist()
 
 
 def test_a_broken_vocabulary_is_refused(tokenizer):
