@@ -59,8 +59,6 @@ def readings(caption, nearest_words):
 
 def read_as(caption, nearest_words):
     """A caption, normalised, in which for each word of a table another stands, or a phrase."""
-    if not nearest_words:
-        return normalise(caption)
     return " ".join(read for _, read in readings(caption, nearest_words))
 
 

@@ -37,10 +37,12 @@ def phrases(captions: Iterable[Sequence[str]], words, wordnet, few=FEW, longest=
     captions = [dict.fromkeys(map(_said, own)) for own in captions]
     things, shortest, frequent = {}, {}, set(words[:FREQUENT])
     for own in captions:
+        thing = next(iter(own))
         for said in own:
+            fits = len(said) <= longest and all(map(is_word, said))
             for word in said:
-                things.setdefault(word, set()).add(next(iter(own)))
-                if len(said) < len(shortest.get(word, range(longest + 1))) and all(map(is_word, said)):
+                things.setdefault(word, set()).add(thing)
+                if fits and (word not in shortest or len(said) < len(shortest[word])):
                     shortest[word] = said
     found = {
         word: " ".join(said)
